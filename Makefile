@@ -1,0 +1,104 @@
+# Attune. `make` builds build/attune; `make SAN=1` builds build/san/attune with the address and undefined-behaviour
+# sanitisers; `make units` builds the unit tests; `make check` runs the static checks; `make help` lists all.
+# Nothing is listed by hand: a .c file in a room of src/ is part of the library, one in tests/unit/ is a test program.
+
+ifeq ($(origin CC),default)
+  CC := gcc
+endif
+PACKAGES := libmicrohttpd sqlite3 libsodium jansson libxml-2.0 libpq
+ifdef SAN
+  B := build/san
+  MODE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+else
+  B := build
+  MODE := -O2
+endif
+
+CFLAGS ?= -g
+WARN := -Wall -Wextra -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wshadow -Wvla -Wpointer-arith -Wwrite-strings -Werror
+STD := -std=c17 -D_GNU_SOURCE -pthread
+INC := -Isrc -Iinclude $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+HARD := -fstack-protector-strong -fPIE $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+ALL_CFLAGS = $(STD) $(WARN) $(MODE) $(HARD) $(INC) $(CFLAGS)
+LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm -pthread
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
+
+# What must give the same bits on every machine: no fused multiply-add, no reassociation.
+EXACT := -ffp-contract=off -fno-fast-math
+$(B)/obj/src/stats/%.o $(B)/obj/src/alliance/%.o $(B)/obj/src/allocation/%.o: ROOM_CFLAGS := $(EXACT) $(if $(SAN),,-O3)
+
+SOURCES := $(sort $(wildcard src/*/*.c))
+MAIN := src/cli/main.c
+LIB_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(MAIN),$(SOURCES)))
+EMBED := $(sort $(shell find assets studies src/store/sql -type f ! -name '.*' 2>/dev/null))
+UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
+FAULTS := $(patsubst tests/fault/%.c,$(B)/fault/%,$(sort $(wildcard tests/fault/*.c)))
+BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(sort $(wildcard bench/*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+
+.PHONY: all units faults benches fuzzers check clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# Quiet unless V=1.
+Q := $(if $(V),,@)
+
+all: $(B)/attune $(B)/libattune.a
+
+help:
+	@sed -n '1,3s/^# \{0,1\}//p' Makefile
+	@echo 'Targets: all units faults benches fuzzers check clean; SAN=1 for the sanitised build.'
+
+$(B)/attune: $(B)/obj/$(MAIN:.c=.o) $(B)/libattune.a
+	@echo '  LD $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/libattune.a: $(LIB_OBJECTS) $(B)/obj/embed.o
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(B)/obj/embed.S: $(EMBED) tools/embed.sh Makefile
+	@mkdir -p $(@D)
+	$(Q)tools/embed.sh $(EMBED) > $@
+
+$(B)/obj/embed.o: $(B)/obj/embed.S
+	$(Q)$(CC) -c -o $@ $<
+
+$(B)/obj/src/%.o: src/%.c
+	@mkdir -p $(@D)
+	@echo '  CC $<'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ROOM_CFLAGS) -include base/banned.h -MMD -MP -c -o $@ $<
+
+$(B)/unit/%: tests/unit/%.c $(B)/libattune.a
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests/unit -MMD -MP -o $@ $< $(B)/libattune.a $(LIBS) -lcmocka
+
+$(B)/fault/%: tests/fault/%.c $(B)/libattune.a
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -MMD -MP -o $@ $< $(B)/libattune.a $(LIBS)
+
+$(B)/bench/%: bench/%.c $(B)/libattune.a
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -MMD -MP -o $@ $< $(B)/libattune.a $(LIBS)
+
+# libFuzzer programs: the sources that a target names in its first lines ("fuzz-sources: a.c b.c") are built with it.
+build/fuzz/%: tests/fuzz/%.c $(SOURCES) $(B)/obj/embed.o
+	@mkdir -p $(@D)
+	@echo '  FUZZ $@'
+	$(Q)clang $(STD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(EXACT) $(INC) -include src/base/banned.h -o $@ $< $$(sed -n 's,^ \* fuzz-sources: ,,p' $<) $(B)/obj/embed.o $(LIBS)
+
+units: $(UNITS)
+faults: $(FAULTS)
+benches: $(BENCHES)
+fuzzers: $(FUZZERS)
+
+check:
+	tools/check
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,88 @@
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define BLOCK_BYTES ((size_t)32 << 10)
+#define ALIGNMENT ((size_t)16)
+
+struct arena_block {
+  struct arena_block *next;
+  size_t size, used;
+  _Alignas(16) unsigned char bytes[];
+};
+
+void arena_init(struct arena *arena, size_t maximum) {
+  *arena = (struct arena){.maximum = maximum ? maximum : (size_t)1 << 30};
+}
+
+static struct arena_block *block_new(size_t size) {
+  struct arena_block *block = malloc(sizeof *block + size);
+  if (!block) die("out of memory (asked for %zu bytes): stop other programs or add memory, then start again", size);
+  block->next = NULL;
+  block->size = size;
+  block->used = 0;
+  return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes) {
+  if (bytes > SIZE_MAX - ALIGNMENT) die("a request for %zu bytes of memory is a defect", bytes);
+  size_t need = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  if (!need) need = ALIGNMENT;
+  if (!arena->maximum) arena_init(arena, 0);
+  if (need > arena->maximum - arena->used) die("an arena passed its maximum of %zu bytes", arena->maximum);
+  struct arena_block *block = arena->blocks;
+  if (!block || block->size - block->used < need) {
+    block = block_new(need > BLOCK_BYTES ? need : BLOCK_BYTES);
+    block->next = arena->blocks;
+    arena->blocks = block;
+  }
+  void *memory = block->bytes + block->used;
+  block->used += need;
+  arena->used += need;
+  return memset(memory, 0, need);
+}
+
+void *arena_array(struct arena *arena, size_t count, size_t size) {
+  if (size && count > SIZE_MAX / size) die("an array of %zu elements is a defect", count);
+  return arena_alloc(arena, count * size);
+}
+
+char *arena_text_n(struct arena *arena, const char *text, size_t length) {
+  char *copy = arena_alloc(arena, length + 1);
+  if (length) memcpy(copy, text, length);
+  return copy;
+}
+
+char *arena_text(struct arena *arena, const char *text) { return arena_text_n(arena, text ? text : "", text ? strlen(text) : 0); }
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+  va_list args, again;
+  va_start(args, format);
+  va_copy(again, args);
+  int length = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  if (length < 0) die("a format string is broken: %s", format);
+  char *text = arena_alloc(arena, (size_t)length + 1);
+  vsnprintf(text, (size_t)length + 1, format, again);
+  va_end(again);
+  return text;
+}
+
+void arena_reset(struct arena *arena) {
+  while (arena->blocks && arena->blocks->next) {
+    struct arena_block *block = arena->blocks;
+    arena->blocks = block->next;
+    free(block);
+  }
+  if (arena->blocks) arena->blocks->used = 0;
+  arena->used = 0;
+}
+
+void arena_free(struct arena *arena) {
+  arena_reset(arena);
+  free(arena->blocks);
+  arena->blocks = NULL;
+}

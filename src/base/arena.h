@@ -1,0 +1,30 @@
+/* arena.h: memory that is given back all at once.
+ *
+ * One arena for each request and each command, reset at its end; code in between never frees. Memory is zeroed and
+ * aligned for any type. An arena belongs to one thread at a time. When the machine has no memory left the process
+ * ends (see die() in base/err.h); when an arena passes its own maximum, likewise: inputs are bounded before they
+ * reach an arena, so passing it is a defect, not a state. */
+#ifndef ATTUNE_BASE_ARENA_H
+#define ATTUNE_BASE_ARENA_H
+
+#include <stddef.h>
+
+struct arena_block;
+
+struct arena {
+  struct arena_block *blocks; /* newest first */
+  size_t used;                /* bytes handed out since the last reset */
+  size_t maximum;             /* bytes; 0 means 1 GiB */
+};
+
+void arena_init(struct arena *arena, size_t maximum);
+void *arena_alloc(struct arena *arena, size_t bytes);
+/* `count` elements of `size` bytes; a product that overflows ends the process. */
+void *arena_array(struct arena *arena, size_t count, size_t size);
+char *arena_text(struct arena *arena, const char *text);                  /* a copy; NULL gives "" */
+char *arena_text_n(struct arena *arena, const char *text, size_t length); /* copies and ends with a NUL */
+char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void arena_reset(struct arena *arena); /* keeps the first block for the next use */
+void arena_free(struct arena *arena);  /* gives everything back */
+
+#endif
