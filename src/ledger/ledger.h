@@ -1,0 +1,139 @@
+/* ledger.h: the append-only record of what happened, and the one thread that writes.
+ *
+ * Every change of the trial's state is one verb: a function that runs in the writer thread, checks that this person
+ * may and that the input holds, and appends ONE entry; appending applies the entry to the tables in the same
+ * transaction. Nothing else writes the derived tables.
+ *
+ * An entry: sequence (0, 1, ...), UTC time, actor (pseudonym), kind, subject (a code: whom the body is about and under
+ * whose key it is sealed) and a salted commitment to the body. The body is a JSON object, kept apart, encrypted under
+ * the subject's own key. Rules for bodies and apply functions:
+ *   - applying is a pure function of the tables and the body: no clock, chance, detector, model or floating point;
+ *     whatever was decided (codes, times, token hashes, arms, estimates, what was shown) is in the body;
+ *   - an entry writes and reads-for-writing rows of its own subject alone (column `subject`), so that an erased subject's entries can be
+ *     skipped by a replay; integers and texts only, decimals as text.
+ *
+ * The tree: leaf = SHA-256(0x00 || text), text being the seven lines
+ *     attune-entry-v1 / sequence / time_ms / actor / kind / subject / commitment in hex
+ * each ended by a line feed; nodes as RFC 6962 section 2.1. commitment = SHA-256("attune-body-v1\n" || salt || body),
+ * salt 32 bytes. Checkpoints are C2SP tlog-checkpoint notes signed with Ed25519; the newest is replaced in each
+ * batch's transaction, and one a day and those at named moments are kept.
+ *
+ * The writer collects a batch of jobs: one transaction, a savepoint a job. A job is answered only after COMMIT. */
+#ifndef ATTUNE_LEDGER_LEDGER_H
+#define ATTUNE_LEDGER_LEDGER_H
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "store/keys.h"
+#include "store/store.h"
+
+#define ACTOR_BYTES 24
+#define KIND_BYTES 40
+#define SUBJECT_BYTES 24
+
+struct ledger;
+struct txn;
+
+struct entry {
+  int64_t sequence, time_ms;
+  char actor[ACTOR_BYTES], kind[KIND_BYTES], subject[SUBJECT_BYTES];
+};
+
+struct entry_kind {
+  const char *name;  /* "session.record" */
+  bool masked_shown; /* true: in the log that masked roles see. Only when neither its being there, nor its time, nor its
+                        actor, nor its subject depends on an arm */
+  /* ERR_STORE when the database fails; anything else is a defect (the verb has checked). */
+  enum err (*apply)(struct db *db, const struct entry *entry, const json_t *body, struct error *error);
+};
+
+struct ledger_config {
+  struct store *store;
+  const struct keys *keys;
+  struct clock clock;
+  struct chance chance;
+  const char *origin;             /* the checkpoint's first line: "attune.local/NAME" */
+  const struct entry_kind *kinds; /* ends with a row without a name */
+};
+
+/* Rebuilds the frontier, checks it against the head, starts the writer. A fresh store gets its empty head. */
+enum err ledger_open(struct ledger **ledger, const struct ledger_config *config, struct error *error);
+/* Finishes what is queued, stops the writer. */
+void ledger_close(struct ledger *ledger);
+
+/* ---- jobs ---- */
+
+typedef enum err verb(struct txn *txn, void *input, struct error *error);
+
+struct job {
+  verb *run;
+  void *input;
+  void (*done)(struct job *job); /* in the writer thread, after COMMIT or failure; must be quick and not block */
+  void *owner;                   /* the caller's */
+  enum err result;
+  struct error error;
+  int64_t sequence; /* of the entry it appended, or -1 */
+  struct job *next; /* the ledger's */
+};
+
+/* From any thread. The job must live until done() was called. At most 4,096 wait: beyond that result is ERR_BUSY and
+ * done() is called at once, in the calling thread. */
+void ledger_post(struct ledger *ledger, struct job *job);
+/* Posts and waits. Never from the writer thread. */
+enum err ledger_do(struct ledger *ledger, verb *run, void *input, struct error *error);
+
+/* ---- inside a verb ---- */
+
+struct db *txn_db(struct txn *txn);
+int64_t txn_now(const struct txn *txn); /* the time of this job, one value throughout */
+const struct chance *txn_chance(const struct txn *txn);
+const struct keys *txn_keys(const struct txn *txn);
+struct arena *txn_arena(struct txn *txn); /* reset after each job */
+
+/* Appends the one entry of this verb and applies it. Steals `body` (also on failure). A second entry in one job is a
+ * defect and ends the process; a job that only writes run_ or cache_ tables appends none. */
+enum err ledger_append(struct txn *txn, const char *actor, const char *kind, const char *subject, json_t *body,
+                       struct error *error);
+/* Destroys the subject's key for good (inside the erasing verb, whose own entry has another subject), and writes the
+ * line to HOME/erasures, durable before the commit. */
+enum err ledger_destroy_key(struct txn *txn, const char *subject, struct error *error);
+/* Keeps the checkpoint of this batch under a reason ("study", "release", "lock"). */
+void ledger_keep_checkpoint(struct txn *txn, const char *reason);
+
+/* ---- reading ---- */
+
+/* The body of one entry in the arena's care of the caller (json_decref), or NULL with OK when its key is destroyed. */
+enum err ledger_body(struct db *db, const struct keys *keys, int64_t sequence, json_t **body, struct error *error);
+/* The newest checkpoint's text. Never for a masked role. */
+enum err ledger_checkpoint_text(struct db *db, struct arena *arena, char **note, struct error *error);
+/* RFC 6962 proofs, computed from the leaf hashes: `*count` hashes of 32 bytes each in the arena. */
+enum err ledger_inclusion_proof(struct db *db, struct arena *arena, int64_t sequence, int64_t size, uint8_t **hashes,
+                                size_t *count, struct error *error);
+enum err ledger_consistency_proof(struct db *db, struct arena *arena, int64_t first, int64_t second, uint8_t **hashes,
+                                  size_t *count, struct error *error);
+
+struct ledger_counts {
+  int64_t batches, jobs, entries; /* since ledger_open */
+  int64_t batch_us_sum;           /* time in batches, microseconds */
+};
+struct ledger_counts ledger_counts(const struct ledger *ledger);
+
+/* ---- verifying ---- */
+
+struct verify_report {
+  int64_t entries, erased_subjects, checkpoints;
+  bool tree_holds, checkpoints_hold, bodies_hold, tables_hold;
+  char first_difference[256]; /* "" when all holds: which entry, checkpoint or table row differs first */
+  uint8_t root[SHA256_BYTES];
+};
+/* Recomputes leaves, tree, commitments and signatures; replays every entry into a database in memory and compares the
+ * canonical dumps. Reads from a snapshot beside a running server. ERR_STORE only when it could not be done. */
+enum err ledger_verify(struct store *store, const struct keys *keys, const struct entry_kind *kinds,
+                       struct verify_report *report, struct error *error);
+/* Applies all entries of `from` to the tables of `into` (fresh, in memory). */
+enum err ledger_replay(struct db *from, const struct keys *keys, const struct entry_kind *kinds, struct db *into,
+                       struct error *error);
+
+#endif

@@ -1,0 +1,31 @@
+/* keys.h: the keys of a home, one file each under HOME/keys/ (mode 0600, the directory 0700).
+ *
+ *     log        Ed25519: signs the ledger's checkpoints
+ *     body       wraps the key of each subject, under which the bodies of its entries are sealed
+ *     link       makes the tokens of patients' links: HMAC-SHA256(link key, form id || serial), first 160 bits
+ *     lookup     keyed hash by which a person or an account is found again without its name
+ *     identity   X25519: names and addresses are sealed to the public half; the secret half is read by the mail worker
+ *                and by the pages that must show a name, and by nothing else
+ *
+ * Under `attune demo --frozen` they come from the seed. */
+#ifndef ATTUNE_STORE_KEYS_H
+#define ATTUNE_STORE_KEYS_H
+
+#include "base/crypto.h"
+#include "base/err.h"
+
+struct keys {
+  uint8_t log_public[32], log_secret[64];
+  uint8_t body[KEY_BYTES], link[KEY_BYTES], lookup[KEY_BYTES];
+  uint8_t identity_public[KEY_BYTES];
+};
+
+enum err keys_create(const char *home, const struct chance *chance, struct error *error);
+enum err keys_load(struct keys *keys, const char *home, struct error *error);
+enum err keys_load_identity_secret(uint8_t secret[KEY_BYTES], const char *home, struct error *error);
+void keys_wipe(struct keys *keys);
+
+/* The keyed hash of a normalised name or address (ASCII letters lowered, outer blanks cut), as 64 hex digits. */
+void keys_lookup(const struct keys *keys, const char *purpose, const char *text, char out[65]);
+
+#endif
