@@ -55,10 +55,10 @@ struct feedback_show {
   struct home *home;
   const struct actor *viewer;
   const char *page, *sign_in; /* sign_in: the sign-in's token hash */
-  const char *const *patients; /* all whose course stands on this page */
-  size_t count;
+  const char *patient;
 };
-/* One entry for the page: its subject is the viewer; the patients and the figures as shown are in its body. */
+/* One entry for each patient on the page; its subject is the patient, the figures as shown are in its body. A page with
+ * several patients posts one job for each: they share a batch. */
 verb feedback_show;
 
 struct note_write {
