@@ -1,0 +1,745 @@
+#include "base/csv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "base/decimal.h"
+#include "base/levels.h"
+#include "base/utf8.h"
+
+#define BUFFER_BYTES ((size_t)1 << 20)
+#define PADDING (2 * DECIMAL_PADDING)
+
+struct slice {
+  const char *text;
+  size_t length;
+  bool quoted;
+};
+
+struct column {
+  const char *name;
+  enum csv_kind wanted, kind;
+  struct levels levels;
+};
+
+struct csv {
+  struct arena *arena;
+  const char *name;
+  char separator;
+  int fd; /* -1 for memory */
+  bool owns_fd, at_end;
+  const char *memory; /* what is left of an input in memory */
+  size_t memory_left;
+  const char *memory_start;
+  size_t memory_length;
+
+  char *buffer; /* at..end is not yet read; a NUL and padding follow end */
+  size_t capacity;
+  const char *at, *end;
+  const char *checked; /* bytes before it are valid UTF-8 */
+  bool broken;         /* the byte at `checked` is not */
+
+  size_t line; /* of `at` */
+  size_t row;
+  struct column *columns;
+  size_t column_count;
+  size_t embedded;      /* line ends inside quotes of the row that is being read */
+  struct slice *slices; /* of that row, by column */
+  char **unquoted;      /* scratch for fields with doubled quotes */
+  size_t *unquoted_capacity;
+
+  double **numbers; /* by column, for the chunk */
+  uint32_t **codes;
+  bool settled;   /* the CSV_AUTO columns have their kind */
+  int turn;       /* a CSV_AUTO column that met text, or -1 */
+  bool restarted; /* since the chunk handed out last */
+};
+
+enum scan {
+  SCAN_FIELD, /* ended by a separator */
+  SCAN_ROW,   /* ended by a line end */
+  SCAN_MORE,  /* the buffer ended first */
+  SCAN_BAD    /* *error says why */
+};
+
+/* ---- errors ---- */
+
+enum err csv_refuse(const struct csv *csv, size_t line, int column, struct error *error, const char *format, ...) {
+  char sentence[400];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(sentence, sizeof sentence, format, args);
+  va_end(args);
+  const char *name = column >= 0 && (size_t)column < csv->column_count ? csv->columns[column].name : "";
+  if (column < 0)
+    return fail(error, ERR_INPUT, "csv-refused", csv->name, "%s, line %zu: %s", csv->name, line, sentence);
+  return fail(error, ERR_INPUT, "csv-refused", *name ? name : csv->name, "%s, line %zu, column %d%s%s%s: %s", csv->name,
+              line, column + 1, *name ? " (" : "", name, *name ? ")" : "", sentence);
+}
+
+/* ---- the buffer ---- */
+
+/* Moves csv->checked over valid UTF-8, to the end or to the first byte that is not (then csv->broken). A character
+ * that the buffer's end cuts stays unchecked until more is read. */
+static void check_encoding(struct csv *csv) {
+  const char *p = csv->checked;
+  while (p < csv->end) {
+    uint64_t word;
+    while (csv->end - p >= 8) {
+      memcpy(&word, p, sizeof word);
+      bool plain = !((word | ((word - 0x0101010101010101) & ~word)) & 0x8080808080808080);
+      if (!plain) break;
+      p += 8;
+    }
+    if (p == csv->end) break;
+    unsigned char first = (unsigned char)*p;
+    size_t need = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4, left = (size_t)(csv->end - p);
+    if (left < need && !csv->at_end) break;
+    if (!utf8_valid(p, need < left ? need : left)) {
+      csv->broken = true;
+      break;
+    }
+    p += need < left ? need : left;
+  }
+  csv->checked = p;
+}
+
+/* Up to `room` bytes into `to`; 0 at the end of the input. */
+static enum err read_some(struct csv *csv, char *to, size_t room, size_t *got, struct error *error) {
+  *got = 0;
+  if (csv->fd < 0) {
+    *got = csv->memory_left < room ? csv->memory_left : room;
+    if (*got) memcpy(to, csv->memory, *got);
+    csv->memory += *got;
+    csv->memory_left -= *got;
+    return OK;
+  }
+  while (*got < room) {
+    ssize_t n = read(csv->fd, to + *got, room - *got);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0)
+      return fail(error, ERR_STORE, "csv-read", csv->name, "%s could not be read: %s", csv->name, strerror(errno));
+    if (n == 0) break;
+    *got += (size_t)n;
+  }
+  return OK;
+}
+
+/* Keeps at..end, reads more behind it. At the end of the input a last line without an end is given one. */
+static enum err refill(struct csv *csv, struct error *error) {
+  size_t kept = (size_t)(csv->end - csv->at), checked = (size_t)(csv->checked - csv->at);
+  if (kept) memmove(csv->buffer, csv->at, kept);
+  if (csv->capacity - kept < BUFFER_BYTES / 2) {
+    if (kept > CSV_ROW_MAXIMUM)
+      return csv_refuse(csv, csv->line, -1, error,
+                        "the row that begins here is longer than %zu MiB; is a quote not closed?",
+                        CSV_ROW_MAXIMUM >> 20);
+    size_t capacity = csv->capacity ? csv->capacity * 2 : BUFFER_BYTES;
+    char *larger = realloc(csv->buffer, capacity + 1 + PADDING);
+    if (!larger) die("out of memory reading %s", csv->name);
+    csv->buffer = larger;
+    csv->capacity = capacity;
+  }
+  size_t got;
+  enum err err = read_some(csv, csv->buffer + kept, csv->capacity - kept, &got, error);
+  if (err) return err;
+  csv->at = csv->buffer;
+  csv->end = csv->buffer + kept + got;
+  csv->checked = csv->buffer + checked;
+  if (got < csv->capacity - kept) {
+    csv->at_end = true;
+    if (kept + got && csv->end[-1] != '\n') {
+      csv->buffer[kept + got] = '\n';
+      csv->end++;
+    }
+  }
+  memset(csv->buffer + (csv->end - csv->buffer), 0, PADDING);
+  if (!csv->broken) check_encoding(csv);
+  return OK;
+}
+
+/* ---- the tokeniser ---- */
+
+/* The field under the first broken byte, found by counting separators: the row cannot be trusted further. */
+static enum scan refuse_bytes(struct csv *csv, const char *row_start, struct error *error) {
+  size_t line = csv->line;
+  int column = 0;
+  for (const char *p = row_start; p < csv->checked; p++) {
+    if (*p == '\n') {
+      line++;
+      column = 0;
+    }
+    column += *p == csv->separator;
+  }
+  if (*csv->checked == 0)
+    csv_refuse(csv, line, column, error, "there is a NUL byte; is this a CSV file, and in UTF-8?");
+  else
+    csv_refuse(csv, line, column, error, "there are bytes that are not UTF-8; save the file as UTF-8");
+  return SCAN_BAD;
+}
+
+/* What stands behind a field: a separator, a line end, or neither. Moves *at behind it. */
+static enum scan field_end(struct csv *csv, const char **at, int column, struct error *error) {
+  const char *p = *at;
+  if (*p == csv->separator) {
+    *at = p + 1;
+    return SCAN_FIELD;
+  }
+  if (*p == '\n') {
+    *at = p + 1;
+    return SCAN_ROW;
+  }
+  if (*p == '\r' && p[1] == '\n') {
+    *at = p + 2;
+    return SCAN_ROW;
+  }
+  if (p == csv->end || (*p == '\r' && p + 1 == csv->end)) return SCAN_MORE;
+  if (*p == 0) return SCAN_MORE; /* a NUL byte: the caller sees that the encoding is broken */
+  size_t line = csv->line + csv->embedded;
+  if (*p == '\r')
+    csv_refuse(csv, line, column, error,
+               "there is a carriage return without a line feed; save the file with LF or CRLF line ends");
+  else if (*p == '"')
+    csv_refuse(csv, line, column, error,
+               "there is a quote inside an unquoted field; quote the whole field and double the quote");
+  else
+    csv_refuse(csv, line, column, error, "there is text behind the closing quote");
+  return SCAN_BAD;
+}
+
+static void unquoted_room(struct csv *csv, int column, size_t need) {
+  if (csv->unquoted_capacity[column] >= need) return;
+  csv->unquoted_capacity[column] = need * 2;
+  char *larger = realloc(csv->unquoted[column], need * 2);
+  if (!larger) die("out of memory reading %s", csv->name);
+  csv->unquoted[column] = larger;
+}
+
+/* Doubled quotes become one, in scratch memory: the buffer may be read again. */
+static void undouble(struct csv *csv, int column, struct slice *field) {
+  unquoted_room(csv, column, field->length + 1);
+  char *to = csv->unquoted[column];
+  const char *from = field->text, *end = from + field->length;
+  while (from < end) {
+    if (*from == '"') from++;
+    *to++ = *from++;
+  }
+  field->text = csv->unquoted[column];
+  field->length = (size_t)(to - csv->unquoted[column]);
+}
+
+static enum scan scan_quoted(struct csv *csv, const char **at, int column, struct slice *field, struct error *error) {
+  const char *start = *at + 1, *p = start;
+  bool doubled = false;
+  for (;;) {
+    const char *quote = memchr(p, '"', (size_t)(csv->end - p));
+    if (!quote) {
+      if (!csv->at_end) return SCAN_MORE;
+      csv_refuse(csv, csv->line + csv->embedded, column, error, "the quote that opens here is not closed");
+      return SCAN_BAD;
+    }
+    if (quote[1] == '"') {
+      doubled = true;
+      p = quote + 2;
+      continue;
+    }
+    if (quote + 1 == csv->end) return SCAN_MORE;
+    p = quote;
+    break;
+  }
+  for (const char *line = start; (line = memchr(line, '\n', (size_t)(p - line))); line++) csv->embedded++;
+  *field = (struct slice){start, (size_t)(p - start), true};
+  if (doubled) undouble(csv, column, field);
+  *at = p + 1;
+  return field_end(csv, at, column, error);
+}
+
+/* One field of any kind; `column` is where it stands in its row. */
+static enum scan scan_field(struct csv *csv, const char **at, int column, struct slice *field, struct error *error) {
+  const char *p = *at;
+  if (*p == '"') return scan_quoted(csv, at, column, field, error);
+  char separator = csv->separator;
+  while (*p != separator && *p != '\n' && *p != '\r' && *p != '"' && *p) p++;
+  *field = (struct slice){*at, (size_t)(p - *at), false};
+  *at = p;
+  return field_end(csv, at, column, error);
+}
+
+/* A whole row as slices of the buffer; *count is the number of fields, of which the first `room` are kept. */
+static enum scan scan_row(struct csv *csv, const char **at, size_t room, size_t *count, struct error *error) {
+  *count = 0;
+  csv->embedded = 0;
+  for (;;) {
+    struct slice field;
+    int column = *count < room ? (int)*count : (int)room;
+    enum scan scan = scan_field(csv, at, column, &field, error);
+    if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
+    if (*count < room) csv->slices[*count] = field;
+    ++*count;
+    if (scan == SCAN_ROW) return SCAN_ROW;
+  }
+}
+
+static void skip_empty_lines(struct csv *csv) {
+  for (;;) {
+    if (*csv->at == '\n' && csv->at < csv->end)
+      csv->at++;
+    else if (*csv->at == '\r' && csv->at[1] == '\n')
+      csv->at += 2;
+    else
+      return;
+    csv->line++;
+  }
+}
+
+/* Whether the bytes up to `to` may be believed; else *error says where they are broken. */
+static bool believable(struct csv *csv, const char *to, struct error *error) {
+  if (!csv->broken || to <= csv->checked) return true;
+  refuse_bytes(csv, csv->at, error);
+  return false;
+}
+
+/* Brings the buffer to a state in which another try to read a row makes sense. */
+static enum err need_more(struct csv *csv, struct error *error) {
+  if (csv->broken) {
+    refuse_bytes(csv, csv->at, error);
+    return ERR_INPUT;
+  }
+  if (csv->at_end) return csv_refuse(csv, csv->line, -1, error, "the file ends inside a row");
+  return refill(csv, error);
+}
+
+/* Finds the start of the next row; *any is false behind the last. */
+static enum err find_row(struct csv *csv, bool *any, struct error *error) {
+  for (;;) {
+    skip_empty_lines(csv);
+    bool cut = *csv->at == '\r' && csv->at + 1 == csv->end && !csv->at_end;
+    if (csv->at < csv->end && !cut) break;
+    if (csv->at_end) {
+      *any = false;
+      return OK;
+    }
+    enum err err = refill(csv, error);
+    if (err) return err;
+  }
+  *any = true;
+  return OK;
+}
+
+/* One whole row in csv->slices, at most `room` of them; *count == 0 behind the last row. Moves to the next row. */
+static enum err read_row(struct csv *csv, size_t room, size_t *count, size_t *line, struct error *error) {
+  bool any;
+  enum err err = find_row(csv, &any, error);
+  *count = 0;
+  if (err || !any) return err;
+  for (;;) {
+    const char *at = csv->at;
+    enum scan scan = scan_row(csv, &at, room, count, error);
+    if (scan == SCAN_MORE) {
+      if ((err = need_more(csv, error))) return err;
+      continue;
+    }
+    if (!believable(csv, at, error) || scan == SCAN_BAD) return ERR_INPUT;
+    *line = csv->line;
+    csv->line += 1 + csv->embedded;
+    csv->at = at;
+    return OK;
+  }
+}
+
+/* ---- opening ---- */
+
+static void scratch_make(struct csv *csv) {
+  csv->slices = arena_array(csv->arena, CSV_COLUMNS_MAXIMUM + 1, sizeof *csv->slices);
+  csv->unquoted = arena_array(csv->arena, CSV_COLUMNS_MAXIMUM + 1, sizeof *csv->unquoted);
+  csv->unquoted_capacity = arena_array(csv->arena, CSV_COLUMNS_MAXIMUM + 1, sizeof *csv->unquoted_capacity);
+}
+
+static int compare_names(const void *a, const void *b) {
+  return strcmp((*(const struct column *const *)a)->name, (*(const struct column *const *)b)->name);
+}
+
+static enum err refuse_twins(struct csv *csv, struct error *error) {
+  struct column **sorted = arena_array(csv->arena, csv->column_count, sizeof *sorted);
+  for (size_t i = 0; i < csv->column_count; i++) sorted[i] = &csv->columns[i];
+  qsort(sorted, csv->column_count, sizeof *sorted, compare_names);
+  for (size_t i = 1; i < csv->column_count; i++)
+    if (*sorted[i]->name && !strcmp(sorted[i]->name, sorted[i - 1]->name)) {
+      size_t later = (size_t)(sorted[i] > sorted[i - 1] ? sorted[i] - csv->columns : sorted[i - 1] - csv->columns);
+      return csv_refuse(csv, 1, (int)later, error, "there are two columns of this name");
+    }
+  return OK;
+}
+
+static enum err read_header(struct csv *csv, struct error *error) {
+  csv->line = 1;
+  size_t count, line;
+  enum err err = refill(csv, error);
+  if (err) return err;
+  if (csv->end - csv->at >= 2 && (!memcmp(csv->at, "\xff\xfe", 2) || !memcmp(csv->at, "\xfe\xff", 2)))
+    return csv_refuse(csv, 1, -1, error, "the file is in UTF-16; save it as UTF-8");
+  if (csv->end - csv->at >= 3 && !memcmp(csv->at, "\xef\xbb\xbf", 3)) csv->at += 3;
+  err = read_row(csv, CSV_COLUMNS_MAXIMUM, &count, &line, error);
+  if (err) return err;
+  if (!count) return csv_refuse(csv, 1, -1, error, "the file is empty; its first line names the columns");
+  if (count > CSV_COLUMNS_MAXIMUM)
+    return csv_refuse(csv, line, -1, error, "there are %zu columns; the most is %d", count, CSV_COLUMNS_MAXIMUM);
+  if (csv->columns) return OK; /* reading again from the start */
+  csv->columns = arena_array(csv->arena, count, sizeof *csv->columns);
+  for (size_t i = 0; i < count; i++)
+    csv->columns[i].name = arena_text_n(csv->arena, csv->slices[i].text, csv->slices[i].length);
+  csv->column_count = count;
+  return refuse_twins(csv, error);
+}
+
+static enum err open_with(struct csv **out, struct csv start, struct arena *arena, struct error *error) {
+  struct csv *csv = arena_alloc(arena, sizeof *csv);
+  *csv = start;
+  csv->arena = arena;
+  csv->name = arena_text(arena, start.name);
+  scratch_make(csv);
+  *out = csv;
+  enum err err = read_header(csv, error);
+  if (err) {
+    csv_close(csv);
+    *out = NULL;
+  }
+  return err;
+}
+
+enum err csv_open_memory_with(struct csv **csv, struct arena *arena, const char *bytes, size_t length, const char *name,
+                              char separator, struct error *error) {
+  struct csv start = {.name = name, .separator = separator, .fd = -1, .memory = bytes, .memory_left = length};
+  start.memory_start = bytes;
+  start.memory_length = length;
+  return open_with(csv, start, arena, error);
+}
+
+enum err csv_open_file_with(struct csv **csv, struct arena *arena, const char *path, char separator,
+                            struct error *error) {
+  *csv = NULL;
+  bool standard = !strcmp(path, "-");
+  int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail(error, ERR_MISSING, "csv-open", path, "%s could not be opened: %s", path, strerror(errno));
+  struct csv start = {
+      .name = standard ? "standard input" : path, .separator = separator, .fd = fd, .owns_fd = !standard};
+  return open_with(csv, start, arena, error);
+}
+
+enum err csv_open_memory(struct csv **csv, struct arena *arena, const char *bytes, size_t length, const char *name,
+                         struct error *error) {
+  return csv_open_memory_with(csv, arena, bytes, length, name, ',', error);
+}
+
+enum err csv_open_file(struct csv **csv, struct arena *arena, const char *path, struct error *error) {
+  return csv_open_file_with(csv, arena, path, ',', error);
+}
+
+void csv_close(struct csv *csv) {
+  if (!csv) return;
+  if (csv->owns_fd) close(csv->fd);
+  free(csv->buffer);
+  for (size_t i = 0; csv->unquoted && i <= CSV_COLUMNS_MAXIMUM; i++) free(csv->unquoted[i]);
+  csv->buffer = NULL;
+  csv->unquoted = NULL;
+  csv->owns_fd = false;
+}
+
+/* ---- columns by name ---- */
+
+size_t csv_columns(const struct csv *csv) {
+  return csv->column_count;
+}
+
+const char *csv_name(const struct csv *csv, size_t column) {
+  return csv->columns[column].name;
+}
+
+int csv_column(const struct csv *csv, const char *name) {
+  for (size_t i = 0; i < csv->column_count; i++)
+    if (!strcmp(csv->columns[i].name, name)) return (int)i;
+  return -1;
+}
+
+/* Levenshtein's distance without regard to ASCII case; names longer than the row of costs count as far away. */
+static unsigned distance(const char *a, const char *b) {
+  unsigned row[65];
+  size_t m = strlen(a), n = strlen(b);
+  if (m > 64 || n > 64) return UINT32_MAX;
+  for (size_t j = 0; j <= n; j++) row[j] = (unsigned)j;
+  for (size_t i = 1; i <= m; i++) {
+    unsigned diagonal = row[0];
+    row[0] = (unsigned)i;
+    for (size_t j = 1; j <= n; j++) {
+      bool same = (a[i - 1] | 32) == (b[j - 1] | 32);
+      unsigned change = diagonal + !same, least = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
+      diagonal = row[j];
+      row[j] = change < least ? change : least;
+    }
+  }
+  return row[n];
+}
+
+enum err csv_need_column(const struct csv *csv, const char *name, int *column, struct error *error) {
+  *column = csv_column(csv, name);
+  if (*column >= 0) return OK;
+  const char *nearest = csv->columns[0].name;
+  unsigned least = UINT32_MAX;
+  for (size_t i = 0; i < csv->column_count; i++) {
+    unsigned far = distance(name, csv->columns[i].name);
+    if (far < least) {
+      least = far;
+      nearest = csv->columns[i].name;
+    }
+  }
+  if (csv->column_count == 1 && csv->separator == ',' && strpbrk(nearest, ";\t"))
+    return fail(error, ERR_INPUT, "csv-separator", name,
+                "%s has no column '%.60s': its columns are not separated by commas", csv->name, name);
+  return fail(error, ERR_INPUT, "csv-column", name, "%s has no column '%.60s'; the nearest is '%.60s'", csv->name, name,
+              nearest);
+}
+
+/* ---- rows of text ---- */
+
+bool csv_missing(const char *field) {
+  return !*field || !strcmp(field, "NA");
+}
+
+static enum err refuse_count(struct csv *csv, size_t line, size_t count, struct error *error) {
+  int column = (int)(count < csv->column_count ? count - 1 : csv->column_count - 1);
+  return csv_refuse(csv, line, column, error, "the row has %zu field%s; the header has %zu", count,
+                    count == 1 ? "" : "s", csv->column_count);
+}
+
+enum err csv_next_row(struct csv *csv, struct csv_row *row, struct error *error) {
+  size_t count, bytes = 0;
+  row->fields = NULL;
+  enum err err = read_row(csv, csv->column_count, &count, &row->line, error);
+  if (err || !count) return err;
+  if (count != csv->column_count) return refuse_count(csv, row->line, count, error);
+  for (size_t i = 0; i < count; i++) bytes += csv->slices[i].length + 1;
+  char *text = arena_alloc(csv->arena, bytes);
+  const char **fields = arena_array(csv->arena, count, sizeof *fields);
+  for (size_t i = 0; i < count; i++) {
+    struct slice field = csv->slices[i];
+    fields[i] = text;
+    if (field.length) memcpy(text, field.text, field.length);
+    text += field.length + 1;
+  }
+  row->fields = fields;
+  csv->row++;
+  return OK;
+}
+
+const char *const *csv_levels(const struct csv *csv, int column, size_t *count) {
+  const struct levels *levels = &csv->columns[column].levels;
+  *count = levels->count;
+  return levels->names;
+}
+
+/* ---- columns in chunks ---- */
+
+void csv_want(struct csv *csv, int column, enum csv_kind kind) {
+  csv->columns[column].wanted = kind;
+  csv->columns[column].kind = kind == CSV_AUTO ? CSV_NUMBER : kind;
+}
+
+enum csv_kind csv_kind_of(const struct csv *csv, int column) {
+  return csv->columns[column].kind;
+}
+
+static bool slice_missing(struct slice field) {
+  return !field.length || (field.length == 2 && !memcmp(field.text, "NA", 2));
+}
+
+/* A field that is not plainly a number: blanks, quotes, missing values, text. */
+static enum decimal slice_number(struct slice field, double *value) {
+  while (field.length && (*field.text == ' ' || *field.text == '\t')) {
+    field.text++;
+    field.length--;
+  }
+  while (field.length && (field.text[field.length - 1] == ' ' || field.text[field.length - 1] == '\t')) field.length--;
+  *value = NAN;
+  if (slice_missing(field) || (field.length == 3 && !memcmp(field.text, "NaN", 3))) return DECIMAL_READ;
+  return decimal_read(field.text, field.length, value);
+}
+
+static enum scan refuse_number(struct csv *csv, int column, struct slice field, enum decimal why, struct error *error) {
+  if (why == DECIMAL_NONE && csv->columns[column].wanted == CSV_AUTO) {
+    csv->turn = column;
+    return SCAN_BAD;
+  }
+  csv_refuse(csv, csv->line, column, error,
+             why == DECIMAL_NONE ? "'%.*s' is not a number" : "'%.*s' is beyond the range of a number",
+             (int)(field.length < 60 ? field.length : 60), field.text);
+  return SCAN_BAD;
+}
+
+static enum scan take_number(struct csv *csv, const char **at, int column, double *value, struct error *error) {
+  const char *p = *at;
+  if (decimal_scan(&p, value) == DECIMAL_READ) {
+    if (*p == csv->separator) {
+      *at = p + 1;
+      return SCAN_FIELD;
+    }
+    if (*p == '\n') {
+      *at = p + 1;
+      return SCAN_ROW;
+    }
+  }
+  struct slice field;
+  enum scan scan = scan_field(csv, at, column, &field, error);
+  if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
+  enum decimal got = slice_number(field, value);
+  return got == DECIMAL_READ ? scan : refuse_number(csv, column, field, got, error);
+}
+
+static enum scan take_level(struct csv *csv, const char **at, int column, uint32_t *code, struct error *error) {
+  struct slice field;
+  enum scan scan = scan_field(csv, at, column, &field, error);
+  if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
+  *code = slice_missing(field) ? CSV_NO_LEVEL
+                               : levels_code(csv->arena, &csv->columns[column].levels, field.text, field.length);
+  return scan;
+}
+
+/* One row into row `row` of the chunk; *count is the number of fields seen. */
+static enum scan take_row(struct csv *csv, const char **at, size_t row, size_t *count, struct error *error) {
+  enum scan scan = SCAN_FIELD;
+  size_t column = 0;
+  csv->embedded = 0;
+  for (; column < csv->column_count && scan == SCAN_FIELD; column++) {
+    struct slice skipped;
+    switch (csv->columns[column].kind) {
+    case CSV_NUMBER:
+      scan = take_number(csv, at, (int)column, &csv->numbers[column][row], error);
+      break;
+    case CSV_LEVELS:
+      scan = take_level(csv, at, (int)column, &csv->codes[column][row], error);
+      break;
+    default:
+      scan = scan_field(csv, at, (int)column, &skipped, error);
+    }
+  }
+  *count = column + (scan == SCAN_FIELD); /* a separator behind the last column: at least one too many */
+  return scan;
+}
+
+/* Counts a row's fields for the message only. */
+static enum err refuse_row(struct csv *csv, struct error *error) {
+  size_t count, line;
+  enum err err = read_row(csv, csv->column_count, &count, &line, error);
+  return err ? err : refuse_count(csv, line, count, error);
+}
+
+/* One row; *got is false behind the last row, or where csv->turn asks for a restart. */
+static enum err next_columns(struct csv *csv, size_t row, bool *got, struct error *error) {
+  enum err err = find_row(csv, got, error);
+  if (err || !*got) return err;
+  for (;;) {
+    const char *at = csv->at;
+    size_t count;
+    enum scan scan = take_row(csv, &at, row, &count, error);
+    if (scan == SCAN_MORE) {
+      if ((err = need_more(csv, error))) return err;
+      continue;
+    }
+    if (!believable(csv, at, error)) return ERR_INPUT;
+    if (scan == SCAN_BAD && csv->turn < 0) return ERR_INPUT;
+    *got = scan != SCAN_BAD;
+    if (!*got) return OK;
+    if (count != csv->column_count || scan != SCAN_ROW) return refuse_row(csv, error);
+    csv->line += 1 + csv->embedded;
+    csv->at = at;
+    return OK;
+  }
+}
+
+static void forget_levels(struct csv *csv) {
+  for (size_t i = 0; i < csv->column_count; i++) csv->columns[i].levels = (struct levels){0};
+}
+
+/* Looks at the rows that are in the buffer already, without taking them: text in a CSV_AUTO column makes it levels. */
+static void settle_kinds(struct csv *csv) {
+  const char *at = csv->at;
+  size_t count, row = 0;
+  for (enum scan scan = SCAN_ROW; scan == SCAN_ROW && at < csv->end && row < CSV_CHUNK_ROWS; row++) {
+    scan = scan_row(csv, &at, csv->column_count, &count, NULL);
+    for (size_t i = 0; scan == SCAN_ROW && i < count && i < csv->column_count; i++) {
+      double value;
+      struct column *column = &csv->columns[i];
+      if (column->wanted == CSV_AUTO && column->kind == CSV_NUMBER &&
+          slice_number(csv->slices[i], &value) == DECIMAL_NONE)
+        column->kind = CSV_LEVELS;
+    }
+  }
+  csv->settled = true;
+}
+
+static void chunk_room(struct csv *csv) {
+  if (!csv->numbers) {
+    csv->numbers = arena_array(csv->arena, csv->column_count, sizeof *csv->numbers);
+    csv->codes = arena_array(csv->arena, csv->column_count, sizeof *csv->codes);
+  }
+  for (size_t i = 0; i < csv->column_count; i++) {
+    enum csv_kind kind = csv->columns[i].kind;
+    if (kind == CSV_NUMBER && !csv->numbers[i])
+      csv->numbers[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(double));
+    if (kind == CSV_LEVELS && !csv->codes[i]) csv->codes[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(uint32_t));
+    if (kind != CSV_NUMBER) csv->numbers[i] = NULL;
+  }
+}
+
+/* Back to the first row, with the column csv->turn as levels from now on. */
+static enum err restart(struct csv *csv, struct error *error) {
+  int column = csv->turn;
+  if (csv->fd >= 0 && lseek(csv->fd, 0, SEEK_SET) < 0)
+    return csv_refuse(
+        csv, csv->line, column, error,
+        "there is text in a column that held numbers so far, and this input cannot be read twice: name it as a "
+        "factor, or give a file");
+  csv->memory = csv->memory_start;
+  csv->memory_left = csv->memory_length;
+  csv->at = csv->end = csv->checked = csv->buffer;
+  csv->at_end = csv->broken = false;
+  csv->columns[column].kind = CSV_LEVELS;
+  csv->restarted |= csv->row > 0;
+  csv->row = 0;
+  csv->turn = -1;
+  forget_levels(csv);
+  chunk_room(csv);
+  return read_header(csv, error);
+}
+
+enum err csv_next_chunk(struct csv *csv, struct csv_chunk *chunk, struct error *error) {
+  *chunk = (struct csv_chunk){0};
+  if (!csv->settled) {
+    settle_kinds(csv);
+    chunk_room(csv);
+    csv->turn = -1;
+  }
+  size_t rows = 0;
+  while (rows < CSV_CHUNK_ROWS) {
+    bool got;
+    enum err err = next_columns(csv, rows, &got, error);
+    if (!err && !got && csv->turn >= 0) {
+      err = restart(csv, error);
+      rows = 0;
+      if (!err) continue;
+    }
+    if (err) return err;
+    if (!got) break;
+    rows++;
+  }
+  *chunk = (struct csv_chunk){.first_row = csv->row,
+                              .rows = rows,
+                              .restarted = csv->restarted,
+                              .numbers = (const double *const *)csv->numbers,
+                              .codes = (const uint32_t *const *)csv->codes};
+  csv->row += rows;
+  csv->restarted = false;
+  return OK;
+}
