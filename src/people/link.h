@@ -1,6 +1,6 @@
 /* link.h: the tokens of patients' links. token = first 160 bits of HMAC-SHA256(link key, form id || 0x00 || serial as
- * decimal digits), in base64url (27 characters): a reminder can write it again, while only its SHA-256 stands in the
- * tables. Compared by hash, so no comparison leaks it. */
+ * decimal digits), in base64url (27 characters): a reminder can write it again, while only the SHA-256 of its
+ * characters stands in the tables. Compared by hash, so no comparison leaks it. */
 #ifndef ATTUNE_PEOPLE_LINK_H
 #define ATTUNE_PEOPLE_LINK_H
 

@@ -1,35 +1,55 @@
 /* password.h: Argon2id (64 MiB, 3 passes; RFC 9106) on a bounded pool, so that hashing never holds up the writer and
- * never takes more than two times 64 MiB. The only file of the room that includes libsodium is password.c. */
+ * never takes more than two times 64 MiB; and the codes of an authenticator. The only file of the room that includes
+ * libsodium is password.c. */
 #ifndef ATTUNE_PEOPLE_PASSWORD_H
 #define ATTUNE_PEOPLE_PASSWORD_H
 
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/crypto.h"
 #include "people/account.h"
 
-#define PASSWORD_SHORTEST 12  /* characters */
-#define PASSWORD_LONGEST 128  /* characters; at most 512 bytes */
+#define PASSWORD_SHORTEST 12 /* characters */
+#define PASSWORD_LONGEST 128 /* characters; at most 512 bytes */
+
+/* ---- the pool ---- */
 
 struct password_pool;
 struct password_job {
-  const char *password; /* must live until done */
+  const char *password;           /* must live until done */
+  const char *subject;            /* when `make`: whose it is, so that salts differ under --frozen */
   char hash[PASSWORD_HASH_BYTES]; /* in: to check against; out: the new hash when `make` */
-  bool make, right;
-  void (*done)(struct password_job *job); /* in a thread of the pool */
+  bool make, right;               /* right: out; false when `make` */
+  bool failed; /* out: it could not be told (no memory for it, or the pool stops): answer "busy, try again", count no
+                  try */
+  void (*done)(struct password_job *job); /* in a thread of the pool, or of the one who stops it */
   void *owner;
   struct password_job *next;
 };
 struct password_pool *password_pool_start(const struct chance *chance, int threads, struct error *error); /* 1 or 2 */
+/* Finishes what is being hashed; what still waits is answered `failed`. NULL is fine. */
 void password_pool_stop(struct password_pool *pool);
-/* False when 64 jobs wait already: answer "busy, try again". */
+/* False when 64 jobs wait already: answer "busy, try again"; done() is not called. */
 bool password_pool_post(struct password_pool *pool, struct password_job *job);
 
-/* At once, in this thread: for the command line. */
+/* ---- at once, in this thread: for the command line and for the pool ---- */
+
 enum err password_hash(const struct chance *chance, const char *subject, const char *password,
                        char out[PASSWORD_HASH_BYTES], struct error *error);
-/* "password-short", "password-long", "password-common" (a short list of the most used; ASVS 6.2.4). */
+/* `failed` is set when there was no memory for it: then nothing is known. */
+bool password_right(const char *hash, const char *password, bool *failed);
+/* The hash of a password that nobody knows, as costly to check as any: for names that do not exist. */
+const char *password_decoy(void);
+
+/* "password-text" (not UTF-8, or control characters), "password-short", "password-long", "password-common": one of the
+ * most used, or one of them repeated, with digits around it or letters written as digits; a walk along the keyboard;
+ * fewer than five different characters (ASVS 5.0 6.2.1, 6.2.4, 6.2.5: length and rarity, no rules of composition). */
 enum err password_acceptable(const char *password, struct error *error);
 
-/* RFC 6238 with SHA-1, 6 digits, 30 s. `step_used` is the last step accepted (each once); returns the step, or -1. */
+/* ---- the authenticator ---- */
+
+/* RFC 6238 with SHA-1, 6 digits, 30 s, one step either side. `step_used` is the last step accepted (-1: none), which
+ * must be remembered: each is taken once. Returns the step, or -1. */
 int64_t totp_check(const uint8_t secret[20], const char *code, int64_t now_ms, int64_t step_used);
 /* "otpauth://totp/..." for the authenticator, with the secret in base32. */
 char *totp_address(struct arena *arena, const uint8_t secret[20], const char *issuer, const char *label);

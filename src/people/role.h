@@ -26,7 +26,7 @@ enum role {
 /* Roles that sign in to an account. */
 #define ROLES_STAFF (((1 << ROLE_COUNT) - 1) & ~(ROLE_PUBLIC | ROLE_PATIENT))
 
-const char *role_name(enum role role);     /* "therapist": as in the study file, on the command line and in JSON */
+const char *role_name(enum role role);      /* "therapist": as in the study file, on the command line and in JSON */
 enum role role_from_name(const char *name); /* 0 when there is none */
 
 #endif

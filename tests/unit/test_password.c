@@ -1,0 +1,228 @@
+/* Password rules, hashing and the pool. */
+#include <pthread.h>
+#include <string.h>
+
+#include "people/password.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h> /* after our own: it takes the name fail() for itself */
+
+static int start(void **state) {
+  (void)state;
+  crypto_start();
+  return 0;
+}
+
+static const char *refusal(const char *password) {
+  static struct error error;
+  memset(&error, 0, sizeof error);
+  if (!password_acceptable(password, &error)) return "";
+  assert_int_equal(error.code, ERR_INPUT);
+  assert_string_equal(error.field, "password");
+  return error.id;
+}
+
+static void length_counts_in_characters(void **state) {
+  (void)state;
+  assert_string_equal(refusal("wq7!kz0mpv"), "password-short");
+  assert_string_equal(refusal("éàüöçñéàüöç"), "password-short"); /* 11 characters, 22 bytes */
+  assert_string_equal(refusal("éàüöçñéaüöçx"), "");              /* 12 */
+  char text[600];
+  for (int i = 0; i < 599; i++) text[i] = (char)('!' + i * 37 % 90);
+  text[599] = 0;
+  assert_string_equal(refusal(text), "password-long");
+  text[129] = 0;
+  assert_string_equal(refusal(text), "password-long");
+  text[128] = 0;
+  assert_string_equal(refusal(text), "");
+}
+
+static void what_is_no_text_is_refused(void **state) {
+  (void)state;
+  assert_string_equal(refusal("caf\xe9 et croissant vite"), "password-text");
+  assert_string_equal(refusal("line one\nline two wide"), "password-text");
+  assert_string_equal(refusal("bell\a rings in winter fog"), "password-text");
+}
+
+static void what_is_guessed_first_is_refused(void **state) {
+  (void)state;
+  static const char *const guessed[] = {
+      "password1234",   "P@ssw0rd2024!!", "passwordpassword", "123456789012",      "qwertyuiop12",
+      "aaaaaaaaaaaa",   "abcabcabcabc",   "1q2w3e4r5t6y",     "Welcome123456",     "iloveyou12345",
+      "motdepasse2025", "azertyuiop123",  "AdminAdmin!1",     "letmeinletmein1",   "correct horse battery staple",
+      "000000111111",   "zyxwvutsrqpo",   "Attune2026!!!!",   "changeme-changeme", "12345678912345",
+      "!!monkey!!123",  "jetaimejetaime"};
+  for (size_t i = 0; i < sizeof guessed / sizeof *guessed; i++)
+    if (strcmp(refusal(guessed[i]), "password-common")) fail_msg("taken: %s", guessed[i]);
+}
+
+static void what_is_rare_is_taken(void **state) {
+  (void)state;
+  static const char *const rare[] = {"kestrel ladder oat mirror",     "vkW9-tRp3-mQz7",
+                                     "Le hibou mange des quiches",    "8402-1193-7756",
+                                     "sunshine dragon monkey hockey", "password manager made: uX7",
+                                     "zwölf graue Kähne ziehen"};
+  for (size_t i = 0; i < sizeof rare / sizeof *rare; i++)
+    if (*refusal(rare[i])) fail_msg("refused (%s): %s", refusal(rare[i]), rare[i]);
+}
+
+static void a_hash_knows_its_password_and_no_other(void **state) {
+  (void)state;
+  struct chance chance = chance_system();
+  struct error error = {0};
+  char hash[PASSWORD_HASH_BYTES], again[PASSWORD_HASH_BYTES];
+  assert_int_equal(password_hash(&chance, "A-1", "kestrel ladder oat", hash, &error), OK);
+  assert_memory_equal(hash, "$argon2id$v=19$m=65536,t=3,p=1$", 31);
+  bool failed = true;
+  assert_true(password_right(hash, "kestrel ladder oat", &failed));
+  assert_false(failed);
+  assert_false(password_right(hash, "kestrel ladder oaT", &failed));
+  assert_false(failed);
+  assert_int_equal(password_hash(&chance, "A-1", "kestrel ladder oat", again, &error), OK);
+  assert_string_not_equal(hash, again); /* salted */
+}
+
+static void a_frozen_hash_is_the_same_again(void **state) {
+  (void)state;
+  struct chance chance = chance_frozen(7);
+  char one[PASSWORD_HASH_BYTES], two[PASSWORD_HASH_BYTES], other[PASSWORD_HASH_BYTES];
+  assert_int_equal(password_hash(&chance, "A-1", "kestrel ladder oat", one, NULL), OK);
+  assert_int_equal(password_hash(&chance, "A-1", "kestrel ladder oat", two, NULL), OK);
+  assert_int_equal(password_hash(&chance, "A-2", "kestrel ladder oat", other, NULL), OK);
+  assert_string_equal(one, two);
+  assert_string_not_equal(one, other);
+}
+
+static int64_t least_ms(const char *hash) {
+  int64_t least = INT64_MAX;
+  for (int i = 0; i < 3; i++) {
+    bool failed;
+    int64_t before = clock_elapsed_ms();
+    assert_false(password_right(hash, "not the one", &failed));
+    assert_false(failed);
+    int64_t took = clock_elapsed_ms() - before;
+    if (took < least) least = took;
+  }
+  return least;
+}
+
+/* The decoy must be worked on like any other hash: a text that is refused at once would tell that a name is unknown. */
+static void the_decoy_costs_as_much(void **state) {
+  (void)state;
+  struct chance chance = chance_frozen(1);
+  char hash[PASSWORD_HASH_BYTES];
+  assert_int_equal(password_hash(&chance, "A-1", "kestrel ladder oat", hash, NULL), OK);
+  assert_memory_equal(hash, password_decoy(), 31); /* the same passes and memory */
+  assert_int_equal(strlen(hash), strlen(password_decoy()));
+  int64_t real = least_ms(hash), decoy = least_ms(password_decoy());
+  if (decoy * 4 < real || real * 4 < decoy)
+    fail_msg("a real name takes %lld ms, an unknown one %lld ms", (long long)real, (long long)decoy);
+}
+
+/* ---- the pool ---- */
+
+struct tally {
+  pthread_mutex_t lock;
+  pthread_cond_t news;
+  int done, right, failed;
+  bool hold; /* the pool's threads wait in done() */
+};
+
+static void count_done(struct password_job *job) {
+  struct tally *tally = job->owner;
+  pthread_mutex_lock(&tally->lock);
+  tally->done++;
+  tally->right += job->right;
+  tally->failed += job->failed;
+  pthread_cond_broadcast(&tally->news);
+  while (tally->hold) pthread_cond_wait(&tally->news, &tally->lock);
+  pthread_mutex_unlock(&tally->lock);
+}
+
+static void wait_done(struct tally *tally, int count) {
+  pthread_mutex_lock(&tally->lock);
+  while (tally->done < count) pthread_cond_wait(&tally->news, &tally->lock);
+  pthread_mutex_unlock(&tally->lock);
+}
+
+static void the_pool_makes_and_checks(void **state) {
+  (void)state;
+  struct tally tally = {.lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER};
+  struct chance chance = chance_system();
+  struct password_pool *pool = password_pool_start(&chance, 2, NULL);
+  assert_non_null(pool);
+  struct password_job make = {.password = "kestrel ladder oat", .make = true, .done = count_done, .owner = &tally};
+  assert_true(password_pool_post(pool, &make));
+  wait_done(&tally, 1);
+  assert_false(make.failed);
+  struct password_job right = {.password = "kestrel ladder oat", .done = count_done, .owner = &tally};
+  struct password_job wrong = {.password = "kestrel ladder oats", .done = count_done, .owner = &tally};
+  struct password_job broken = {
+      .password = "kestrel ladder oat", .hash = "$argon2id$", .done = count_done, .owner = &tally};
+  memcpy(right.hash, make.hash, sizeof right.hash);
+  memcpy(wrong.hash, make.hash, sizeof wrong.hash);
+  assert_true(password_pool_post(pool, &right));
+  assert_true(password_pool_post(pool, &wrong));
+  assert_true(password_pool_post(pool, &broken));
+  wait_done(&tally, 4);
+  assert_true(right.right);
+  assert_false(wrong.right);
+  assert_false(wrong.failed);
+  assert_false(broken.right);
+  password_pool_stop(pool);
+  password_pool_stop(NULL);
+}
+
+static void *stop_pool(void *pool) {
+  password_pool_stop(pool);
+  return NULL;
+}
+
+static void the_pool_takes_sixty_four_and_answers_all(void **state) {
+  (void)state;
+  enum { OFFERED = 80 };
+  static struct password_job jobs[OFFERED];
+  struct tally tally = {.lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER, .hold = true};
+  struct chance chance = chance_system();
+  struct password_pool *pool = password_pool_start(&chance, 2, NULL);
+  assert_non_null(pool);
+  int taken = 0;
+  for (int i = 0; i < OFFERED; i++) {
+    jobs[i] = (struct password_job){.password = "kestrel ladder oat", .done = count_done, .owner = &tally};
+    memcpy(jobs[i].hash, password_decoy(), strlen(password_decoy()) + 1);
+    if (i == 2) wait_done(&tally, 2); /* both threads are held: nothing leaves the queue from here on */
+    taken += password_pool_post(pool, &jobs[i]);
+  }
+  assert_int_equal(taken, 2 + 64);
+  pthread_t stopper;
+  assert_int_equal(pthread_create(&stopper, NULL, stop_pool, pool), 0);
+  pthread_mutex_lock(&tally.lock);
+  struct timespec soon = {.tv_sec = time(NULL) + 1};
+  pthread_cond_timedwait(&tally.news, &tally.lock, &soon); /* let it begin to stop */
+  tally.hold = false;
+  pthread_cond_broadcast(&tally.news);
+  pthread_mutex_unlock(&tally.lock);
+  pthread_join(stopper, NULL);
+  assert_int_equal(tally.done, 66);
+  assert_int_equal(tally.right, 0);
+  assert_in_range(tally.failed, 60, 64);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(length_counts_in_characters),
+      cmocka_unit_test(what_is_no_text_is_refused),
+      cmocka_unit_test(what_is_guessed_first_is_refused),
+      cmocka_unit_test(what_is_rare_is_taken),
+      cmocka_unit_test(a_hash_knows_its_password_and_no_other),
+      cmocka_unit_test(a_frozen_hash_is_the_same_again),
+      cmocka_unit_test(the_decoy_costs_as_much),
+      cmocka_unit_test(the_pool_makes_and_checks),
+      cmocka_unit_test(the_pool_takes_sixty_four_and_answers_all),
+  };
+  return cmocka_run_group_tests(tests, start, NULL);
+}
