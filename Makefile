@@ -36,7 +36,7 @@ FAULTS := $(patsubst tests/fault/%.c,$(B)/fault/%,$(sort $(wildcard tests/fault/
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(sort $(wildcard bench/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
-.PHONY: all units faults benches fuzzers check clean help
+.PHONY: all units faults benches fuzzers check flags clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -96,7 +96,11 @@ benches: $(BENCHES)
 fuzzers: $(FUZZERS)
 
 check:
-	tools/check
+	@tools/check
+
+# The compiler's flags, for the checks.
+flags:
+	@echo $(STD) $(WARN) $(INC)
 
 clean:
 	rm -rf build

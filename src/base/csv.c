@@ -630,7 +630,7 @@ static enum scan take_row(struct csv *csv, const char **at, size_t row, size_t *
 
 /* Counts a row's fields for the message only. */
 static enum err refuse_row(struct csv *csv, struct error *error) {
-  size_t count, line;
+  size_t count = 0, line = 0;
   enum err err = read_row(csv, csv->column_count, &count, &line, error);
   return err ? err : refuse_count(csv, line, count, error);
 }

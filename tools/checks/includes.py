@@ -1,0 +1,117 @@
+"""includes.py: who may lean on whom. A room may include the rooms in its row and all that those stand on, nothing
+else; each library has the few files that may include it. ARCHITECTURE.md explains the rooms."""
+import fnmatch
+import re
+
+from .ctext import includes, tokens
+from .fault import Fault
+
+STANDS_ON = {
+    "base": [],
+    "stats": [],
+    "alliance": ["stats"],
+    "allocation": ["stats"],
+    "study": ["base"],
+    "store": ["base"],
+    "ledger": ["store"],
+    "people": ["ledger"],
+    "trial": ["people", "study", "alliance", "allocation", "stats"],
+    "programme": ["trial"],
+    "report": ["programme"],
+    "web": ["report"],
+    "cli": ["web"],
+}
+
+# The rooms that are pure: the standard headers they may have, and what they may not call.
+PURE = ("stats", "alliance", "allocation")
+PURE_HEADERS = {"assert.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h", "pthread.h", "stdalign.h",
+                "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "sodium.h"}
+IMPURE_CALLS = {"fopen", "printf", "fprintf", "puts", "putchar", "fputs", "perror", "getenv", "time", "clock",
+                "clock_gettime", "read", "write", "open", "random", "drand48", "getrandom", "setlocale", "exit"}
+
+# A library's header, and the files that may include it.
+LIBRARIES = {
+    "microhttpd.h": ["src/web/server.c"],
+    "sqlite3.h": ["src/store/store_sqlite*.c"],
+    "libpq-fe.h": ["src/store/store_postgresql*.c"],
+    "libxml/*": ["src/study/expression*.c"],
+    "sodium.h": ["src/base/crypto.c", "src/people/password.c", "src/allocation/*.c"],
+    "jansson.h": ["src/base/json.h", "src/base/json.c"],
+    "curl/*": ["src/people/mail*.c"],
+}
+
+
+def closure(room):
+    """The room and all that it stands on."""
+    reached, waiting = set(), [room]
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += STANDS_ON[name]
+    return reached
+
+
+def room_of(path):
+    """"src/base/buf.c" and "include/attune/stats.h" to their rooms; None elsewhere."""
+    found = re.match(r"src/([^/]+)/", path) or re.match(r"include/attune/(\w+)\.h$", path)
+    return found.group(1) if found else None
+
+
+def check_library(path, line, name):
+    for pattern, owners in LIBRARIES.items():
+        if fnmatch.fnmatch(name, pattern) and not any(fnmatch.fnmatch(path, o) for o in owners):
+            return [Fault(path, line, f"<{name}> may be included by {', '.join(owners)} alone")]
+    return []
+
+
+def check(files):
+    faults = []
+    for path, text in files.items():
+        room = room_of(path)
+        if room is None or not re.search(r"\.(c|h|inc|def)$", path):
+            continue
+        if room not in STANDS_ON:
+            faults.append(Fault(path, 1, f"room {room} is not in the table of tools/checks/includes.py"))
+            continue
+        allowed = closure(room)
+        for line, name, quoted in includes(text):
+            faults += check_library(path, line, name)
+            target = room_of(f"src/{name}") if not name.startswith("attune/") else room_of(f"include/{name}")
+            if target in STANDS_ON and target not in allowed:
+                faults.append(Fault(path, line, f"room {room} may not include {name}: it stands on "
+                                                f"{', '.join(sorted(allowed - {room})) or 'nothing'}"))
+            if quoted and target not in STANDS_ON and "/" not in name:
+                faults.append(Fault(path, line, f'include "{name}" by its room: "{room}/{name}"'))
+            if room in PURE and not quoted and name not in PURE_HEADERS and not name.startswith("attune/"):
+                faults.append(Fault(path, line, f"room {room} is pure: <{name}> has no place in it"))
+        if room in PURE:
+            stream = tokens(text)
+            for i, token in enumerate(stream[:-1]):
+                if token.kind == "word" and token.text in IMPURE_CALLS and stream[i + 1].text == "(" and (
+                        i == 0 or stream[i - 1].text not in (".", ">")):
+                    faults.append(Fault(path, token.line, f"room {room} is pure: no {token.text}() in it"))
+    return faults
+
+
+PLANTED = [
+    ({"src/base/a.c": '#include "store/store.h"\n'}, "may not include store/store.h"),
+    ({"src/stats/a.c": '#include "base/buf.h"\n'}, "may not include base/buf.h"),
+    ({"src/study/a.c": '#include "attune/stats.h"\n'}, "may not include attune/stats.h"),
+    ({"src/ledger/a.c": '\n#  include "trial/visit.h"\n'}, "may not include trial/visit.h"),
+    ({"src/web/page_form.c": "#include <microhttpd.h>\n"}, "<microhttpd.h> may be included by"),
+    ({"src/trial/a.c": "#include <sqlite3.h>\n"}, "<sqlite3.h> may be included by"),
+    ({"src/study/form.c": "#include <libxml/tree.h>\n"}, "<libxml/tree.h> may be included by"),
+    ({"src/store/store_sqlite.c": "#include <libpq-fe.h>\n"}, "<libpq-fe.h> may be included by"),
+    ({"src/people/accounts.c": "#include <sodium.h>\n"}, "<sodium.h> may be included by"),
+    ({"src/web/a.c": "#include <jansson.h>\n"}, "<jansson.h> may be included by"),
+    ({"src/stats/a.c": "#include <unistd.h>\n"}, "room stats is pure"),
+    ({"src/alliance/a.c": "void f(void) { double t = time(NULL); }\n"}, "no time() in it"),
+    ({"src/misc/a.c": ""}, "not in the table"),
+    ({"src/base/a.c": '#include "buf.h"\n'}, "by its room"),
+]
+SOUND = [
+    {"src/trial/visit.c": '#include "base/buf.h"\n#include "ledger/ledger.h"\n#include "attune/stats.h"\n#include "study/form.h"\n'},
+    {"src/web/server.c": '#include <microhttpd.h>\n#include "report/flow.h"\n'},
+    {"src/alliance/a.c": '#include "attune/alliance.h"\n#include "attune/stats.h"\n#include <math.h>\n/* time( */\nint f(void) { return o.time(1); }\n'},
+]

@@ -1,0 +1,68 @@
+"""words.py: src/web/words.def holds every word of the pages, in English and in French.
+
+A row is WORD(name, "English", "French"): neither empty, the same conversions in the same order, no name twice, no
+markup."""
+import re
+
+from .ctext import joined, tokens
+from .fault import Fault
+
+PATH = "src/web/words.def"
+CONVERSION = re.compile(r"%(?:[-+ #0]*[\d*]*(?:\.[\d*]+)?(?:hh|h|ll|l|z|j|t|L)?[a-zA-Z]|%)")
+
+
+def rows(stream):
+    """(macro, line, [arguments as tokens]) of every MACRO(...) row."""
+    i = 0
+    while i < len(stream) - 1:
+        if stream[i].kind == "word" and stream[i + 1].text == "(":
+            name, line, depth, arguments = stream[i].text, stream[i].line, 1, [[]]
+            i += 2
+            while i < len(stream) and depth:
+                token = stream[i]
+                if token.kind == "mark" and token.text in "()":
+                    depth += 1 if token.text == "(" else -1
+                if depth and token.kind == "mark" and token.text == "," and depth == 1:
+                    arguments.append([])
+                elif depth:
+                    arguments[-1].append(token)
+                i += 1
+            yield name, line, arguments
+        else:
+            i += 1
+
+
+def check(files):
+    faults, seen = [], {}
+    text = files.get(PATH)
+    if text is None:
+        return []
+    for macro, line, arguments in rows(joined(tokens(text))):
+        name = arguments[0][0].text if arguments[0] else ""
+        texts = [a[0].text if len(a) == 1 and a[0].kind == "string" else None for a in arguments[1:]]
+        if len(texts) < 2 or any(t is None for t in texts):
+            faults.append(Fault(PATH, line, f"{name}: a row is {macro}(name, \"English\", \"French\")"))
+            continue
+        if name in seen:
+            faults.append(Fault(PATH, line, f"{name} stands twice (line {seen[name]} too)"))
+        seen[name] = line
+        if any(not t.strip() for t in texts):
+            faults.append(Fault(PATH, line, f"{name}: a text is empty"))
+        if len({tuple(CONVERSION.findall(t)) for t in texts}) > 1:
+            faults.append(Fault(PATH, line, f"{name}: the conversions differ between the languages"))
+        if any(re.search(r"<[/!a-zA-Z]|&\w+;", t) for t in texts):
+            faults.append(Fault(PATH, line, f"{name}: words hold no markup"))
+    return faults
+
+
+PLANTED = [
+    ({PATH: 'WORD(hello, "Hello", "")\n'}, "a text is empty"),
+    ({PATH: 'WORD(hello, "Hello")\n'}, "a row is"),
+    ({PATH: 'WORD(hello, "Hello", "Bonjour")\nWORD(hello, "Hi", "Salut")\n'}, "stands twice"),
+    ({PATH: 'WORD(hello, "Hello %s", "Bonjour")\n'}, "conversions differ"),
+    ({PATH: 'WORD(hello, "%s of %d", "%d de %s")\n'}, "conversions differ"),
+    ({PATH: 'WORD(hello, "<b>Hello</b>", "Bonjour")\n'}, "no markup"),
+]
+SOUND = [
+    {PATH: '/* words */\nWORD(hello, "Hello %s, "\n  "%d", "Bonjour %s, %d")\nWORD(less, "a < b", "a < b")\n'},
+]
