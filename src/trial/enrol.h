@@ -14,6 +14,18 @@ struct actor {
   const char *person; /* of a therapist's account */
 };
 
+/* A therapist or a patient, as the tables have it. */
+struct person {
+  char code[CODE_BYTES], kind[16], site[40], therapist[CODE_BYTES], language[8];
+  int64_t enrolled_ms, withdrawn_ms; /* withdrawn_ms 0: taking part */
+};
+enum err person_read(struct db *db, const char *code, struct person *person, struct error *error);
+/* May the actor, in one of these roles, act for this person? A therapist: self and own patients; others: at their site. */
+bool actor_may(const struct actor *by, unsigned roles, const struct person *person);
+/* Both at once: "no-such-person" alike when there is none and when it is not for this actor. */
+enum err actor_person(struct db *db, const struct actor *by, unsigned roles, const char *code, struct person *person,
+                      struct error *error);
+
 struct enrol {
   struct home *home;
   const struct actor *by;

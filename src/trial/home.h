@@ -17,6 +17,7 @@ struct home {
   struct clock clock;
   struct chance chance;
   struct detector *detector;
+  struct expression_desk *writer_desk; /* for what the writer checks again (corrections) */
   struct home_versions *versions;
 };
 
@@ -48,6 +49,7 @@ struct study_amend {
   const struct study *study;
 };
 verb study_amend;
+enum err home_apply_study(struct db *db, const struct entry *entry, const json_t *body, struct error *error);
 /* After a successful amendment: makes the new version the current one for this process. */
 enum err home_refresh(struct home *home, struct error *error);
 

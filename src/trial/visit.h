@@ -25,7 +25,8 @@ verb session_record;
 
 /* A form as it stands, for a page. */
 struct occasion {
-  char id[CODE_BYTES], form[64], name[64], rater[16], respondent[CODE_BYTES], patient[CODE_BYTES], language[8];
+  char id[CODE_BYTES], subject[CODE_BYTES], form[64], name[64], rater[16], respondent[CODE_BYTES], patient[CODE_BYTES];
+  char language[8];
   int64_t study_version, session_number, opened_ms, due_ms, closes_ms, submitted_ms;
   bool withdrawn;       /* the respondent or the patient has left */
   int64_t link_expires_ms; /* of the link it was found by; 0 when found by id */
@@ -46,19 +47,30 @@ struct typed {
 
 struct form_submit {
   struct home *home;
-  const struct form *form;         /* of the occasion's study version */
+  const struct study *study; /* of the occasion's study version */
+  const struct form *form;
   const char *occasion;
-  const char *respondent;          /* whoever acts: must be the occasion's respondent */
-  const char *key;                 /* made by the client; 1 to 64 of [A-Za-z0-9_-] */
+  const char *respondent; /* whoever acts: must be the occasion's respondent */
+  const char *key;        /* made by the client; 1 to 64 of [A-Za-z0-9_-] */
   const char *language;
-  const struct typed *typed;
-  size_t count;
-  struct form_result *result;      /* validated before posting (form_check()) : fields, scores */
-  bool again;                      /* out: this very submission was stored before */
+  const struct form_result *result; /* valid: form_validate() said so before the job was posted */
+  bool again;                       /* out: this very submission was stored before */
 };
-/* Stores answers, scores and ratings, deletes the draft. "form-done" (another answer is stored: ERR_CONFLICT),
+/* Stores answers, scores and the rating, deletes the draft. "form-done" (another answer is stored: ERR_CONFLICT),
  * "key-reused" (ERR_CONFLICT), "form-late", "form-withdrawn". */
 verb form_submit;
+
+/* Opens one of the study's occasions by hand (one that no session or enrolment opens, or that came too early). */
+struct form_open {
+  struct home *home;
+  const struct actor *by;
+  const char *name;         /* the study's name of the occasion */
+  const char *person;       /* the patient it is about, else the therapist */
+  int64_t session_number;   /* -1 when it belongs to no session */
+  char occasion[CODE_BYTES]; /* out */
+};
+/* "no-such-occasion", "form-open-already", "form-closed" (its wording or safety path is missing). */
+verb form_open;
 
 /* Keeps what was typed so far (run_draft): the same link resumes. At most 64 kB. Not an entry. */
 struct draft_save {
@@ -93,7 +105,15 @@ struct rating_import {
 };
 verb rating_import;
 
+/* The forms that a moment opens, as the body of an entry holds them (a JSON array), and how they are applied. For the
+ * verbs of this room. */
+enum err occasions_make(struct txn *txn, const struct home *home, enum study_trigger trigger, int64_t session_number,
+                        const char *patient, const char *therapist, const char *language, json_t **opened,
+                        struct error *error);
+enum err occasions_apply(struct db *db, const struct entry *entry, const json_t *opened, struct error *error);
+
 enum err visit_apply_session(struct db *db, const struct entry *entry, const json_t *body, struct error *error);
+enum err visit_apply_opening(struct db *db, const struct entry *entry, const json_t *body, struct error *error);
 enum err visit_apply_submission(struct db *db, const struct entry *entry, const json_t *body, struct error *error);
 enum err visit_apply_correction(struct db *db, const struct entry *entry, const json_t *body, struct error *error);
 enum err visit_apply_import(struct db *db, const struct entry *entry, const json_t *body, struct error *error);

@@ -65,7 +65,8 @@ CREATE TABLE account (
   created_ms BIGINT NOT NULL,
   identity BLOB NOT NULL            -- sealed name and address
 );
-CREATE UNIQUE INDEX account_login ON account (login, code);
+CREATE INDEX account_login ON account (login, code);
+CREATE INDEX account_person ON account (person, code);
 CREATE TABLE account_role (
   account TEXT NOT NULL,
   role TEXT NOT NULL,
@@ -136,7 +137,9 @@ CREATE TABLE occasion (
   submitted_ms BIGINT NOT NULL,     -- 0 while it is open
   language TEXT NOT NULL            -- in which it was answered
 );
-CREATE UNIQUE INDEX occasion_once ON occasion (respondent, name, patient, session_number, id);
+CREATE UNIQUE INDEX occasion_once ON occasion (respondent, name, patient, session_number);
+CREATE INDEX occasion_subject ON occasion (subject, id);
+CREATE INDEX occasion_due ON occasion (submitted_ms, due_ms, id);
 CREATE INDEX occasion_patient ON occasion (patient, session_number, id);
 CREATE TABLE link (
   token TEXT PRIMARY KEY,           -- SHA-256 of the token, hex
@@ -146,6 +149,13 @@ CREATE TABLE link (
   expires_ms BIGINT NOT NULL
 );
 CREATE INDEX link_occasion ON link (occasion, serial);
+CREATE TABLE reminder (
+  occasion TEXT NOT NULL,
+  serial BIGINT NOT NULL,           -- of the link that it sent
+  subject TEXT NOT NULL,
+  made_ms BIGINT NOT NULL,
+  PRIMARY KEY (occasion, serial)
+);
 CREATE TABLE answer (
   occasion TEXT NOT NULL,
   item TEXT NOT NULL,
@@ -231,11 +241,20 @@ CREATE TABLE arm_showing (
   PRIMARY KEY (patient, viewer, page, time_ms, sequence)
 );
 
+-- What the detector says of each session, on line. Decimals as text; known 0: too early, or no rating.
 CREATE TABLE cache_detection (
   patient TEXT NOT NULL,
   session_number BIGINT NOT NULL,
   subject TEXT NOT NULL,
-  body TEXT NOT NULL,               -- JSON: what the detector said of this session
+  estimate TEXT NOT NULL,           -- by which estimate of the sample
+  known BIGINT NOT NULL,
+  expected TEXT NOT NULL,
+  low TEXT NOT NULL,
+  high TEXT NOT NULL,
+  tension TEXT NOT NULL,
+  repaired TEXT NOT NULL,
+  event BIGINT NOT NULL,            -- 0 none, 1 tension, 2 repair
+  reported BIGINT NOT NULL,
   PRIMARY KEY (patient, session_number)
 );
 CREATE TABLE cache_estimate (
