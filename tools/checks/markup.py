@@ -95,7 +95,7 @@ def check_code(path, text):
     for token, arguments in calls(stream, {"html"}):
         if len(arguments) > 1:
             faults += check_format(path, token, arguments[1])
-    for token, arguments in calls(stream, {"url"}):
+    for token, arguments in calls(stream, {"url", "address"}):
         if len(arguments) < 2:
             continue
         if len(arguments[1]) != 1 or arguments[1][0].kind != "string":
@@ -154,6 +154,7 @@ PLANTED = [
     (c('html(o, "<p>%5.2f</p>", n);'), "does not know"),
     (c('buf_adds(o, "<p>");'), "by html() alone"),
     (c("return url(a, path);"), "url() is a literal"),
+    (c("return address(r, path);"), "url() is a literal"),
     ({"assets/a.js": "box.innerHTML = name;\n"}, "neither runs text"),
     ({"assets/a.css": "@import 'x.css';\n"}, "from elsewhere"),
     ({"assets/a.js": "fetch('https://example.org/x');\n"}, "from elsewhere"),

@@ -113,10 +113,13 @@ def check_functions(words, faults):
         faults.append(f"the function {word}(): count, sum, min, max and coalesce alone")
 
 
-def check_statement(statement, engine=False):
+def check_statement(statement, engine=False, store=False):
+    """`engine`: of one back end; `store`: in the store, which may write a table's name out of its own list."""
     faults = []
     plain = re.sub(r"'(?:[^']|'')*'", "''", statement)
     for pattern, why in FORBIDDEN:
+        if store and pattern.startswith("%"):
+            continue
         flags = 0 if pattern.startswith("[a-z0-9_)]") else re.I
         if re.search(pattern, plain, flags) and not (engine and "USING" not in pattern and "NATURAL" not in pattern):
             faults.append(why)
@@ -161,7 +164,7 @@ def check(files):
             for token in joined(tokens(text)):
                 if token.kind == "string" and STATEMENT.match(token.text):
                     faults += [Fault(path, token.line, why) for why in
-                               check_statement(token.text, bool(ENGINE_FILES.match(path)))]
+                               check_statement(token.text, bool(ENGINE_FILES.match(path)), path.startswith("src/store/"))]
     return faults
 
 
@@ -205,6 +208,7 @@ SOUND = [
     c('"INSERT INTO a (b) SELECT c FROM d"'),
     c('"SELECT code FROM person WHERE name = \'SELECT ? now()\' ORDER BY code"'),
     c('"Select the patients"'),
+    {"src/store/store.c": 'x("DELETE FROM %s WHERE subject = $1", table);\n'},
     {"src/store/store_sqlite.c": 'x("SELECT sql FROM sqlite_schema");\n'},
     {"src/store/sql/001.sql": "CREATE TABLE arm_slot (\n  code TEXT PRIMARY KEY, -- now() USING\n  arm TEXT NOT NULL\n);\n"},
 ]

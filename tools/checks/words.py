@@ -1,13 +1,14 @@
 """words.py: src/web/words.def holds every word of the pages, in English and in French.
 
-A row is WORD(name, "English", "French"): neither empty, the same conversions in the same order, no name twice, no
-markup."""
+A row is WORD(NAME, "English", "French"): neither empty, the same places {1}, {2} ... in both (in any order), the same
+conversions if there are any, no name twice, no markup; and no row that no page uses."""
 import re
 
 from .ctext import joined, tokens
 from .fault import Fault
 
 PATH = "src/web/words.def"
+PLACE = re.compile(r"\{\d+\}")
 CONVERSION = re.compile(r"%(?:[-+ #0]*[\d*]*(?:\.[\d*]+)?(?:hh|h|ll|l|z|j|t|L)?[a-zA-Z]|%)")
 
 
@@ -50,8 +51,17 @@ def check(files):
             faults.append(Fault(PATH, line, f"{name}: a text is empty"))
         if len({tuple(CONVERSION.findall(t)) for t in texts}) > 1:
             faults.append(Fault(PATH, line, f"{name}: the conversions differ between the languages"))
+        if len({tuple(sorted(set(PLACE.findall(t)))) for t in texts}) > 1:
+            faults.append(Fault(PATH, line, f"{name}: the places differ between the languages"))
         if any(re.search(r"<[/!a-zA-Z]|&\w+;", t) for t in texts):
             faults.append(Fault(PATH, line, f"{name}: words hold no markup"))
+    used = set()
+    for path, text in files.items():
+        if path.startswith("src/") and path != PATH:
+            used |= set(re.findall(r"\bWORD_(\w+)", text))
+    for name, line in seen.items():
+        if used and name not in used:
+            faults.append(Fault(PATH, line, f"{name}: no page uses it"))
     return faults
 
 
@@ -61,8 +71,10 @@ PLANTED = [
     ({PATH: 'WORD(hello, "Hello", "Bonjour")\nWORD(hello, "Hi", "Salut")\n'}, "stands twice"),
     ({PATH: 'WORD(hello, "Hello %s", "Bonjour")\n'}, "conversions differ"),
     ({PATH: 'WORD(hello, "%s of %d", "%d de %s")\n'}, "conversions differ"),
+    ({PATH: 'WORD(hello, "{1} of {2}", "{2} de")\n'}, "places differ"),
+    ({PATH: 'WORD(A, "a", "a")\nWORD(B, "b", "b")\n', "src/web/x.c": "say(r, WORD_B);"}, "A: no page uses it"),
     ({PATH: 'WORD(hello, "<b>Hello</b>", "Bonjour")\n'}, "no markup"),
 ]
 SOUND = [
-    {PATH: '/* words */\nWORD(hello, "Hello %s, "\n  "%d", "Bonjour %s, %d")\nWORD(less, "a < b", "a < b")\n'},
+    {PATH: '/* words */\nWORD(hello, "Hello %s, "\n  "%d", "Bonjour %s, %d")\nWORD(of, "{1} of {2}", "sur {2}, {1}")\nWORD(less, "a < b", "a < b")\n'},
 ]
