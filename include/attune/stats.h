@@ -1,8 +1,10 @@
-/* stats.h: the numerical core as one header. Pure: C17, libm's sqrt and threads; memory handed in, no I/O, no globals. */
+/* stats.h: the numerical core as one header. Pure: C17, libm's sqrt and threads; memory handed in, no I/O, no globals.
+ */
 #ifndef ATTUNE_STATS_H
 #define ATTUNE_STATS_H
 
 #include "attune/stats_math.h"
+#include "attune/stats_distributions.h"
 #include "attune/stats_random.h"
 
 #endif
