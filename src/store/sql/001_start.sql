@@ -63,7 +63,10 @@ CREATE TABLE account (
   site TEXT NOT NULL,               -- '' means all sites
   disabled BIGINT NOT NULL,
   created_ms BIGINT NOT NULL,
-  identity BLOB NOT NULL            -- sealed name and address
+  sign_ins BIGINT NOT NULL,         -- how many were completed
+  signed_in_ms BIGINT NOT NULL,     -- the last of them
+  credentials BIGINT NOT NULL,      -- how often password or second factor were changed
+  identity BLOB NOT NULL            -- sealed sign-in name, name and address
 );
 CREATE INDEX account_login ON account (login, code);
 CREATE INDEX account_person ON account (person, code);
@@ -277,6 +280,11 @@ CREATE TABLE run_sign_in_link (
   subject TEXT NOT NULL,
   expires_ms BIGINT NOT NULL,
   used_ms BIGINT NOT NULL
+);
+CREATE TABLE run_totp (
+  account TEXT PRIMARY KEY,
+  subject TEXT NOT NULL,
+  step BIGINT NOT NULL              -- of the last code accepted: each is taken once
 );
 CREATE TABLE run_throttle (
   name TEXT PRIMARY KEY,            -- keyed hash of what is counted

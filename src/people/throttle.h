@@ -1,0 +1,20 @@
+/* throttle.h: counts of wrong tries, in run_throttle under keyed hashes, so that the table tells neither a name nor an
+ * address. A window begins with the first wrong try and lasts 15 minutes. Inside the room only. */
+#ifndef ATTUNE_PEOPLE_THROTTLE_H
+#define ATTUNE_PEOPLE_THROTTLE_H
+
+#include "ledger/ledger.h"
+
+#define THROTTLE_TRIES 10
+#define THROTTLE_WINDOW_MS (15 * MINUTE_MS)
+
+/* What is counted: `purpose` a literal such as "name", `what` the name itself; "" is nobody and never counted. */
+struct throttled {
+  const char *purpose, *what;
+};
+/* Whether one of them has had its tries; drops the windows that are over. */
+enum err throttle_held(struct txn *txn, const struct throttled *counted, size_t count, bool *held, struct error *error);
+enum err throttle_count(struct txn *txn, const struct throttled *counted, size_t count, struct error *error);
+enum err throttle_forget(struct txn *txn, struct throttled counted, struct error *error);
+
+#endif
