@@ -261,7 +261,7 @@ def part_python(runner):
 
 
 def part_http(runner):
-    runner.run_all([Job(f"http {pathlib.Path(p).stem}", ["python3", "-B", p], count_unittest)
+    runner.run_all([Job(f"http {pathlib.Path(p).stem}", ["python3", "-B", p], count_unittest,
                          env={"ATTUNE_PROGRAM": str(ROOT / "build/san/attune")})
                     for p in programs("tests/http", "test_*.py")])
 
