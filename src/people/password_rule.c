@@ -122,7 +122,7 @@ static int words_needed(const char *text, size_t length) {
 }
 
 static bool is_common(const char *password) {
-  char lowered[BYTES_MOST + 1], letters[BYTES_MOST + 1];
+  char lowered[BYTES_MOST + 1] = {0}, letters[BYTES_MOST + 1] = {0};
   size_t length = strlen(password);
   for (size_t i = 0; i <= length; i++) lowered[i] = (char)tolower((unsigned char)password[i]);
   if (has_few_characters(lowered) || is_walk(lowered, length) || is_repetition(lowered, length)) return true;

@@ -55,14 +55,20 @@ class Tool:
         return faults if status != 0 else [f for f in faults if self.name == "cppcheck"]
 
 
+def included(path):
+    """What is read before the file itself: the banned functions, and what an analyzer must be told of base/err.h."""
+    told = [] if re.match(r"src/(stats|alliance|allocation)/|src/base/err\.c|/", path) else ["-include", "tools/checks/analyzer.h"]
+    return ["-include", "src/base/banned.h", *told]
+
+
 def tools(names=("gcc -fanalyzer", "clang-tidy", "cppcheck")):
     compiler = flags()
-    banned = ["-include", "src/base/banned.h"]
     config = pathlib.Path(".clang-tidy").read_text(encoding="utf-8")
     made = {
-        "gcc -fanalyzer": lambda: Tool("gcc -fanalyzer", lambda p: ["gcc", *compiler, *banned, "-O1", "-fanalyzer", *GCC_LEFT_OUT,
+        "gcc -fanalyzer": lambda: Tool("gcc -fanalyzer", lambda p: ["gcc", *compiler, *included(p), "-O1", "-fanalyzer", *GCC_LEFT_OUT,
                                                                     "-c", "-o", "/dev/null", p]),
-        "clang-tidy": lambda: Tool("clang-tidy", lambda p: ["clang-tidy", "--quiet", "--config-file=.clang-tidy", p, "--", *compiler, *banned], config),
+        "clang-tidy": lambda: Tool("clang-tidy", lambda p: ["clang-tidy", "--quiet", "--config-file=.clang-tidy", p, "--", *compiler, *included(p)],
+                                           config + pathlib.Path("tools/checks/analyzer.h").read_text(encoding="utf-8")),
         "cppcheck": lambda: Tool("cppcheck", lambda p: [*CPPCHECK, p]),
     }
     return [made[n]() for n in names]
