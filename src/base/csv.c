@@ -48,7 +48,8 @@ struct csv {
   size_t column_count;
   size_t embedded;      /* line ends inside quotes of the row that is being read */
   struct slice *slices; /* of that row, by column */
-  char **unquoted;      /* scratch for fields with doubled quotes */
+  size_t scratch;       /* elements of slices, unquoted and unquoted_capacity */
+  char **unquoted;      /* memory for fields with doubled quotes */
   size_t *unquoted_capacity;
 
   double **numbers; /* by column, for the chunk */
@@ -138,6 +139,7 @@ static enum err refill(struct csv *csv, struct error *error) {
                         "the row that begins here is longer than %zu MiB; is a quote not closed?",
                         CSV_ROW_MAXIMUM >> 20);
     size_t capacity = csv->capacity ? csv->capacity * 2 : BUFFER_BYTES;
+    if (csv->fd < 0 && !csv->capacity && csv->memory_length < capacity) capacity = csv->memory_length + 1;
     char *larger = realloc(csv->buffer, capacity + 1 + PADDING);
     if (!larger) die("out of memory reading %s", csv->name);
     csv->buffer = larger;
@@ -268,6 +270,21 @@ static enum scan scan_field(struct csv *csv, const char **at, int column, struct
   return field_end(csv, at, column, error);
 }
 
+static void *moved(struct arena *arena, const void *old, size_t old_count, size_t count, size_t size) {
+  void *larger = arena_array(arena, count, size);
+  if (old_count) memcpy(larger, old, old_count * size);
+  return larger;
+}
+
+static void scratch_grow(struct csv *csv) {
+  size_t count = csv->scratch ? csv->scratch * 2 : 16;
+  csv->slices = moved(csv->arena, csv->slices, csv->scratch, count, sizeof *csv->slices);
+  csv->unquoted = moved(csv->arena, csv->unquoted, csv->scratch, count, sizeof *csv->unquoted);
+  csv->unquoted_capacity =
+      moved(csv->arena, csv->unquoted_capacity, csv->scratch, count, sizeof *csv->unquoted_capacity);
+  csv->scratch = count;
+}
+
 /* A whole row as slices of the buffer; *count is the number of fields, of which the first `room` are kept. */
 static enum scan scan_row(struct csv *csv, const char **at, size_t room, size_t *count, struct error *error) {
   *count = 0;
@@ -275,6 +292,7 @@ static enum scan scan_row(struct csv *csv, const char **at, size_t room, size_t 
   for (;;) {
     struct slice field;
     int column = *count < room ? (int)*count : (int)room;
+    if ((size_t)column + 1 >= csv->scratch) scratch_grow(csv);
     enum scan scan = scan_field(csv, at, column, &field, error);
     if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
     if (*count < room) csv->slices[*count] = field;
@@ -352,12 +370,6 @@ static enum err read_row(struct csv *csv, size_t room, size_t *count, size_t *li
 
 /* ---- opening ---- */
 
-static void scratch_make(struct csv *csv) {
-  csv->slices = arena_array(csv->arena, CSV_COLUMNS_MAXIMUM + 1, sizeof *csv->slices);
-  csv->unquoted = arena_array(csv->arena, CSV_COLUMNS_MAXIMUM + 1, sizeof *csv->unquoted);
-  csv->unquoted_capacity = arena_array(csv->arena, CSV_COLUMNS_MAXIMUM + 1, sizeof *csv->unquoted_capacity);
-}
-
 static int compare_names(const void *a, const void *b) {
   return strcmp((*(const struct column *const *)a)->name, (*(const struct column *const *)b)->name);
 }
@@ -400,7 +412,6 @@ static enum err open_with(struct csv **out, struct csv start, struct arena *aren
   *csv = start;
   csv->arena = arena;
   csv->name = arena_text(arena, start.name);
-  scratch_make(csv);
   *out = csv;
   enum err err = read_header(csv, error);
   if (err) {
@@ -442,9 +453,9 @@ void csv_close(struct csv *csv) {
   if (!csv) return;
   if (csv->owns_fd) close(csv->fd);
   free(csv->buffer);
-  for (size_t i = 0; csv->unquoted && i <= CSV_COLUMNS_MAXIMUM; i++) free(csv->unquoted[i]);
+  for (size_t i = 0; i < csv->scratch; i++) free(csv->unquoted[i]);
   csv->buffer = NULL;
-  csv->unquoted = NULL;
+  csv->scratch = 0;
   csv->owns_fd = false;
 }
 

@@ -250,6 +250,35 @@ static void files_and_pipes(void **state) {
   free(text);
 }
 
+/* A pipe cannot be read twice: its columns are settled by what comes first, and late text is refused. */
+static void a_pipe_is_read_once(void **state) {
+  (void)state;
+  for (int late = 0; late < 2; late++) {
+    char command[200];
+    snprintf(command, sizeof command, "echo x; seq 0 399999; echo %s", late ? "text" : "5");
+    FILE *pipe = popen(command, "r");
+    int kept = dup(STDIN_FILENO);
+    dup2(fileno(pipe), STDIN_FILENO);
+    struct csv *csv;
+    struct csv_chunk chunk;
+    memset(&error, 0, sizeof error);
+    assert_int_equal(csv_open_file(&csv, &arena, "-", &error), OK);
+    csv_want(csv, 0, CSV_AUTO);
+    enum err err;
+    size_t rows = 0;
+    while (!(err = csv_next_chunk(csv, &chunk, &error)) && chunk.rows) rows += chunk.rows;
+    csv_close(csv);
+    dup2(kept, STDIN_FILENO);
+    close(kept);
+    pclose(pipe);
+    assert_int_equal(err, late ? ERR_INPUT : OK);
+    if (late)
+      assert_non_null(strstr(error.text, "standard input, line 400002, column 1 (x): there is text"));
+    else
+      assert_int_equal(rows, 400001);
+  }
+}
+
 static void ten_thousand_levels_keep_their_codes(void **state) {
   (void)state;
   char *text = malloc(20 * 20000 + 10), *at = text + snprintf(text, 10, "id\n");
@@ -363,6 +392,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(columns_of_numbers_and_levels, setup, teardown),
       cmocka_unit_test_setup_teardown(rows_do_not_depend_on_the_buffer, setup, teardown),
       cmocka_unit_test_setup_teardown(files_and_pipes, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_pipe_is_read_once, setup, teardown),
       cmocka_unit_test_setup_teardown(ten_thousand_levels_keep_their_codes, setup, teardown),
       cmocka_unit_test(numbers_are_exact_to_the_last_bit),
       cmocka_unit_test(what_is_not_a_number),
