@@ -1,0 +1,235 @@
+/* alliance.h: what a series of session ratings says: is there a tension, is it repaired, and how sure is that.
+ *
+ * A patient (and perhaps the therapist) rates the alliance after each session. A *tension* is an interval of sessions
+ * in which the rating falls below the patient's own course; *repair* is the return. In six sessions a dip inflates
+ * the very limits that should catch it (the largest possible z against the own standard deviation is
+ * (n-1)/sqrt(n) = 2.04), so everything here borrows strength: level, trend and spread come from the whole sample
+ * (an *estimate*), and false alarms are counted per patient over the whole course and chosen first.
+ *
+ * In four steps:
+ *
+ *     struct alliance_estimate estimate;                              -- 1. from the whole sample, in the background
+ *     alliance_estimate_sample(&estimate, series, count, NULL, memory, bytes);
+ *     struct alliance_design design = alliance_design_of(&series[0]); -- 2. a threshold for these sessions
+ *     struct alliance_threshold threshold;
+ *     alliance_threshold_find(&threshold, &estimate, &design, ALLIANCE_MODEL, ALLIANCE_ONLINE, 0.05, seed, 0, memory, bytes);
+ *     struct alliance_result result;                                  -- 3. one patient
+ *     alliance_detect(&result, &estimate, &threshold, &series[0], memory, bytes);
+ *     for (int t = 0; t < result.count; t++) use(result.sessions[t]); -- 4. expected rating, band, probabilities, event
+ *
+ * The room is pure: no input or output, no global state, no allocation; memory is handed in (any alignment), and
+ * nothing in a result points into it, save `sessions` of a result. Higher ratings are better: turn scales on which higher
+ * is worse (negate) before, and the expected ratings after. Results are the same bytes on every machine: + - * / and
+ * sqrt, our own exp, log and normal quantile (attune/stats.h), and a fixed order of sums.
+ *
+ * No function returns or stores NaN or infinity. A rating is anything finite up to ALLIANCE_RATING_MAX in size.
+ *
+ * The model (docs/detection.md derives it). For one rater, in units of the residual standard deviation s,
+ *
+ *     x_t = level + slope (time_t - origin) - depth w_t + e_t,   (level, slope) ~ N(mean, covariance),  e ~ N(0, 1)
+ *
+ * e may be correlated from session to session (autocorrelation to the power of the time between). The template w of
+ * an episode is 0 before it, falls to 1 in one or two steps, and returns to 0 (repaired), to 1/2 (partly) or not at all:
+ * w = [t>=i]/2 + [t>=j]/2 - [t>=k]/2 - [t>=l]/2 with i <= j < k <= l. All onsets, all lengths, five depths and ten
+ * shapes are summed: each term is a Gaussian marginal likelihood ratio, so the posterior is exact.
+ * Two raters: each notices the episode or not (both, patient only, therapist only), with depths of their own;
+ * a direct report (a tension was named) multiplies in with its own sensitivity and false rate.
+ *
+ * Sources: Gaussian marginal likelihood of mixed models: Laird & Ware 1982 (Biometrics 38:963); one changed segment and
+ * its posterior: Barry & Hartigan 1993 (JASA 88:309); mixture by expectation-maximisation: Dempster, Laird & Rubin 1977
+ * (JRSS B 39:1); shapes of ruptures: Stiles et al. 2004 (J Consult Clin Psychol 72:81); default shares of
+ * courses with and without tension: Larsson et al. 2018. */
+#ifndef ATTUNE_ALLIANCE_H
+#define ATTUNE_ALLIANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define ALLIANCE_SESSIONS_MAX 60     /* sessions that `model` takes; the other rules take ALLIANCE_SERIES_MAX */
+#define ALLIANCE_SERIES_MAX 100000
+#define ALLIANCE_RATING_MAX 1e9
+#define ALLIANCE_DEPTHS 5            /* 1, 2, 3, 4 and 6 residual standard deviations */
+#define ALLIANCE_SHAPES 10
+#define ALLIANCE_ESTIMATE_VERSION 1  /* changes when the meaning of the figures does */
+#define ALLIANCE_ESTIMATE_TEXT 4096  /* bytes that hold any estimate as text */
+
+enum alliance_rater { ALLIANCE_PATIENT, ALLIANCE_THERAPIST, ALLIANCE_RATERS };
+
+enum alliance_status {
+  ALLIANCE_OK = 0,
+  ALLIANCE_TOO_SHORT,   /* this rule cannot decide so short a series: see alliance_rules[].least */
+  ALLIANCE_TOO_LONG,    /* more sessions than the rule takes */
+  ALLIANCE_UNORDERED,   /* session times do not increase */
+  ALLIANCE_NOT_FINITE,  /* a rating or time is not a number, infinite or larger than ALLIANCE_RATING_MAX */
+  ALLIANCE_NO_DATA,     /* no rating at all, or in the sample none that varies */
+  ALLIANCE_MEMORY,      /* the memory handed in is too small: see alliance_memory() */
+  ALLIANCE_RANGE        /* a setting outside its range: a false-alarm rate not in (0,1), an unknown rule, ... */
+};
+const char *alliance_status_text(enum alliance_status status); /* one English sentence */
+
+/* ---- what goes in ---- */
+
+struct alliance_session {
+  double time;                        /* session number, or weeks: increasing within a patient */
+  double rating[ALLIANCE_RATERS];     /* read only where rated */
+  bool rated[ALLIANCE_RATERS];
+  int8_t reported[ALLIANCE_RATERS];   /* was a tension reported directly? 1 yes, 0 no, -1 not asked or not answered */
+};
+
+struct alliance_series {
+  const struct alliance_session *sessions; /* a session without any rating is a row too */
+  int count;
+};
+
+/* ---- rules ---- */
+
+enum alliance_rule {
+  ALLIANCE_MODEL,             /* the posterior described above */
+  ALLIANCE_POOLED_SD,         /* leave-one-out z against the sample's residual SD */
+  ALLIANCE_INDIVIDUALS_CHART, /* against 1.128 / mean moving range (Shewhart; Montgomery) */
+  ALLIANCE_OWN_SD,            /* against the SD of all the patient's ratings */
+  ALLIANCE_RELIABLE_CHANGE,   /* drop from the session before (Jacobson & Truax 1991) */
+  ALLIANCE_CUSUM,             /* lower CUSUM, k = 0.5 (Page 1954) */
+  ALLIANCE_EWMA,              /* lambda = 0.2 (Roberts 1959) */
+  ALLIANCE_CHANGEPOINT,       /* one fall of the mean, exact Bayes (Barry & Hartigan; Adams & MacKay 2007) */
+  ALLIANCE_DROP,              /* fall from a high to a low within 3 sessions (Stiles and Strauss type) */
+  ALLIANCE_SUDDEN_LOSS,       /* Tang & DeRubeis 1999, downwards */
+  ALLIANCE_RULES
+};
+
+struct alliance_rule_row {
+  const char *name;     /* as the command takes it: "pooled-sd" */
+  const char *sentence; /* what it does, for a person */
+  int least;            /* ratings in the shortest series that it can decide */
+  double textbook;      /* its customary limit on the score, or 0 when it has none and is always calibrated */
+};
+extern const struct alliance_rule_row alliance_rules[ALLIANCE_RULES];
+/* The rule of that name, or -1. */
+int alliance_rule_named(const char *name);
+
+enum alliance_view {
+  ALLIANCE_ONLINE,    /* each session judged by what was known then */
+  ALLIANCE_HINDSIGHT  /* every session judged by the whole course */
+};
+
+/* ---- the sample's estimate ---- */
+
+/* What is switched on. `sources` of a study: both ratings, reports. Zeroed memory is the default. */
+struct alliance_settings {
+  bool ignore_rater[ALLIANCE_RATERS];   /* leave this rater's ratings out */
+  bool ignore_reports;                  /* leave direct reports out */
+  bool autocorrelation;                 /* estimate the lag-1 correlation of the residuals (else 0) */
+  bool bounded;                         /* the scale ends at low and high: band and simulations respect it */
+  double low, high, step;               /* step: the distance between two answers, 0 for a continuous scale */
+  int iterations;                       /* of expectation-maximisation; 0 means 200 */
+};
+
+struct alliance_rater_estimate {
+  bool used;
+  double level, slope;                  /* means; slope per unit of time */
+  double level_sd, slope_sd, level_slope_correlation;
+  double residual_sd;                   /* s */
+  double autocorrelation;               /* of residuals one unit of time apart */
+  double report_in_tension, report_otherwise; /* chance of a direct report in an episode that they notice; else */
+  double residual_sd_se;                /* standard error of log(residual_sd): how far the sample pins it down */
+};
+
+struct alliance_estimate {
+  int version;
+  double time_origin;                   /* level is the expected rating at this time */
+  struct alliance_rater_estimate rater[ALLIANCE_RATERS];
+  double residual_correlation;          /* between the raters, same session */
+  double prevalence;                    /* share of patients with a tension */
+  double depth[ALLIANCE_DEPTHS];        /* shares, sum 1 */
+  double shape[ALLIANCE_SHAPES];        /* shares, sum 1; the order is in docs/detection.md */
+  double perceived[3];                  /* an episode's noticed by both, patient only, therapist only; sum 1 */
+  bool bounded;
+  double low, high, step;
+  int patients, ratings, iterations;    /* what it rests on */
+  double log_posterior;                 /* at the end, for comparison of estimates of the same sample */
+};
+
+/* The stated default: nothing known but an average level and spread. For a first patient, and for tests. */
+struct alliance_estimate alliance_estimate_default(double level, double level_sd, double residual_sd);
+
+/* Maximum of the marginal likelihood of the mixture (tensions included) with weak priors: prevalence Beta(2.5, 7.5),
+ * shape and depth shares Dirichlet with 20 pseudo-episodes on the stated default, covariance inverse-Wishart with 3.
+ * Series longer than ALLIANCE_SESSIONS_MAX count with their first sessions. `settings` may be NULL. */
+enum alliance_status alliance_estimate_sample(struct alliance_estimate *estimate, const struct alliance_series *series,
+                                              size_t count, const struct alliance_settings *settings, void *memory,
+                                              size_t bytes);
+size_t alliance_estimate_memory(size_t count, int longest);
+
+/* As text, one `key=value` a line with 17 significant digits, so that reading it back gives the same estimate bit by
+ * bit; false when a key is missing, unknown or out of range. This is what an entry of a ledger records. */
+size_t alliance_estimate_write(char *text, size_t size, const struct alliance_estimate *estimate);
+bool alliance_estimate_read(struct alliance_estimate *estimate, const char *text, size_t length);
+
+/* ---- thresholds ---- */
+
+/* The sessions for which a threshold holds: times, and who is missing where. */
+struct alliance_design {
+  int count;                                       /* at most ALLIANCE_SESSIONS_MAX */
+  double time[ALLIANCE_SESSIONS_MAX];
+  uint64_t rated[ALLIANCE_RATERS], asked[ALLIANCE_RATERS]; /* bit t: there is a rating, a report was asked */
+};
+struct alliance_design alliance_design_plain(int sessions);  /* times 1..n, the patient's ratings, complete */
+struct alliance_design alliance_design_of(const struct alliance_series *series); /* its first 60 sessions */
+
+struct alliance_threshold {
+  enum alliance_rule rule;
+  enum alliance_view view;
+  double false_alarm;   /* asked: chance that a patient without a tension gets at least one alarm over the course */
+  double reached;       /* the share in the simulation (below what was asked where ratings come in few values) */
+  double limit;         /* an alarm is a score of at least this */
+  int sessions, simulations;
+  uint64_t seed;
+};
+
+/* Simulates the fitted no-tension model at this design; `simulations` 0 means 20,000. The same seed gives the same
+ * threshold anywhere. About 20 ms for six sessions, 150 ms for twenty. */
+enum alliance_status alliance_threshold_find(struct alliance_threshold *threshold,
+                                             const struct alliance_estimate *estimate,
+                                             const struct alliance_design *design, enum alliance_rule rule,
+                                             enum alliance_view view, double false_alarm, uint64_t seed,
+                                             int simulations, void *memory, size_t bytes);
+/* The rule's customary limit (alliance_rules[].textbook) without any simulation; ALLIANCE_RANGE if it has none. */
+enum alliance_status alliance_threshold_textbook(struct alliance_threshold *threshold, enum alliance_rule rule,
+                                                 enum alliance_view view);
+
+/* ---- one patient ---- */
+
+enum alliance_event { ALLIANCE_NONE, ALLIANCE_TENSION, ALLIANCE_REPAIR };
+
+struct alliance_finding {
+  double time;
+  /* Of the first rater used: the rating expected had there been no tension, with its 95% band for one rating. On
+   * line from the sessions before (and this patient's tensions so far set apart), in hindsight from all. */
+  double expected, low, high;
+  double z;             /* (rating - expected) / its standard deviation; 0 when missing */
+  bool has_z;
+  double tension;       /* P(a tension has begun by this session); -1 for rules that have no probability */
+  double repaired;      /* P(it was repaired, fully or partly, by this session); -1 likewise */
+  double perceived[3];  /* the part of `tension` noticed by both, by the patient only, by the therapist only */
+  double score;         /* what is held against threshold.limit */
+  enum alliance_event event;
+};
+
+struct alliance_result {
+  int count;
+  struct alliance_finding *sessions;  /* in the memory handed in */
+  /* The likeliest episode as indexes into sessions: [begins, ends); ends == count when not repaired. begins == -1
+   * for rules that have none. Only `model`, `changepoint`. */
+  int begins, ends;
+  double likeliest;     /* its posterior share among all episodes, 0..1 */
+};
+
+/* Judges one series; the threshold says rule and view. ALLIANCE_TOO_SHORT leaves result->count = 0. */
+enum alliance_status alliance_detect(struct alliance_result *result, const struct alliance_estimate *estimate,
+                                     const struct alliance_threshold *threshold, const struct alliance_series *series,
+                                     void *memory, size_t bytes);
+/* Bytes that alliance_detect() and alliance_threshold_find() need for a series of `count` sessions. */
+size_t alliance_memory(int count, int simulations);
+
+#endif

@@ -1,0 +1,165 @@
+/* engine.h: inside the alliance room: the list of episodes, their constants at a design, and the posterior.
+ *
+ * Three layers, each cached as widely as it holds:
+ *   struct episodes    every episode of a course of n sessions with its prior: depends on n and the shares
+ *   struct constants   one rater's quadratic forms at a pattern of rated sessions: depends on the estimate too
+ *   struct posterior   eight patients' sums
+ * A *prefix* t is what is known after the first t sessions; hindsight has the one prefix t = n.
+ * Ratings enter as residuals in units of s: r_t = (x_t - level - slope (time_t - origin)) / s, 0 where missing. */
+#ifndef ATTUNE_ALLIANCE_ENGINE_H
+#define ATTUNE_ALLIANCE_ENGINE_H
+
+#include "alliance/lanes.h"
+#include "attune/alliance.h"
+
+/* ---- memory handed in ---- */
+
+struct room {
+  char *at, *end;
+};
+struct room room_in(void *memory, size_t bytes);
+/* NULL when it is used up. Aligned to 64 bytes, not cleared. */
+void *room_take(struct room *room, size_t count, size_t size);
+
+/* ---- episodes ---- */
+
+/* Template w_t = ([t>=i] + [t>=j] - [t>=k] - [t>=l]) / 2, indexes of sessions, clipped to the prefix's t: an index t
+ * means "not by now". */
+struct episode {
+  uint8_t i, j, k, l, shape;
+};
+
+/* The episodes of a prefix stand in this order, so that each kind is one run of the list. */
+enum episode_kind { KIND_FALLEN, KIND_FALLING, KIND_RETURNING, KIND_RETURNED, KINDS };
+
+struct prefix {
+  int sessions;           /* t */
+  int first, end[KINDS];  /* episodes [first, end[0]), [end[0], end[1]), ... */
+  double calm;            /* prior of no episode, or of one that begins later */
+};
+
+struct episodes {
+  int sessions, prefixes, count;
+  struct prefix *prefix;   /* prefix[p]; on line p = 0..n-1 for t = p+1, in hindsight p = 0 for t = n */
+  struct episode *episode;
+  double *prior;           /* by episode; includes the prevalence */
+};
+
+/* `merge` joins episodes that look alike so far; without it each keeps its one shape (for estimation). */
+bool episodes_build(struct episodes *episodes, struct room *room, int sessions, enum alliance_view view, bool merge,
+                    const struct alliance_estimate *estimate);
+size_t episodes_memory(int sessions, enum alliance_view view);
+
+/* Prior of a shape's length, for tests and simulation too: fills up to 64 templates of one shape that begin at 0 in a
+ * course that never ends, with probabilities that sum to 1; EPISODE_NEVER stands for an index that does not come. */
+#define EPISODE_NEVER 255
+#define TEMPLATES_MAX 64
+struct template {
+  uint8_t j, k, l;
+  double share;
+};
+int episodes_templates(struct template *templates, int shape, int sessions);
+
+extern const double episode_depths[ALLIANCE_DEPTHS];
+extern const double episode_default_depth[ALLIANCE_DEPTHS], episode_default_shape[ALLIANCE_SHAPES];
+
+/* ---- one rater's constants at a pattern ---- */
+
+/* Of one prefix. K: inverse correlation of the rated sessions' residuals (tridiagonal); Z: (1, time - origin). */
+struct gain {
+  double m[3];                            /* M = (covariance^-1 + Z'KZ)^-1, symmetric: 00, 01, 11, in units of s */
+  double zkz[3];
+  double (*b)[2];                         /* b[p] = Z'K [t>=p], p = 0..t */
+  double (*row)[2];                       /* row[t] = M (Z'K)_t: level and slope from residuals */
+};
+
+struct constants {
+  const struct alliance_rater_estimate *rater;
+  bool any;                               /* a rating or a report: otherwise this rater says nothing */
+  bool reports;                           /* some report was asked */
+  int sessions;
+  double time[ALLIANCE_SESSIONS_MAX];     /* less the origin */
+  uint64_t rated;
+  double diagonal[ALLIANCE_SESSIONS_MAX]; /* of K for the full course; an earlier last session differs: `last` */
+  double last[ALLIANCE_SESSIONS_MAX];     /* the diagonal when t is the last session rated so far */
+  double before[ALLIANCE_SESSIONS_MAX];   /* K[t][the session rated before] */
+  int8_t previous[ALLIANCE_SESSIONS_MAX]; /* that session, or -1 */
+  struct gain *gain;                      /* by prefix */
+  double (*depth)[ALLIANCE_DEPTHS];       /* by episode: share of the depth times exp(-depth^2 q / 2) */
+  double *q;                              /* by episode: w'Ww */
+};
+
+bool constants_build(struct constants *constants, struct room *room, const struct episodes *episodes,
+                     const struct alliance_estimate *estimate, enum alliance_rater rater,
+                     const struct alliance_design *design);
+size_t constants_memory(const struct episodes *episodes);
+
+/* ---- the posterior of eight patients ---- */
+
+struct ratings {
+  lanes residual[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX]; /* in units of s; 0 where missing */
+  lanes report[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX];   /* log of the report's likelihood ratio; 0 where not asked */
+};
+
+struct plan {
+  struct episodes episodes;
+  struct constants rater[ALLIANCE_RATERS];
+  int raters;                             /* used: 1 or 2 */
+  enum alliance_rater first;              /* the only, or the first one used */
+  double perceived[3], depth[ALLIANCE_DEPTHS];
+};
+
+bool plan_build(struct plan *plan, struct room *room, const struct alliance_estimate *estimate,
+                const struct alliance_design *design, enum alliance_view view, bool merge);
+size_t plan_memory(int sessions, enum alliance_view view);
+
+/* What one prefix says, as shares of 1 except odds. */
+struct verdict {
+  lanes odds;              /* P(begun) / P(not begun), at most 1e300 */
+  lanes begun, repaired;
+  lanes part[3];           /* of `begun`: noticed by both, patient only, therapist only */
+  lanes dip;               /* expected depth at the last session, first rater, in units of s */
+};
+void posterior_prefix(struct verdict *verdict, const struct plan *plan, int prefix, const struct ratings *ratings);
+
+/* Level and slope of the plan's prefix by shrinkage (deviations from the sample's, units of s), given residuals to
+ * which any dip was added back. */
+void posterior_level(lanes level[2], const struct constants *constants, const struct gain *gain, int sessions,
+                     const lanes *residual);
+
+/* Everything about the whole course (hindsight plan): what estimation and the hindsight view need. */
+struct whole {
+  struct verdict verdict;
+  lanes log_ratio;                                    /* log of the marginal likelihood ratio to "no episode" */
+  lanes begins[ALLIANCE_SESSIONS_MAX];                /* P(first fall at t) */
+  lanes returns[ALLIANCE_SESSIONS_MAX];               /* P(half-way returned at t) */
+  lanes shape[ALLIANCE_SHAPES];                       /* responsibilities; sum = begun */
+  lanes depth[ALLIANCE_RATERS][ALLIANCE_DEPTHS];
+  lanes dip[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX];  /* E[depth w_t] */
+  lanes noticed[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX]; /* P(in an episode at t that this rater notices) */
+  lanes square[ALLIANCE_RATERS][3];                   /* E[depth^2 b b'], b = Z'Kw */
+  int likeliest[LANES];                               /* index of the likeliest episode */
+  lanes likeliest_share;                              /* of all episodes */
+};
+void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings);
+
+/* ---- data into lanes ---- */
+
+enum alliance_status series_check(const struct alliance_series *series, int longest);
+/* Puts one series into one lane. */
+void ratings_set(struct ratings *ratings, int lane, const struct alliance_estimate *estimate,
+                 const struct alliance_session *sessions, int count);
+
+/* ---- rules: the score of every session ---- */
+
+/* `score[t]` for t < count; rules other than model. `x` and `rated` as in a series; -1e300 where a session cannot be
+ * judged. `work` holds 4 * count doubles. expected and scale (may be NULL) are what z is made of. */
+void rule_scores(enum alliance_rule rule, enum alliance_view view, const struct alliance_estimate *estimate,
+                 const double *time, const double *x, const bool *rated, int count, double *score, double *expected,
+                 double *scale, double *work);
+#define SCORE_NONE (-1e300)
+
+/* Sets the estimate's sources aside that the caller switched off; returns the first rater in use. */
+enum alliance_rater estimate_first_rater(const struct alliance_estimate *estimate);
+
+#endif

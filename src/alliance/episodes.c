@@ -1,0 +1,165 @@
+/* The list of episodes: ten shapes, every onset from the second session on, every length. */
+#include "alliance/engine.h"
+
+const double episode_depths[ALLIANCE_DEPTHS] = {1, 2, 3, 4, 6};
+const double episode_default_depth[ALLIANCE_DEPTHS] = {0.24, 0.24, 0.24, 0.24, 0.04};
+
+enum {
+  SHAPE_ONE,           /* one session, a V */
+  SHAPE_TWO,           /* two sessions */
+  SHAPE_THREE,
+  SHAPE_LONGER,        /* four or more: geometric, mean about seven */
+  SHAPE_LASTING,       /* sudden, not repaired */
+  SHAPE_SLOW_FALL,     /* slow decline, sudden repair */
+  SHAPE_SLOW_RETURN,   /* sudden decline, slow repair */
+  SHAPE_SLOW_BOTH,
+  SHAPE_SLOW_LASTING,  /* slow decline, not repaired */
+  SHAPE_PARTLY         /* repaired half-way, and stays there */
+};
+
+/* Of the courses with a tension, repaired : not repaired as 14.7 : 10.7 (Larsson et al. 2018, N = 605); a simple V is
+ * the commonest shape (Stiles et al. 2004). */
+const double episode_default_shape[ALLIANCE_SHAPES] = {0.15, 0.10, 0.07, 0.05, 0.21, 0.09, 0.09, 0.07, 0.12, 0.05};
+
+static int templates_box(struct template *out, int sessions) {
+  int count = 0;
+  double left = 1;
+  for (int length = 4; length < sessions && count < TEMPLATES_MAX - 1; length++) {
+    double share = 0.3 * left;
+    left -= share;
+    out[count++] = (struct template){0, (uint8_t)length, (uint8_t)length, share};
+  }
+  out[count++] = (struct template){0, EPISODE_NEVER, EPISODE_NEVER, left};
+  return count;
+}
+
+/* A linear decline over `length` sessions passes half depth after `half` of them: the two-step template correlates
+ * with the line at 0.95 (two sessions), 0.98 or better (more). The longest decline seen is six sessions. */
+static int templates_slow(struct template *out, int shape) {
+  int count = 0, shortest = shape == SHAPE_SLOW_BOTH ? 3 : 2;
+  for (int length = shortest; length <= 6; length++) {
+    uint8_t half = (uint8_t)((length + 1) / 2), whole = (uint8_t)length;
+    struct template one = {0, whole, whole, 1.0 / (7 - shortest)};
+    if (shape == SHAPE_SLOW_FALL) one.j = length == 2 ? 1 : half;
+    if (shape == SHAPE_SLOW_RETURN) one.k = (uint8_t)(length == 2 ? 1 : length - half);
+    if (shape == SHAPE_SLOW_BOTH) {
+      one.j = (uint8_t)(length == 6 ? 2 : 1);
+      one.k = (uint8_t)(length - one.j);
+    }
+    out[count++] = one;
+  }
+  return count;
+}
+
+int episodes_templates(struct template *out, int shape, int sessions) {
+  const uint8_t never = EPISODE_NEVER;
+  switch (shape) {
+  case SHAPE_ONE:
+  case SHAPE_TWO:
+  case SHAPE_THREE: {
+    uint8_t length = (uint8_t)(shape - SHAPE_ONE + 1);
+    out[0] = (struct template){0, length, length, 1};
+    return 1;
+  }
+  case SHAPE_LONGER: return templates_box(out, sessions);
+  case SHAPE_LASTING: out[0] = (struct template){0, never, never, 1}; return 1;
+  case SHAPE_SLOW_LASTING:
+    for (int gap = 1; gap <= 3; gap++) out[gap - 1] = (struct template){(uint8_t)gap, never, never, 1.0 / 3};
+    return 3;
+  case SHAPE_PARTLY:
+    for (int length = 1; length <= 3; length++)
+      out[length - 1] = (struct template){0, (uint8_t)length, never, 1.0 / 3};
+    return 3;
+  default: return templates_slow(out, shape);
+  }
+}
+
+static uint8_t clipped(int onset, uint8_t offset, int sessions) {
+  if (offset == EPISODE_NEVER || onset + offset > sessions) return (uint8_t)sessions;
+  return (uint8_t)(onset + offset);
+}
+
+static enum episode_kind kind_of(const struct episode *e, int t) {
+  if (e->k >= t) return e->j < t ? KIND_FALLEN : KIND_FALLING;
+  return e->l >= t ? KIND_RETURNING : KIND_RETURNED;
+}
+
+/* Adds an episode to the list that starts at `first`, or its prior to one that looks the same. */
+static void list_add(struct episodes *list, int first, struct episode e, double prior, bool merge) {
+  for (int h = list->count - 1; merge && h >= first && list->episode[h].i == e.i; h--) {
+    const struct episode *other = &list->episode[h];
+    if (other->j == e.j && other->k == e.k && other->l == e.l) {
+      list->prior[h] += prior;
+      return;
+    }
+  }
+  list->episode[list->count] = e;
+  list->prior[list->count++] = prior;
+}
+
+static void list_sort_by_kind(struct episodes *list, struct prefix *prefix, struct episode *spare, double *spare_prior) {
+  int first = prefix->first, count = list->count - first, at = first;
+  memcpy(spare, list->episode + first, (size_t)count * sizeof *spare);
+  memcpy(spare_prior, list->prior + first, (size_t)count * sizeof *spare_prior);
+  for (int kind = 0; kind < KINDS; kind++) {
+    for (int h = 0; h < count; h++) {
+      if ((int)kind_of(&spare[h], prefix->sessions) != kind) continue;
+      list->episode[at] = spare[h];
+      list->prior[at++] = spare_prior[h];
+    }
+    prefix->end[kind] = at;
+  }
+}
+
+/* An upper bound on the episodes of one prefix of t sessions: 27 templates and the long boxes for each onset. */
+static size_t list_bound(int t) { return (size_t)t * 27 + (size_t)t * (size_t)t / 2; }
+
+static size_t lists_bound(int sessions, enum alliance_view view) {
+  if (view == ALLIANCE_HINDSIGHT) return list_bound(sessions);
+  size_t sum = 0;
+  for (int t = 1; t <= sessions; t++) sum += list_bound(t);
+  return sum;
+}
+
+bool episodes_build(struct episodes *list, struct room *room, int sessions, enum alliance_view view, bool merge,
+                    const struct alliance_estimate *estimate) {
+  size_t bound = lists_bound(sessions, view);
+  list->sessions = sessions;
+  list->prefixes = view == ALLIANCE_ONLINE ? sessions : 1;
+  list->count = 0;
+  list->prefix = room_take(room, (size_t)list->prefixes, sizeof *list->prefix);
+  list->episode = room_take(room, bound, sizeof *list->episode);
+  list->prior = room_take(room, bound, sizeof *list->prior);
+  struct room scratch = *room;
+  struct episode *spare = room_take(&scratch, list_bound(sessions), sizeof *spare);
+  double *spare_prior = room_take(&scratch, list_bound(sessions), sizeof *spare_prior);
+  if (!list->prefix || !list->episode || !list->prior || !spare || !spare_prior) return false;
+
+  double onset_share = sessions > 1 ? estimate->prevalence / (sessions - 1) : 0;
+  for (int p = 0; p < list->prefixes; p++) {
+    struct prefix *prefix = &list->prefix[p];
+    int t = view == ALLIANCE_ONLINE ? p + 1 : sessions;
+    *prefix = (struct prefix){.sessions = t, .first = list->count};
+    prefix->calm = 1 - onset_share * (t - 1);
+    for (int i = 1; i < t; i++) {
+      for (int shape = 0; shape < ALLIANCE_SHAPES; shape++) {
+        struct template templates[TEMPLATES_MAX];
+        int count = episodes_templates(templates, shape, t - i);
+        for (int m = 0; m < count; m++) {
+          const struct template *w = &templates[m];
+          struct episode e = {(uint8_t)i, clipped(i, w->j, t), clipped(i, w->k, t), clipped(i, w->l, t),
+                              (uint8_t)shape};
+          list_add(list, prefix->first, e, onset_share * estimate->shape[shape] * w->share, merge);
+        }
+      }
+    }
+    list_sort_by_kind(list, prefix, spare, spare_prior);
+  }
+  return true;
+}
+
+size_t episodes_memory(int sessions, enum alliance_view view) {
+  return lists_bound(sessions, view) * (sizeof(struct episode) + sizeof(double)) +
+         (size_t)sessions * sizeof(struct prefix) + list_bound(sessions) * (sizeof(struct episode) + sizeof(double)) +
+         8 * 64;
+}

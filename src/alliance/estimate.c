@@ -1,0 +1,455 @@
+/* The sample's figures by maximum of the marginal likelihood of the mixture, tensions included.
+ *
+ * Expectation-maximisation: a patient's level and slope u, whether, when and how there was an episode, its depth and
+ * who noticed it are all unobserved. The E step is posterior_whole(); the M step has closed forms. A plain multilevel
+ * fit would take the tensions for spread; here each session's share of tension is set aside before spread is counted.
+ * Depth is counted in units of s, so with A = E|x - Zu|^2_K and B = E[depth w'K (x - Zu)], both in units of the
+ * present s, the next s is s * f where N f^2 - B f - A = 0. Priors: see attune/alliance.h. */
+#include <math.h>
+
+#include "alliance/engine.h"
+#include "attune/stats_math.h"
+
+#define PRIOR_PATIENTS 3.0 /* weight of the prior on the covariance of level and slope, in patients */
+#define PRIOR_EPISODES 20.0
+#define PRIOR_PREVALENCE 10.0
+#define PREVALENCE 0.25    /* 25.4% of 605 courses (Larsson et al. 2018) */
+
+struct alliance_estimate alliance_estimate_default(double level, double level_sd, double residual_sd) {
+  struct alliance_estimate e = {.version = ALLIANCE_ESTIMATE_VERSION, .prevalence = PREVALENCE};
+  e.time_origin = 1;
+  for (int r = 0; r < ALLIANCE_RATERS; r++) {
+    struct alliance_rater_estimate *one = &e.rater[r];
+    one->used = r == ALLIANCE_PATIENT;
+    one->level = level;
+    one->level_sd = level_sd;
+    one->slope_sd = 0.05 * residual_sd;
+    one->residual_sd = residual_sd;
+    one->report_in_tension = 0.5;
+    one->report_otherwise = 0.1;
+  }
+  memcpy(e.depth, episode_default_depth, sizeof e.depth);
+  memcpy(e.shape, episode_default_shape, sizeof e.shape);
+  e.perceived[0] = 0.4;
+  e.perceived[1] = e.perceived[2] = 0.3;
+  return e;
+}
+
+/* ---- one batch: up to eight series of one design ---- */
+
+struct tally {
+  double patients, ratings;
+  double prevalence, shape[ALLIANCE_SHAPES], depth[ALLIANCE_DEPTHS], perceived[3];
+  double log_likelihood;
+  struct tally_rater {
+    double patients;
+    double u[2], uu[3];   /* sums of E u and E uu' (deviations, units of s), with the posterior covariance */
+    double n, a, b;       /* ratings, A and B */
+    double reports[2][2]; /* [in a noticed episode][reported] */
+    double lag[2];        /* sums of e_t e_(t-1) and e_t^2 over neighbours one unit of time apart */
+  } rater[ALLIANCE_RATERS];
+  double together[3];     /* sums of e_P e_T, e_P^2, e_T^2 where both rated */
+};
+
+static void tally_rater(struct tally *tally, const struct plan *plan, const struct whole *whole, int r, int lane,
+                        const struct ratings *ratings, const struct alliance_series *series,
+                        double residual[ALLIANCE_SESSIONS_MAX]) {
+  const struct constants *c = &plan->rater[r];
+  const struct gain *g = &c->gain[0];
+  struct tally_rater *t = &tally->rater[r];
+  int n = plan->episodes.sessions;
+  double u[2] = {0, 0}, v[2] = {0, 0};
+  for (int s = 0; s < n; s++) {
+    double x = ratings->residual[r][s][lane];
+    u[0] += g->row[s][0] * x;
+    u[1] += g->row[s][1] * x;
+  }
+  /* e = r - Zu, y = Ke; v = Z'K dip; B = dip'y - second-moment terms. */
+  double e[ALLIANCE_SESSIONS_MAX], y[ALLIANCE_SESSIONS_MAX];
+  double a = 0, b = 0, zy[2] = {0, 0};
+  for (int s = 0; s < n; s++) {
+    y[s] = 0;
+    if (!(c->rated >> s & 1)) continue;
+    e[s] = ratings->residual[r][s][lane] - u[0] - u[1] * c->time[s];
+    y[s] = e[s] * c->diagonal[s];
+    int p = c->previous[s];
+    if (p >= 0) {
+      y[s] += e[p] * c->before[s];
+      y[p] += e[s] * c->before[s];
+    }
+  }
+  for (int s = 0; s < n; s++) {
+    double dip = whole->dip[r][s][lane];
+    if (!(c->rated >> s & 1)) continue;
+    a += e[s] * y[s];
+    b += dip * y[s];
+    zy[0] += y[s];
+    zy[1] += y[s] * c->time[s];
+    v[0] += dip * (g->b[s][0] - g->b[s + 1][0]);
+    v[1] += dip * (g->b[s][1] - g->b[s + 1][1]);
+    t->n += 1;
+  }
+  const double *m = g->m;
+  double q[3] = {whole->square[r][0][lane], whole->square[r][1][lane], whole->square[r][2][lane]};
+  double mv[2] = {m[0] * v[0] + m[1] * v[1], m[1] * v[0] + m[2] * v[1]};
+  /* M Q M, Q = E[depth^2 bb']. */
+  double mq[4] = {m[0] * q[0] + m[1] * q[1], m[0] * q[1] + m[1] * q[2], m[1] * q[0] + m[2] * q[1],
+                  m[1] * q[1] + m[2] * q[2]};
+  double s00 = mq[0] * m[0] + mq[1] * m[1], s01 = mq[0] * m[1] + mq[1] * m[2], s11 = mq[2] * m[1] + mq[3] * m[2];
+  const double *z = g->zkz;
+  a += -2 * (zy[0] * mv[0] + zy[1] * mv[1]);
+  a += z[0] * s00 + 2 * z[1] * s01 + z[2] * s11;
+  a += z[0] * m[0] + 2 * z[1] * m[1] + z[2] * m[2];
+  b -= m[0] * q[0] + 2 * m[1] * q[1] + m[2] * q[2];
+  t->a += a;
+  t->b += b;
+  t->patients += 1;
+  t->u[0] += u[0] + mv[0];
+  t->u[1] += u[1] + mv[1];
+  t->uu[0] += u[0] * u[0] + 2 * u[0] * mv[0] + s00 + m[0];
+  t->uu[1] += u[0] * u[1] + u[0] * mv[1] + u[1] * mv[0] + s01 + m[1];
+  t->uu[2] += u[1] * u[1] + 2 * u[1] * mv[1] + s11 + m[2];
+  for (int s = 0; s < n; s++) {
+    double in = whole->noticed[r][s][lane];
+    int8_t reported = series->sessions[s].reported[r];
+    if (reported >= 0) {
+      t->reports[1][reported > 0] += in;
+      t->reports[0][reported > 0] += 1 - in;
+    }
+    residual[s] = 0;
+    if (c->rated >> s & 1)
+      residual[s] = ratings->residual[r][s][lane] - u[0] - mv[0] - (u[1] + mv[1]) * c->time[s] + whole->dip[r][s][lane];
+    int p = c->rated >> s & 1 ? c->previous[s] : -1;
+    if (p >= 0 && c->time[s] - c->time[p] == 1) {
+      t->lag[0] += residual[s] * residual[p];
+      t->lag[1] += 0.5 * (residual[s] * residual[s] + residual[p] * residual[p]);
+    }
+  }
+}
+
+static void tally_lane(struct tally *tally, const struct plan *plan, const struct whole *whole, int lane,
+                       const struct ratings *ratings, const struct alliance_series *series) {
+  double residual[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX];
+  tally->patients += 1;
+  tally->log_likelihood += whole->log_ratio[lane];
+  tally->prevalence += whole->verdict.begun[lane];
+  for (int s = 0; s < ALLIANCE_SHAPES; s++) tally->shape[s] += whole->shape[s][lane];
+  for (int k = 0; k < 3; k++) tally->perceived[k] += whole->verdict.part[k][lane];
+  for (int n = 0; n < plan->raters; n++) {
+    int r = plan->raters > 1 ? n : (int)plan->first;
+    for (int d = 0; d < ALLIANCE_DEPTHS; d++) tally->depth[d] += whole->depth[r][d][lane];
+    tally_rater(tally, plan, whole, r, lane, ratings, series, residual[r]);
+  }
+  if (plan->raters < 2) return;
+  for (int s = 0; s < plan->episodes.sessions; s++) {
+    const bool *rated = series->sessions[s].rated;
+    if (!rated[0] || !rated[1]) continue;
+    tally->together[0] += residual[0][s] * residual[1][s];
+    tally->together[1] += residual[0][s] * residual[0][s];
+    tally->together[2] += residual[1][s] * residual[1][s];
+  }
+}
+
+/* ---- the sample in groups of one design ---- */
+
+struct member {
+  uint64_t key;
+  uint32_t index;
+};
+
+static bool rater_counts(const struct alliance_estimate *e, int r) { return e->rater[r].used; }
+
+static struct alliance_design design_used(const struct alliance_series *series, const struct alliance_estimate *e,
+                                          bool reports) {
+  struct alliance_design design = alliance_design_of(series);
+  for (int r = 0; r < ALLIANCE_RATERS; r++) {
+    if (!rater_counts(e, r)) design.rated[r] = 0;
+    if (!rater_counts(e, r) || !reports) design.asked[r] = 0;
+  }
+  return design;
+}
+
+static bool design_same(const struct alliance_design *a, const struct alliance_design *b) {
+  if (a->count != b->count || memcmp(a->rated, b->rated, sizeof a->rated) || memcmp(a->asked, b->asked, sizeof a->asked))
+    return false;
+  for (int t = 0; t < a->count; t++)
+    if (a->time[t] != b->time[t]) return false;
+  return true;
+}
+
+static uint64_t design_key(const struct alliance_design *d) {
+  uint64_t key = (uint64_t)d->count;
+  for (int r = 0; r < ALLIANCE_RATERS; r++) {
+    key = (key ^ d->rated[r]) * 0x9e3779b97f4a7c15u;
+    key = (key ^ key >> 29 ^ d->asked[r]) * 0xbf58476d1ce4e5b9u;
+  }
+  for (int t = 0; t < d->count; t++) {
+    uint64_t bits;
+    memcpy(&bits, &d->time[t], sizeof bits);
+    key = (key ^ key >> 31 ^ bits) * 0x94d049bb133111ebu;
+  }
+  return key;
+}
+
+/* Heap sort by key, then index: an order that any machine agrees on. */
+static bool member_before(struct member a, struct member b) {
+  return a.key != b.key ? a.key < b.key : a.index < b.index;
+}
+
+static void member_sift(struct member *m, size_t at, size_t count) {
+  for (;;) {
+    size_t child = 2 * at + 1;
+    if (child >= count) return;
+    if (child + 1 < count && member_before(m[child], m[child + 1])) child++;
+    if (!member_before(m[at], m[child])) return;
+    struct member swap = m[at];
+    m[at] = m[child];
+    m[child] = swap;
+    at = child;
+  }
+}
+
+static void members_sort(struct member *m, size_t count) {
+  for (size_t at = count / 2; at-- > 0;) member_sift(m, at, count);
+  for (size_t left = count; left > 1; left--) {
+    struct member swap = m[0];
+    m[0] = m[left - 1];
+    m[left - 1] = swap;
+    member_sift(m, 0, left - 1);
+  }
+}
+
+struct sample {
+  const struct alliance_series *series;
+  struct member *members;
+  size_t count;
+  bool reports;
+};
+
+static enum alliance_status sample_tally(struct tally *tally, const struct sample *sample,
+                                         const struct alliance_estimate *e, struct room room) {
+  memset(tally, 0, sizeof *tally);
+  struct alliance_design design = {0};
+  struct plan plan;
+  uint64_t key = 0;
+  for (size_t at = 0, end; at < sample->count; at = end) {
+    struct room scratch = room;
+    struct ratings *ratings = room_take(&scratch, 1, sizeof *ratings);
+    struct whole *whole = room_take(&scratch, 1, sizeof *whole);
+    if (!ratings || !whole) return ALLIANCE_MEMORY;
+    key = sample->members[at].key;
+    design = design_used(&sample->series[sample->members[at].index], e, sample->reports);
+    if (!plan_build(&plan, &scratch, e, &design, ALLIANCE_HINDSIGHT, false)) return ALLIANCE_MEMORY;
+    for (end = at; end < sample->count && sample->members[end].key == key;) {
+      size_t first = end;
+      memset(ratings, 0, sizeof *ratings);
+      for (; end < sample->count && end - first < LANES && sample->members[end].key == key; end++)
+        ratings_set(ratings, (int)(end - first), e, sample->series[sample->members[end].index].sessions, design.count);
+      posterior_whole(whole, &plan, ratings);
+      for (size_t m = first; m < end; m++)
+        tally_lane(tally, &plan, whole, (int)(m - first), ratings, &sample->series[sample->members[m].index]);
+    }
+  }
+  return ALLIANCE_OK;
+}
+
+/* ---- the M step ---- */
+
+static void update_rater(struct alliance_rater_estimate *r, const struct tally_rater *t, bool autocorrelation,
+                         double spread) {
+  double s = r->residual_sd, n = t->patients, mean0 = t->u[0] / n, mean1 = t->u[1] / n;
+  double b = t->b, f = (b + sqrt(b * b + 4 * t->n * t->a)) / (2 * t->n);
+  /* Prior: level spread about the observed one, slopes of a twentieth of s a session, uncorrelated. */
+  double total = n + PRIOR_PATIENTS;
+  double c00 = (t->uu[0] - n * mean0 * mean0 + PRIOR_PATIENTS * 0.5) / total;
+  double c11 = (t->uu[2] - n * mean1 * mean1 + PRIOR_PATIENTS * 0.0025 * spread * spread) / total;
+  double c01 = (t->uu[1] - n * mean0 * mean1) / total;
+  r->level += mean0 * s;
+  r->slope += mean1 * s;
+  r->level_sd = sqrt(c00) * s;
+  r->slope_sd = sqrt(c11) * s;
+  r->level_slope_correlation = c01 / sqrt(c00 * c11);
+  if (r->level_slope_correlation > 0.999) r->level_slope_correlation = 0.999;
+  if (r->level_slope_correlation < -0.999) r->level_slope_correlation = -0.999;
+  r->residual_sd = s * f;
+  r->report_in_tension = (t->reports[1][1] + 2) / (t->reports[1][0] + t->reports[1][1] + 4);
+  r->report_otherwise = (t->reports[0][1] + 1) / (t->reports[0][0] + t->reports[0][1] + 10);
+  if (r->report_in_tension < r->report_otherwise) r->report_in_tension = r->report_otherwise;
+  if (!autocorrelation) return;
+  double rho = t->lag[1] > 0 ? t->lag[0] / t->lag[1] : 0;
+  r->autocorrelation = rho < 0 ? 0 : rho > 0.9 ? 0.9 : rho;
+}
+
+static void update_shares(double *share, const double *tally, const double *prior, int count, double weight) {
+  double sum = 0;
+  for (int k = 0; k < count; k++) sum += tally[k] + weight * prior[k];
+  for (int k = 0; k < count; k++) share[k] = (tally[k] + weight * prior[k]) / sum;
+}
+
+static void update(struct alliance_estimate *e, const struct tally *tally, bool autocorrelation, double spread) {
+  static const double noticed[3] = {0.4, 0.3, 0.3};
+  e->prevalence = (tally->prevalence + PRIOR_PREVALENCE * PREVALENCE) / (tally->patients + PRIOR_PREVALENCE);
+  update_shares(e->shape, tally->shape, episode_default_shape, ALLIANCE_SHAPES, PRIOR_EPISODES);
+  update_shares(e->depth, tally->depth, episode_default_depth, ALLIANCE_DEPTHS, PRIOR_EPISODES);
+  update_shares(e->perceived, tally->perceived, noticed, 3, PRIOR_EPISODES);
+  for (int r = 0; r < ALLIANCE_RATERS; r++)
+    if (e->rater[r].used && tally->rater[r].patients > 0)
+      update_rater(&e->rater[r], &tally->rater[r], autocorrelation, spread);
+  if (tally->together[1] > 0 && tally->together[2] > 0) {
+    double rho = tally->together[0] / sqrt(tally->together[1] * tally->together[2]);
+    e->residual_correlation = rho > 0.95 ? 0.95 : rho < -0.95 ? -0.95 : rho;
+  }
+}
+
+/* ---- starting values ---- */
+
+struct moments {
+  double ratings, mean, between, within, time, time_square;
+};
+
+/* Level and spread by simple moments; s from differences of neighbours, of which a tension touches few. */
+static struct moments sample_moments(const struct alliance_series *series, size_t count, int r) {
+  struct moments m = {0};
+  double differences = 0, sum = 0, square = 0, means = 0, mean_square = 0, patients = 0;
+  for (size_t i = 0; i < count; i++) {
+    const struct alliance_session *s = series[i].sessions;
+    double own = 0, n = 0;
+    int previous = -1, length = series[i].count < ALLIANCE_SESSIONS_MAX ? series[i].count : ALLIANCE_SESSIONS_MAX;
+    for (int t = 0; t < length; t++) {
+      if (!s[t].rated[r]) continue;
+      own += s[t].rating[r];
+      n += 1;
+      m.time += s[t].time;
+      if (previous >= 0) {
+        double difference = s[t].rating[r] - s[previous].rating[r];
+        square += difference * difference;
+        differences += 1;
+      }
+      previous = t;
+    }
+    if (n == 0) continue;
+    sum += own;
+    m.ratings += n;
+    means += own / n;
+    mean_square += own / n * (own / n);
+    patients += 1;
+  }
+  if (m.ratings == 0) return m;
+  m.mean = sum / m.ratings;
+  m.time /= m.ratings;
+  m.within = differences > 0 ? square / (2 * differences) : 0;
+  m.between = patients > 1 ? (mean_square - means * means / patients) / (patients - 1) : 0;
+  return m;
+}
+
+static bool start(struct alliance_estimate *e, const struct alliance_series *series, size_t count,
+                  const struct alliance_settings *settings) {
+  *e = alliance_estimate_default(0, 1, 1);
+  bool any = false;
+  double time = 0, ratings = 0;
+  for (int r = 0; r < ALLIANCE_RATERS; r++) {
+    struct moments m = sample_moments(series, count, r);
+    double tiny = 1e-12 * (1 + m.mean * m.mean);
+    struct alliance_rater_estimate *one = &e->rater[r];
+    double both = m.within + (m.between > 0 ? m.between : 0);
+    one->used = !settings->ignore_rater[r] && m.ratings > 0 && both > tiny;
+    if (!one->used) continue;
+    any = true;
+    double within = m.within > tiny ? m.within : both, between = m.between - within / 4;
+    one->residual_sd = sqrt(within);
+    one->level = m.mean;
+    one->level_sd = sqrt(between > 0.1 * within ? between : 0.1 * within);
+    one->slope_sd = 0.05 * one->residual_sd;
+    time += m.time * m.ratings;
+    ratings += m.ratings;
+    e->ratings += (int)m.ratings;
+  }
+  if (any) e->time_origin = time / ratings;
+  e->bounded = settings->bounded;
+  e->low = settings->low;
+  e->high = settings->high;
+  e->step = settings->step;
+  return any;
+}
+
+/* Typical distance of a session's time from the mean, for the prior on slopes: 1 for sessions one unit apart. */
+static double time_spread(const struct alliance_series *series, size_t count) {
+  double gaps = 0, n = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (series[i].count < 2) continue;
+    gaps += series[i].sessions[series[i].count - 1].time - series[i].sessions[0].time;
+    n += series[i].count - 1;
+  }
+  return n > 0 && gaps > 0 ? n / gaps : 1;
+}
+
+static bool settings_good(const struct alliance_settings *s) {
+  if (s->iterations < 0 || s->iterations > 100000) return false;
+  if (!s->bounded) return true;
+  return s->low < s->high && s->low >= -ALLIANCE_RATING_MAX && s->high <= ALLIANCE_RATING_MAX && s->step >= 0 &&
+         s->step <= s->high - s->low;
+}
+
+static double change_between(const struct alliance_estimate *a, const struct alliance_estimate *b) {
+  double largest = 0;
+  for (int r = 0; r < ALLIANCE_RATERS; r++) {
+    const struct alliance_rater_estimate *x = &a->rater[r], *y = &b->rater[r];
+    if (!x->used) continue;
+    double d[4] = {(x->level - y->level) / x->residual_sd, (x->level_sd - y->level_sd) / x->residual_sd,
+                   (x->residual_sd - y->residual_sd) / x->residual_sd, (x->slope_sd - y->slope_sd) / x->residual_sd};
+    for (int k = 0; k < 4; k++) largest = d[k] > largest ? d[k] : -d[k] > largest ? -d[k] : largest;
+  }
+  double d = a->prevalence - b->prevalence;
+  return d > largest ? d : -d > largest ? -d : largest;
+}
+
+static void precision_set(struct alliance_rater_estimate *r, const struct tally_rater *t, double prevalence) {
+  /* A session in an episode says little of s; each patient's level and half a slope are spent. */
+  double free = t->n - 1.5 * t->patients - prevalence * t->patients;
+  r->residual_sd_se = sqrt(1 / (2 * (free > 2 ? free : 2)));
+}
+
+enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const struct alliance_series *series,
+                                              size_t count, const struct alliance_settings *settings, void *memory,
+                                              size_t bytes) {
+  static const struct alliance_settings plain = {0};
+  if (!settings) settings = &plain;
+  if (!settings_good(settings) || count > UINT32_MAX) return ALLIANCE_RANGE;
+  for (size_t i = 0; i < count; i++) {
+    enum alliance_status status = series_check(&series[i], ALLIANCE_SERIES_MAX);
+    if (status) return status;
+  }
+  if (!start(e, series, count, settings)) return ALLIANCE_NO_DATA;
+  struct room room = room_in(memory, bytes);
+  struct sample sample = {.series = series, .reports = !settings->ignore_reports};
+  sample.members = room_take(&room, count, sizeof *sample.members);
+  if (!sample.members) return ALLIANCE_MEMORY;
+  for (size_t i = 0; i < count; i++) {
+    struct alliance_design design = design_used(&series[i], e, sample.reports);
+    if (design.count == 0 || !(design.rated[0] | design.rated[1])) continue;
+    sample.members[sample.count++] = (struct member){design_key(&design), (uint32_t)i};
+  }
+  members_sort(sample.members, sample.count);
+  double spread = time_spread(series, count);
+  int most = settings->iterations ? settings->iterations : 200;
+  struct tally tally;
+  for (e->iterations = 0; e->iterations < most;) {
+    enum alliance_status status = sample_tally(&tally, &sample, e, room);
+    if (status) return status;
+    struct alliance_estimate before = *e;
+    update(e, &tally, settings->autocorrelation, spread);
+    e->iterations++;
+    if (change_between(&before, e) < 1e-5) break;
+  }
+  e->patients = (int)sample.count;
+  e->log_posterior = tally.log_likelihood;
+  for (int r = 0; r < ALLIANCE_RATERS; r++)
+    if (e->rater[r].used) precision_set(&e->rater[r], &tally.rater[r], e->prevalence);
+  return ALLIANCE_OK;
+}
+
+size_t alliance_estimate_memory(size_t count, int longest) {
+  int n = longest < ALLIANCE_SESSIONS_MAX ? longest : ALLIANCE_SESSIONS_MAX;
+  return count * sizeof(struct member) + sizeof(struct ratings) + sizeof(struct whole) +
+         plan_memory(n, ALLIANCE_HINDSIGHT) + 8 * 64;
+}

@@ -1,0 +1,451 @@
+/* The exact posterior over no episode and every episode, eight patients at a time.
+ *
+ * With y = W r (r: residuals in units of s) and U_p = sum over t >= p of y_t, an episode of depth d has the likelihood
+ * ratio exp(-d w'y - d^2 q / 2), and w'y = (U_i + U_j - U_k - U_l) / 2. So with F_p = exp(U_p / 2) the ratio for
+ * every depth is a power of F_k F_l / (F_i F_j): t exponentials a prefix, products for all the rest. Where such products
+ * could leave the range of a double, the same sums are made of exponentials less their largest exponent. */
+#include "alliance/engine.h"
+#include "attune/stats_math.h"
+
+#define PRODUCT_MAX 600.0 /* largest exponent that the products may reach */
+
+/* One rater's side of eight patients at one prefix. */
+struct side {
+  lanes up[ALLIANCE_SESSIONS_MAX + 1], down[ALLIANCE_SESSIONS_MAX + 1];   /* F and 1/F */
+  lanes begin[ALLIANCE_SESSIONS_MAX + 1], end[ALLIANCE_SESSIONS_MAX + 1]; /* the same of reports */
+  lanes u[ALLIANCE_SESSIONS_MAX + 1], reported[ALLIANCE_SESSIONS_MAX + 1];
+  lanes shift;
+  lanes largest;                                                          /* bound on the exponents */
+  const double (*depth)[ALLIANCE_DEPTHS];
+  const double *q;
+  const double *share;
+};
+
+LANES_INLINE lanes lanes_abs_max(lanes a, lanes b) {
+  lanes positive = b < 0.0 ? -b : b;
+  return a > positive ? a : positive;
+}
+
+LANES_INLINE void level_of(lanes level[2], const struct gain *gain, int sessions, const lanes *residual) {
+  lanes a = lanes_of(0), b = lanes_of(0);
+  for (int s = 0; s < sessions; s++) {
+    a += residual[s] * gain->row[s][0];
+    b += residual[s] * gain->row[s][1];
+  }
+  level[0] = a;
+  level[1] = b;
+}
+
+LANES_CLONES void posterior_level(lanes level[2], const struct constants *c, const struct gain *gain, int sessions,
+                                  const lanes *residual) {
+  (void)c;
+  level_of(level, gain, sessions, residual);
+}
+
+/* y = K (r - Z level), summed from the end into u. */
+LANES_INLINE void side_sums(struct side *side, const struct constants *c, const struct gain *gain, int t,
+                            const struct ratings *ratings, enum alliance_rater rater) {
+  const lanes *residual = ratings->residual[rater];
+  lanes level[2], y[ALLIANCE_SESSIONS_MAX], e[ALLIANCE_SESSIONS_MAX];
+  level_of(level, gain, t, residual);
+  int last = -1;
+  for (int s = 0; s < t; s++) {
+    y[s] = lanes_of(0);
+    if (!(c->rated >> s & 1)) continue;
+    e[s] = residual[s] - level[0] - level[1] * c->time[s];
+    y[s] = e[s] * c->diagonal[s];
+    if (c->previous[s] >= 0) {
+      y[s] += e[(int)c->previous[s]] * c->before[s];
+      y[(int)c->previous[s]] += e[s] * c->before[s];
+    }
+    last = s;
+  }
+  if (last >= 0) y[last] += e[last] * (c->last[last] - c->diagonal[last]);
+  lanes u = lanes_of(0), reported = lanes_of(0), u_largest = u, reported_largest = u;
+  side->u[t] = u;
+  side->reported[t] = reported;
+  for (int s = t - 1; s >= 0; s--) {
+    u += y[s];
+    side->u[s] = u;
+    u_largest = lanes_abs_max(u_largest, u);
+    reported += ratings->report[rater][s];
+    side->reported[s] = reported;
+    reported_largest = lanes_abs_max(reported_largest, reported);
+  }
+  side->largest = u_largest * 12.0 + reported_largest * 2.0;
+}
+
+LANES_INLINE void side_factors(struct side *side, int t, bool reports) {
+  for (int s = 0; s <= t; s++) {
+    lanes half = side->u[s] * 0.5;
+    side->up[s] = lanes_exp(half);
+    side->down[s] = 1.0 / side->up[s];
+    if (!reports) continue;
+    side->begin[s] = lanes_exp(side->reported[s]);
+    side->end[s] = 1.0 / side->begin[s];
+  }
+}
+
+LANES_INLINE lanes episode_exponent(const struct side *side, const struct episode *e) {
+  return ((side->u[e->k] + side->u[e->l]) - (side->u[e->i] + side->u[e->j])) * 0.5;
+}
+
+/* term[d]: likelihood ratio with depth d times the share of d (less the shift, when careful). */
+LANES_INLINE void side_terms(lanes term[ALLIANCE_DEPTHS], const struct side *side, const struct episode *e, int h,
+                             bool reports, bool careful) {
+  if (careful) {
+    lanes g = episode_exponent(side, e), report = side->reported[e->i] - side->reported[e->k] - side->shift;
+    for (int d = 0; d < ALLIANCE_DEPTHS; d++) {
+      lanes x = g * episode_depths[d] - 0.5 * episode_depths[d] * episode_depths[d] * side->q[h] + report;
+      x = x < -700.0 ? lanes_of(-700.0) : x;
+      term[d] = lanes_exp(x) * side->share[d];
+    }
+    return;
+  }
+  lanes x = (side->down[e->i] * side->down[e->j]) * (side->up[e->k] * side->up[e->l]);
+  lanes r = x;
+  if (reports) r = x * (side->begin[e->i] * side->end[e->k]);
+  const double *c = side->depth[h];
+  lanes xx = x * x;
+  term[0] = r * c[0];
+  term[1] = (r * x) * c[1];
+  term[2] = (r * xx) * c[2];
+  term[3] = (r * x * xx) * c[3];
+  term[4] = (r * x * xx * xx) * c[4];
+}
+
+LANES_INLINE lanes terms_sum(const lanes term[ALLIANCE_DEPTHS]) {
+  return ((term[0] + term[1]) + (term[2] + term[3])) + term[4];
+}
+
+LANES_INLINE lanes terms_first(const lanes term[ALLIANCE_DEPTHS]) {
+  return ((term[0] + 2.0 * term[1]) + (3.0 * term[2] + 4.0 * term[3])) + 6.0 * term[4];
+}
+
+LANES_INLINE lanes terms_second(const lanes term[ALLIANCE_DEPTHS]) {
+  return ((term[0] + 4.0 * term[1]) + (9.0 * term[2] + 16.0 * term[3])) + 36.0 * term[4];
+}
+
+/* The largest exponent of any episode and depth, but at least 0 (that of no episode). */
+LANES_CLONES static void side_shift(struct side *side, const struct episodes *list, const struct prefix *prefix) {
+  lanes largest = lanes_of(0);
+  for (int h = prefix->first; h < prefix->end[KIND_RETURNED]; h++) {
+    const struct episode *e = &list->episode[h];
+    lanes g = episode_exponent(side, e), report = side->reported[e->i] - side->reported[e->k];
+    for (int d = 0; d < ALLIANCE_DEPTHS; d++) {
+      lanes x = g * episode_depths[d] - 0.5 * episode_depths[d] * episode_depths[d] * side->q[h] + report;
+      largest = x > largest ? x : largest;
+    }
+  }
+  side->shift = largest;
+}
+
+LANES_CLONES static void side_prepare(struct side *side, const struct constants *c, const struct gain *gain, int t,
+                                      const struct ratings *ratings, enum alliance_rater rater) {
+  side_sums(side, c, gain, t, ratings, rater);
+  side->depth = (const double (*)[ALLIANCE_DEPTHS])c->depth;
+  side->q = c->q;
+  side->shift = lanes_of(0);
+}
+
+LANES_CLONES static void side_finish(struct side *side, int t, bool reports) { side_factors(side, t, reports); }
+
+/* Weights of the three ways to notice, such that all are on one scale whatever the shifts. */
+struct weights {
+  lanes both, only[ALLIANCE_RATERS], calm;
+};
+
+static bool any_above(lanes x, double limit) {
+  bool above = false;
+  for (int u = 0; u < LANES; u++) above |= !(x[u] <= limit);
+  return above;
+}
+
+LANES_INLINE lanes lanes_exp_down(lanes x) { return lanes_exp(x < -700.0 ? lanes_of(-700.0) : x); }
+
+LANES_CLONES static void weights_set(struct weights *w, const struct plan *plan, const struct prefix *prefix,
+                                     const struct side *side) {
+  lanes zero = lanes_of(0);
+  lanes a = side[0].shift, b = plan->raters > 1 ? side[1].shift : zero;
+  w->both = lanes_of(plan->perceived[0]);
+  w->only[0] = lanes_exp_down(zero - b) * plan->perceived[1];
+  w->only[1] = lanes_exp_down(zero - a) * plan->perceived[2];
+  w->calm = lanes_exp_down((zero - a) - b) * prefix->calm;
+}
+
+/* Prepares the sides of a prefix; true when the careful way is needed. */
+static bool sides_prepare(struct side side[ALLIANCE_RATERS], struct weights *w, const struct plan *plan, int p,
+                          const struct ratings *ratings, const double *share) {
+  const struct prefix *prefix = &plan->episodes.prefix[p];
+  lanes largest = lanes_of(0);
+  for (int n = 0; n < plan->raters; n++) {
+    enum alliance_rater r = plan->raters > 1 ? (enum alliance_rater)n : plan->first;
+    side_prepare(&side[n], &plan->rater[r], &plan->rater[r].gain[p], prefix->sessions, ratings, r);
+    side[n].share = share;
+    largest += side[n].largest;
+  }
+  bool careful = any_above(largest, PRODUCT_MAX);
+  for (int n = 0; n < plan->raters; n++) {
+    enum alliance_rater r = plan->raters > 1 ? (enum alliance_rater)n : plan->first;
+    if (careful)
+      side_shift(&side[n], &plan->episodes, prefix);
+    else
+      side_finish(&side[n], prefix->sessions, plan->rater[r].reports);
+  }
+  weights_set(w, plan, prefix, side);
+  return careful;
+}
+
+/* ---- on line: sums of one prefix ---- */
+
+struct sums {
+  lanes total[KINDS];      /* by kind of episode; over all ways to notice */
+  lanes both, only[ALLIANCE_RATERS];
+  lanes dip;
+};
+
+static const double kind_depth[KINDS] = {1.0, 0.5, 0.5, 0.0};
+
+/* The common case, one rater's ratings alone: the sum over depths by Horner's rule. */
+LANES_CLONES static void sums_plain(struct sums *sums, const struct episodes *list, const struct prefix *prefix,
+                                    const struct side *side) {
+  int h = prefix->first;
+  sums->dip = lanes_of(0);
+  for (int kind = 0; kind < KINDS; kind++) {
+    lanes total = lanes_of(0), dip = lanes_of(0);
+    for (; h < prefix->end[kind]; h++) {
+      const struct episode *e = &list->episode[h];
+      lanes x = (side->down[e->i] * side->down[e->j]) * (side->up[e->k] * side->up[e->l]);
+      const double *c = side->depth[h];
+      lanes xx = x * x, prior = lanes_of(list->prior[h]);
+      total += prior * (x * (c[0] + x * (c[1] + x * (c[2] + x * (c[3] + xx * c[4])))));
+      if (kind == KIND_RETURNED) continue;
+      dip += prior * (x * (c[0] + x * (2 * c[1] + x * (3 * c[2] + x * (4 * c[3] + xx * (6 * c[4]))))));
+    }
+    sums->total[kind] = total;
+    sums->dip += dip * kind_depth[kind];
+  }
+  sums->both = sums->only[1] = lanes_of(0);
+  sums->only[0] = (sums->total[0] + sums->total[1]) + (sums->total[2] + sums->total[3]);
+}
+
+LANES_INLINE void sums_any(struct sums *sums, const struct plan *plan, const struct prefix *prefix,
+                           const struct side *side, const struct weights *w, bool careful) {
+  const struct episodes *list = &plan->episodes;
+  const bool two = plan->raters > 1;
+  const bool reports[2] = {plan->rater[two ? 0 : plan->first].reports, plan->rater[1].reports};
+  int h = prefix->first;
+  sums->dip = sums->both = sums->only[0] = sums->only[1] = lanes_of(0);
+  for (int kind = 0; kind < KINDS; kind++) {
+    lanes total = lanes_of(0), dip = lanes_of(0);
+    for (; h < prefix->end[kind]; h++) {
+      const struct episode *e = &list->episode[h];
+      lanes term[ALLIANCE_DEPTHS], prior = lanes_of(list->prior[h]);
+      side_terms(term, &side[0], e, h, reports[0], careful);
+      lanes a = terms_sum(term);
+      if (!two) {
+        total += prior * a;
+        dip += prior * terms_first(term);
+        continue;
+      }
+      lanes other[ALLIANCE_DEPTHS];
+      side_terms(other, &side[1], e, h, reports[1], careful);
+      lanes b = terms_sum(other), both = prior * w->both * (a * b);
+      lanes first = prior * w->only[0] * a, second = prior * w->only[1] * b;
+      sums->both += both;
+      sums->only[0] += first;
+      sums->only[1] += second;
+      total += both + (first + second);
+      dip += prior * terms_first(term) * (w->both * b + w->only[0]);
+    }
+    sums->total[kind] = total;
+    sums->dip += dip * kind_depth[kind];
+  }
+  if (!two) sums->only[0] = (sums->total[0] + sums->total[1]) + (sums->total[2] + sums->total[3]);
+}
+
+LANES_CLONES static void sums_fast(struct sums *s, const struct plan *plan, const struct prefix *prefix,
+                                   const struct side *side, const struct weights *w) {
+  sums_any(s, plan, prefix, side, w, false);
+}
+
+LANES_CLONES static void sums_careful(struct sums *s, const struct plan *plan, const struct prefix *prefix,
+                                      const struct side *side, const struct weights *w) {
+  sums_any(s, plan, prefix, side, w, true);
+}
+
+LANES_CLONES static void verdict_set(struct verdict *v, const struct plan *plan, const struct sums *s, lanes calm) {
+  lanes begun = (s->total[0] + s->total[1]) + (s->total[2] + s->total[3]), all = begun + calm;
+  v->begun = begun / all;
+  v->repaired = (s->total[KIND_RETURNING] + s->total[KIND_RETURNED]) / all;
+  lanes floor = begun * 1e-300, under = calm > floor ? calm : floor;
+  under = under > 1e-300 ? under : lanes_of(1e-300);
+  lanes odds = begun / under;
+  v->odds = odds < 1e300 ? odds : lanes_of(1e300);
+  v->dip = s->dip / all;
+  lanes only = s->only[0] / all;
+  v->part[0] = s->both / all;
+  v->part[1] = plan->first == ALLIANCE_PATIENT ? only : lanes_of(0);
+  v->part[2] = plan->raters > 1 ? s->only[1] / all : plan->first == ALLIANCE_THERAPIST ? only : lanes_of(0);
+}
+
+void posterior_prefix(struct verdict *verdict, const struct plan *plan, int p, const struct ratings *ratings) {
+  const struct prefix *prefix = &plan->episodes.prefix[p];
+  struct side side[ALLIANCE_RATERS];
+  struct weights w;
+  struct sums sums;
+  bool careful = sides_prepare(side, &w, plan, p, ratings, plan->depth);
+  if (careful)
+    sums_careful(&sums, plan, prefix, side, &w);
+  else if (plan->raters == 1 && !plan->rater[plan->first].reports)
+    sums_plain(&sums, &plan->episodes, prefix, side);
+  else
+    sums_fast(&sums, plan, prefix, side, &w);
+  verdict_set(verdict, plan, &sums, w.calm);
+}
+
+/* ---- the whole course ---- */
+
+/* Adds what one episode and one rater bring; `weight` turns the rater's terms into responsibilities. */
+LANES_INLINE void whole_add(struct whole *whole, int r, const struct constants *c, const struct gain *gain,
+                            const struct episode *e, const lanes term[ALLIANCE_DEPTHS], lanes weight) {
+  for (int d = 0; d < ALLIANCE_DEPTHS; d++) whole->depth[r][d] += weight * term[d];
+  lanes sum = weight * terms_sum(term), half = weight * terms_first(term) * 0.5, square = weight * terms_second(term);
+  whole->dip[r][e->i] += half;
+  if (e->j < c->sessions) whole->dip[r][e->j] += half;
+  if (e->k < c->sessions) whole->dip[r][e->k] -= half;
+  if (e->l < c->sessions) whole->dip[r][e->l] -= half;
+  whole->noticed[r][e->i] += sum;
+  if (e->k < c->sessions) whole->noticed[r][e->k] -= sum;
+  double b0 = 0.5 * ((gain->b[e->i][0] + gain->b[e->j][0]) - (gain->b[e->k][0] + gain->b[e->l][0]));
+  double b1 = 0.5 * ((gain->b[e->i][1] + gain->b[e->j][1]) - (gain->b[e->k][1] + gain->b[e->l][1]));
+  whole->square[r][0] += square * (b0 * b0);
+  whole->square[r][1] += square * (b0 * b1);
+  whole->square[r][2] += square * (b1 * b1);
+}
+
+LANES_INLINE void whole_any(struct whole *whole, lanes best[1], const struct plan *plan, const struct side *side,
+                            const struct weights *w, bool careful) {
+  const struct episodes *list = &plan->episodes;
+  const struct prefix *prefix = &list->prefix[0];
+  const bool two = plan->raters > 1;
+  const int a_is = two ? ALLIANCE_PATIENT : plan->first;
+  const struct constants *c = plan->rater;
+  lane_bits likeliest = {0};
+  lanes largest = lanes_of(-1);
+  for (int h = prefix->first; h < prefix->end[KIND_RETURNED]; h++) {
+    const struct episode *e = &list->episode[h];
+    lanes term[ALLIANCE_DEPTHS], other[ALLIANCE_DEPTHS], prior = lanes_of(list->prior[h]);
+    side_terms(term, &side[0], e, h, c[a_is].reports, careful);
+    lanes a = terms_sum(term), all = prior * a;
+    if (two) {
+      side_terms(other, &side[1], e, h, c[1].reports, careful);
+      lanes b = terms_sum(other);
+      whole_add(whole, 0, &c[0], &c[0].gain[0], e, term, prior * (w->both * b + w->only[0]));
+      whole_add(whole, 1, &c[1], &c[1].gain[0], e, other, prior * (w->both * a + w->only[1]));
+      lanes both = prior * w->both * (a * b), first = prior * w->only[0] * a, second = prior * w->only[1] * b;
+      whole->verdict.part[0] += both;
+      whole->verdict.part[1] += first;
+      whole->verdict.part[2] += second;
+      all = both + (first + second);
+    } else {
+      whole_add(whole, a_is, &c[a_is], &c[a_is].gain[0], e, term, prior);
+      whole->verdict.part[1 + a_is] += all;
+    }
+    whole->shape[e->shape] += all;
+    whole->begins[e->i] += all;
+    if (e->k < plan->episodes.sessions) whole->returns[e->k] += all;
+    lane_bits better = all > largest;
+    likeliest = better ? (lane_bits){h, h, h, h, h, h, h, h} : likeliest;
+    largest = better ? all : largest;
+  }
+  best[0] = largest;
+  for (int u = 0; u < LANES; u++) whole->likeliest[u] = (int)likeliest[u];
+}
+
+LANES_CLONES static void whole_fast(struct whole *whole, lanes best[1], const struct plan *plan,
+                                    const struct side *side, const struct weights *w) {
+  whole_any(whole, best, plan, side, w, false);
+}
+
+LANES_CLONES static void whole_careful(struct whole *whole, lanes best[1], const struct plan *plan,
+                                       const struct side *side, const struct weights *w) {
+  whole_any(whole, best, plan, side, w, true);
+}
+
+/* Sums become shares; steps become profiles over sessions. */
+LANES_CLONES static void whole_scale(struct whole *whole, const struct plan *plan, lanes calm, lanes best) {
+  int n = plan->episodes.sessions;
+  lanes begun = lanes_of(0), repaired = lanes_of(0);
+  for (int t = 0; t < n; t++) begun += whole->begins[t];
+  for (int t = 0; t < n; t++) repaired += whole->returns[t];
+  lanes all = begun + calm, scale = 1.0 / all;
+  for (int t = 0; t < n; t++) {
+    whole->begins[t] *= scale;
+    whole->returns[t] *= scale;
+  }
+  for (int s = 0; s < ALLIANCE_SHAPES; s++) whole->shape[s] *= scale;
+  for (int r = 0; r < ALLIANCE_RATERS; r++) {
+    lanes dip = lanes_of(0), noticed = lanes_of(0);
+    for (int t = 0; t < n; t++) {
+      dip += whole->dip[r][t];
+      whole->dip[r][t] = dip * scale;
+      noticed += whole->noticed[r][t];
+      whole->noticed[r][t] = noticed * scale;
+    }
+    for (int d = 0; d < ALLIANCE_DEPTHS; d++) whole->depth[r][d] *= scale;
+    for (int d = 0; d < 3; d++) whole->square[r][d] *= scale;
+  }
+  for (int d = 0; d < 3; d++) whole->verdict.part[d] *= scale;
+  lanes floor = begun * 1e-300, under = calm > floor ? calm : floor;
+  under = under > 1e-300 ? under : lanes_of(1e-300);
+  lanes odds = begun / under;
+  whole->verdict.odds = odds < 1e300 ? odds : lanes_of(1e300);
+  whole->verdict.begun = begun * scale;
+  whole->verdict.repaired = repaired * scale;
+  whole->verdict.dip = n > 0 ? whole->dip[plan->first][n - 1] : lanes_of(0);
+  whole->likeliest_share = begun > 0.0 ? best / begun : lanes_of(0);
+  whole->log_ratio = all;
+}
+
+void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings) {
+  struct side side[ALLIANCE_RATERS];
+  struct weights w;
+  lanes best[1];
+  memset(whole, 0, sizeof *whole);
+  bool careful = sides_prepare(side, &w, plan, 0, ratings, plan->depth);
+  if (careful)
+    whole_careful(whole, best, plan, side, &w);
+  else
+    whole_fast(whole, best, plan, side, &w);
+  whole_scale(whole, plan, w.calm, best[0]);
+  lanes shift = side[0].shift;
+  if (plan->raters > 1) shift += side[1].shift;
+  for (int u = 0; u < LANES; u++) whole->log_ratio[u] = stats_log(whole->log_ratio[u]) + shift[u];
+}
+
+/* ---- plans ---- */
+
+enum alliance_rater estimate_first_rater(const struct alliance_estimate *estimate) {
+  return estimate->rater[ALLIANCE_PATIENT].used ? ALLIANCE_PATIENT : ALLIANCE_THERAPIST;
+}
+
+bool plan_build(struct plan *plan, struct room *room, const struct alliance_estimate *estimate,
+                const struct alliance_design *design, enum alliance_view view, bool merge) {
+  plan->first = estimate_first_rater(estimate);
+  plan->raters = estimate->rater[0].used && estimate->rater[1].used ? 2 : 1;
+  memcpy(plan->perceived, estimate->perceived, sizeof plan->perceived);
+  memcpy(plan->depth, estimate->depth, sizeof plan->depth);
+  if (!episodes_build(&plan->episodes, room, design->count, view, merge, estimate)) return false;
+  for (int r = 0; r < ALLIANCE_RATERS; r++)
+    if (estimate->rater[r].used && !constants_build(&plan->rater[r], room, &plan->episodes, estimate, r, design))
+      return false;
+  return true;
+}
+
+size_t plan_memory(int sessions, enum alliance_view view) {
+  size_t lists = episodes_memory(sessions, view);
+  struct episodes bound = {.sessions = sessions, .prefixes = view == ALLIANCE_ONLINE ? sessions : 1};
+  bound.count = (int)(lists / (sizeof(struct episode) + sizeof(double)));
+  return lists + 2 * constants_memory(&bound) + 64;
+}
