@@ -27,6 +27,9 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 EXACT := -ffp-contract=off -fno-fast-math
 $(B)/obj/src/stats/%.o $(B)/obj/src/alliance/%.o $(B)/obj/src/allocation/%.o: ROOM_CFLAGS := $(EXACT) $(if $(SAN),,-O3)
 
+# Vectors wider than the machine's registers are inlined there, never passed: their calling convention does not matter.
+$(B)/obj/src/alliance/%.o: WIDE := $(if $(findstring clang,$(CC)),,-Wno-psabi)
+
 SOURCES := $(sort $(wildcard src/*/*.c))
 MAIN := src/cli/main.c
 LIB_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(MAIN),$(SOURCES)))
@@ -67,7 +70,7 @@ $(B)/obj/embed.o: $(B)/obj/embed.S
 $(B)/obj/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo '  CC $<'
-	$(Q)$(CC) $(ALL_CFLAGS) $(ROOM_CFLAGS) -include base/banned.h -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) $(ROOM_CFLAGS) $(WIDE) -include base/banned.h -MMD -MP -c -o $@ $<
 
 $(B)/unit/%: tests/unit/%.c $(B)/libattune.a
 	@mkdir -p $(@D)

@@ -12,15 +12,15 @@
  *     alliance_estimate_sample(&estimate, series, count, NULL, memory, bytes);
  *     struct alliance_design design = alliance_design_of(&series[0]); -- 2. a threshold for these sessions
  *     struct alliance_threshold threshold;
- *     alliance_threshold_find(&threshold, &estimate, &design, ALLIANCE_MODEL, ALLIANCE_ONLINE, 0.05, seed, 0, memory, bytes);
- *     struct alliance_result result;                                  -- 3. one patient
- *     alliance_detect(&result, &estimate, &threshold, &series[0], memory, bytes);
- *     for (int t = 0; t < result.count; t++) use(result.sessions[t]); -- 4. expected rating, band, probabilities, event
+ *     alliance_threshold_find(&threshold, &estimate, &design, ALLIANCE_MODEL, ALLIANCE_ONLINE, 0.05, seed, 0, memory,
+ * bytes); struct alliance_result result;                                  -- 3. one patient alliance_detect(&result,
+ * &estimate, &threshold, &series[0], memory, bytes); for (int t = 0; t < result.count; t++) use(result.sessions[t]);
+ * -- 4. expected rating, band, probabilities, event
  *
  * The room is pure: no input or output, no global state, no allocation; memory is handed in (any alignment), and
- * nothing in a result points into it, save `sessions` of a result. Higher ratings are better: turn scales on which higher
- * is worse (negate) before, and the expected ratings after. Results are the same bytes on every machine: + - * / and
- * sqrt, our own exp, log and normal quantile (attune/stats.h), and a fixed order of sums.
+ * nothing in a result points into it, save `sessions` of a result. Higher ratings are better: turn scales on which
+ * higher is worse (negate) before, and the expected ratings after. Results are the same bytes on every machine: + - * /
+ * and sqrt, our own exp, log and normal quantile (attune/stats.h), and a fixed order of sums.
  *
  * No function returns or stores NaN or infinity. A rating is anything finite up to ALLIANCE_RATING_MAX in size.
  *
@@ -29,8 +29,8 @@
  *     x_t = level + slope (time_t - origin) - depth w_t + e_t,   (level, slope) ~ N(mean, covariance),  e ~ N(0, 1)
  *
  * e may be correlated from session to session (autocorrelation to the power of the time between). The template w of
- * an episode is 0 before it, falls to 1 in one or two steps, and returns to 0 (repaired), to 1/2 (partly) or not at all:
- * w = [t>=i]/2 + [t>=j]/2 - [t>=k]/2 - [t>=l]/2 with i <= j < k <= l. All onsets, all lengths, five depths and ten
+ * an episode is 0 before it, falls to 1 in one or two steps, and returns to 0 (repaired), to 1/2 (partly) or not at
+ * all: w = [t>=i]/2 + [t>=j]/2 - [t>=k]/2 - [t>=l]/2 with i <= j < k <= l. All onsets, all lengths, five depths and ten
  * shapes are summed: each term is a Gaussian marginal likelihood ratio, so the posterior is exact.
  * Two raters: each notices the episode or not (both, patient only, therapist only), with depths of their own;
  * a direct report (a tension was named) multiplies in with its own sensitivity and false rate.
@@ -46,35 +46,35 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ALLIANCE_SESSIONS_MAX 60     /* sessions that `model` takes; the other rules take ALLIANCE_SERIES_MAX */
+#define ALLIANCE_SESSIONS_MAX 60 /* sessions that `model` takes; the other rules take ALLIANCE_SERIES_MAX */
 #define ALLIANCE_SERIES_MAX 100000
 #define ALLIANCE_RATING_MAX 1e9
-#define ALLIANCE_DEPTHS 5            /* 1, 2, 3, 4 and 6 residual standard deviations */
+#define ALLIANCE_DEPTHS 5 /* 1, 2, 3, 4 and 6 residual standard deviations */
 #define ALLIANCE_SHAPES 10
-#define ALLIANCE_ESTIMATE_VERSION 1  /* changes when the meaning of the figures does */
-#define ALLIANCE_ESTIMATE_TEXT 4096  /* bytes that hold any estimate as text */
+#define ALLIANCE_ESTIMATE_VERSION 1 /* changes when the meaning of the figures does */
+#define ALLIANCE_ESTIMATE_TEXT 4096 /* bytes that hold any estimate as text */
 
 enum alliance_rater { ALLIANCE_PATIENT, ALLIANCE_THERAPIST, ALLIANCE_RATERS };
 
 enum alliance_status {
   ALLIANCE_OK = 0,
-  ALLIANCE_TOO_SHORT,   /* this rule cannot decide so short a series: see alliance_rules[].least */
-  ALLIANCE_TOO_LONG,    /* more sessions than the rule takes */
-  ALLIANCE_UNORDERED,   /* session times do not increase */
-  ALLIANCE_NOT_FINITE,  /* a rating or time is not a number, infinite or larger than ALLIANCE_RATING_MAX */
-  ALLIANCE_NO_DATA,     /* no rating at all, or in the sample none that varies */
-  ALLIANCE_MEMORY,      /* the memory handed in is too small: see alliance_memory() */
-  ALLIANCE_RANGE        /* a setting outside its range: a false-alarm rate not in (0,1), an unknown rule, ... */
+  ALLIANCE_TOO_SHORT,  /* this rule cannot decide so short a series: see alliance_rules[].least */
+  ALLIANCE_TOO_LONG,   /* more sessions than the rule takes */
+  ALLIANCE_UNORDERED,  /* session times do not increase */
+  ALLIANCE_NOT_FINITE, /* a rating or time is not a number, infinite or larger than ALLIANCE_RATING_MAX */
+  ALLIANCE_NO_DATA,    /* no rating at all, or in the sample none that varies */
+  ALLIANCE_MEMORY,     /* the memory handed in is too small: see alliance_memory() */
+  ALLIANCE_RANGE       /* a setting outside its range: a false-alarm rate not in (0,1), an unknown rule, ... */
 };
 const char *alliance_status_text(enum alliance_status status); /* one English sentence */
 
 /* ---- what goes in ---- */
 
 struct alliance_session {
-  double time;                        /* session number, or weeks: increasing within a patient */
-  double rating[ALLIANCE_RATERS];     /* read only where rated */
+  double time;                    /* session number, or weeks: increasing within a patient */
+  double rating[ALLIANCE_RATERS]; /* read only where rated */
   bool rated[ALLIANCE_RATERS];
-  int8_t reported[ALLIANCE_RATERS];   /* was a tension reported directly? 1 yes, 0 no, -1 not asked or not answered */
+  int8_t reported[ALLIANCE_RATERS]; /* was a tension reported directly? 1 yes, 0 no, -1 not asked or not answered */
 };
 
 struct alliance_series {
@@ -109,45 +109,46 @@ extern const struct alliance_rule_row alliance_rules[ALLIANCE_RULES];
 int alliance_rule_named(const char *name);
 
 enum alliance_view {
-  ALLIANCE_ONLINE,    /* each session judged by what was known then */
-  ALLIANCE_HINDSIGHT  /* every session judged by the whole course */
+  ALLIANCE_ONLINE,   /* each session judged by what was known then */
+  ALLIANCE_HINDSIGHT /* every session judged by the whole course */
 };
 
 /* ---- the sample's estimate ---- */
 
 /* What is switched on. `sources` of a study: both ratings, reports. Zeroed memory is the default. */
 struct alliance_settings {
-  bool ignore_rater[ALLIANCE_RATERS];   /* leave this rater's ratings out */
-  bool ignore_reports;                  /* leave direct reports out */
-  bool autocorrelation;                 /* estimate the lag-1 correlation of the residuals (else 0) */
-  bool bounded;                         /* the scale ends at low and high: band and simulations respect it */
-  double low, high, step;               /* step: the distance between two answers, 0 for a continuous scale */
-  int iterations;                       /* of expectation-maximisation; 0 means 200 */
+  bool ignore_rater[ALLIANCE_RATERS]; /* leave this rater's ratings out */
+  bool ignore_reports;                /* leave direct reports out */
+  bool autocorrelation;               /* estimate the lag-1 correlation of the residuals (else 0) */
+  bool bounded;                       /* the scale ends at low and high: band and simulations respect it */
+  double low, high, step;             /* step: the distance between two answers, 0 for a continuous scale */
+  int iterations;                     /* of expectation-maximisation; 0 means 200 */
 };
 
 struct alliance_rater_estimate {
   bool used;
-  double level, slope;                  /* means; slope per unit of time */
+  double level, slope; /* means; slope per unit of time */
   double level_sd, slope_sd, level_slope_correlation;
-  double residual_sd;                   /* s */
-  double autocorrelation;               /* of residuals one unit of time apart */
+  double residual_sd;                         /* s */
+  double autocorrelation;                     /* of residuals one unit of time apart */
   double report_in_tension, report_otherwise; /* chance of a direct report in an episode that they notice; else */
-  double residual_sd_se;                /* standard error of log(residual_sd): how far the sample pins it down */
+  double residual_sd_se;                      /* standard error of log(residual_sd): how far the sample pins it down */
 };
 
 struct alliance_estimate {
   int version;
-  double time_origin;                   /* level is the expected rating at this time */
+  double time_origin; /* level is the expected rating at this time */
   struct alliance_rater_estimate rater[ALLIANCE_RATERS];
-  double residual_correlation;          /* between the raters, same session */
-  double prevalence;                    /* share of patients with a tension */
-  double depth[ALLIANCE_DEPTHS];        /* shares, sum 1 */
-  double shape[ALLIANCE_SHAPES];        /* shares, sum 1; the order is in docs/detection.md */
-  double perceived[3];                  /* an episode's noticed by both, patient only, therapist only; sum 1 */
+  double residual_correlation;   /* between the raters, same session */
+  double prevalence;             /* share of patients with a tension */
+  double depth[ALLIANCE_DEPTHS]; /* shares, sum 1 */
+  double shape[ALLIANCE_SHAPES]; /* shares, sum 1; the order is in docs/detection.md */
+  double perceived[3];           /* an episode's noticed by both, patient only, therapist only; sum 1 */
+  bool reports;                  /* direct reports are taken into account */
   bool bounded;
   double low, high, step;
-  int patients, ratings, iterations;    /* what it rests on */
-  double log_posterior;                 /* at the end, for comparison of estimates of the same sample */
+  int patients, ratings, iterations; /* what it rests on */
+  double log_posterior;              /* at the end, for comparison of estimates of the same sample */
 };
 
 /* The stated default: nothing known but an average level and spread. For a first patient, and for tests. */
@@ -170,19 +171,19 @@ bool alliance_estimate_read(struct alliance_estimate *estimate, const char *text
 
 /* The sessions for which a threshold holds: times, and who is missing where. */
 struct alliance_design {
-  int count;                                       /* at most ALLIANCE_SESSIONS_MAX */
+  int count; /* at most ALLIANCE_SESSIONS_MAX */
   double time[ALLIANCE_SESSIONS_MAX];
   uint64_t rated[ALLIANCE_RATERS], asked[ALLIANCE_RATERS]; /* bit t: there is a rating, a report was asked */
 };
-struct alliance_design alliance_design_plain(int sessions);  /* times 1..n, the patient's ratings, complete */
+struct alliance_design alliance_design_plain(int sessions); /* times 1..n, the patient's ratings, complete */
 struct alliance_design alliance_design_of(const struct alliance_series *series); /* its first 60 sessions */
 
 struct alliance_threshold {
   enum alliance_rule rule;
   enum alliance_view view;
-  double false_alarm;   /* asked: chance that a patient without a tension gets at least one alarm over the course */
-  double reached;       /* the share in the simulation (below what was asked where ratings come in few values) */
-  double limit;         /* an alarm is a score of at least this */
+  double false_alarm; /* asked: chance that a patient without a tension gets at least one alarm over the course */
+  double reached;     /* the share in the simulation (below what was asked where ratings come in few values) */
+  double limit;       /* an alarm is a score of at least this */
   int sessions, simulations;
   uint64_t seed;
 };
@@ -194,6 +195,13 @@ enum alliance_status alliance_threshold_find(struct alliance_threshold *threshol
                                              const struct alliance_design *design, enum alliance_rule rule,
                                              enum alliance_view view, double false_alarm, uint64_t seed,
                                              int simulations, void *memory, size_t bytes);
+/* The same where a threshold serves several designs alike, as for patients who miss different sessions: the simulation
+ * goes round the designs, which have the same number of sessions. */
+enum alliance_status alliance_threshold_find_among(struct alliance_threshold *threshold,
+                                                   const struct alliance_estimate *estimate,
+                                                   const struct alliance_design *designs, int count,
+                                                   enum alliance_rule rule, enum alliance_view view, double false_alarm,
+                                                   uint64_t seed, int simulations, void *memory, size_t bytes);
 /* The rule's customary limit (alliance_rules[].textbook) without any simulation; ALLIANCE_RANGE if it has none. */
 enum alliance_status alliance_threshold_textbook(struct alliance_threshold *threshold, enum alliance_rule rule,
                                                  enum alliance_view view);
@@ -207,22 +215,22 @@ struct alliance_finding {
   /* Of the first rater used: the rating expected had there been no tension, with its 95% band for one rating. On
    * line from the sessions before (and this patient's tensions so far set apart), in hindsight from all. */
   double expected, low, high;
-  double z;             /* (rating - expected) / its standard deviation; 0 when missing */
+  double z; /* (rating - expected) / its standard deviation; 0 when missing */
   bool has_z;
-  double tension;       /* P(a tension has begun by this session); -1 for rules that have no probability */
-  double repaired;      /* P(it was repaired, fully or partly, by this session); -1 likewise */
-  double perceived[3];  /* the part of `tension` noticed by both, by the patient only, by the therapist only */
-  double score;         /* what is held against threshold.limit */
+  double tension;      /* P(a tension has begun by this session); -1 for rules that have no probability */
+  double repaired;     /* P(it was repaired, fully or partly, by this session); -1 likewise */
+  double perceived[3]; /* the part of `tension` noticed by both, by the patient only, by the therapist only */
+  double score;        /* what is held against threshold.limit */
   enum alliance_event event;
 };
 
 struct alliance_result {
   int count;
-  struct alliance_finding *sessions;  /* in the memory handed in */
+  struct alliance_finding *sessions; /* in the memory handed in */
   /* The likeliest episode as indexes into sessions: [begins, ends); ends == count when not repaired. begins == -1
    * for rules that have none. Only `model`, `changepoint`. */
   int begins, ends;
-  double likeliest;     /* its posterior share among all episodes, 0..1 */
+  double likeliest; /* its posterior share among all episodes, 0..1 */
 };
 
 /* Judges one series; the threshold says rule and view. ALLIANCE_TOO_SHORT leaves result->count = 0. */

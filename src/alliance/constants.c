@@ -122,7 +122,7 @@ bool constants_build(struct constants *c, struct room *room, const struct episod
   c->rater = r;
   c->sessions = design->count;
   c->rated = design->rated[rater];
-  c->reports = design->asked[rater] != 0;
+  c->reports = estimate->reports && design->asked[rater] != 0;
   c->any = c->rated != 0 || c->reports;
   for (int t = 0; t < design->count; t++) c->time[t] = design->time[t] - estimate->time_origin;
   correlation_build(c);
@@ -147,7 +147,8 @@ bool constants_build(struct constants *c, struct room *room, const struct episod
 }
 
 size_t constants_memory(const struct episodes *episodes) {
-  size_t n = (size_t)episodes->sessions, bytes = ((size_t)episodes->count + LANES) * (ALLIANCE_DEPTHS + 1) * sizeof(double);
+  size_t n = (size_t)episodes->sessions,
+         bytes = ((size_t)episodes->count + LANES) * (ALLIANCE_DEPTHS + 1) * sizeof(double);
   bytes += (size_t)episodes->prefixes * (sizeof(struct gain) + (2 * n + 1) * 2 * sizeof(double) + 128);
   return bytes + (n + 1) * (n + 1) * sizeof(double) + 6 * 64;
 }

@@ -33,16 +33,16 @@ struct episode {
 enum episode_kind { KIND_FALLEN, KIND_FALLING, KIND_RETURNING, KIND_RETURNED, KINDS };
 
 struct prefix {
-  int sessions;           /* t */
-  int first, end[KINDS];  /* episodes [first, end[0]), [end[0], end[1]), ... */
-  double calm;            /* prior of no episode, or of one that begins later */
+  int sessions;          /* t */
+  int first, end[KINDS]; /* episodes [first, end[0]), [end[0], end[1]), ... */
+  double calm;           /* prior of no episode, or of one that begins later */
 };
 
 struct episodes {
   int sessions, prefixes, count;
-  struct prefix *prefix;   /* prefix[p]; on line p = 0..n-1 for t = p+1, in hindsight p = 0 for t = n */
+  struct prefix *prefix; /* prefix[p]; on line p = 0..n-1 for t = p+1, in hindsight p = 0 for t = n */
   struct episode *episode;
-  double *prior;           /* by episode; includes the prevalence */
+  double *prior; /* by episode; includes the prevalence */
 };
 
 /* `merge` joins episodes that look alike so far; without it each keeps its one shape (for estimation). */
@@ -67,18 +67,18 @@ extern const double episode_default_depth[ALLIANCE_DEPTHS], episode_default_shap
 
 /* Of one prefix. K: inverse correlation of the rated sessions' residuals (tridiagonal); Z: (1, time - origin). */
 struct gain {
-  double m[3];                            /* M = (covariance^-1 + Z'KZ)^-1, symmetric: 00, 01, 11, in units of s */
+  double m[3]; /* M = (covariance^-1 + Z'KZ)^-1, symmetric: 00, 01, 11, in units of s */
   double zkz[3];
-  double (*b)[2];                         /* b[p] = Z'K [t>=p], p = 0..t */
-  double (*row)[2];                       /* row[t] = M (Z'K)_t: level and slope from residuals */
+  double (*b)[2];   /* b[p] = Z'K [t>=p], p = 0..t */
+  double (*row)[2]; /* row[t] = M (Z'K)_t: level and slope from residuals */
 };
 
 struct constants {
   const struct alliance_rater_estimate *rater;
-  bool any;                               /* a rating or a report: otherwise this rater says nothing */
-  bool reports;                           /* some report was asked */
+  bool any;     /* a rating or a report: otherwise this rater says nothing */
+  bool reports; /* some report was asked */
   int sessions;
-  double time[ALLIANCE_SESSIONS_MAX];     /* less the origin */
+  double time[ALLIANCE_SESSIONS_MAX]; /* less the origin */
   uint64_t rated;
   double diagonal[ALLIANCE_SESSIONS_MAX]; /* of K for the full course; an earlier last session differs: `last` */
   double last[ALLIANCE_SESSIONS_MAX];     /* the diagonal when t is the last session rated so far */
@@ -104,8 +104,8 @@ struct ratings {
 struct plan {
   struct episodes episodes;
   struct constants rater[ALLIANCE_RATERS];
-  int raters;                             /* used: 1 or 2 */
-  enum alliance_rater first;              /* the only, or the first one used */
+  int raters;                /* used: 1 or 2 */
+  enum alliance_rater first; /* the only, or the first one used */
   double perceived[3], depth[ALLIANCE_DEPTHS];
 };
 
@@ -115,10 +115,10 @@ size_t plan_memory(int sessions, enum alliance_view view);
 
 /* What one prefix says, as shares of 1 except odds. */
 struct verdict {
-  lanes odds;              /* P(begun) / P(not begun), at most 1e300 */
+  lanes odds; /* P(begun) / P(not begun), at most 1e300 */
   lanes begun, repaired;
-  lanes part[3];           /* of `begun`: noticed by both, patient only, therapist only */
-  lanes dip;               /* expected depth at the last session, first rater, in units of s */
+  lanes part[3]; /* of `begun`: noticed by both, patient only, therapist only */
+  lanes dip;     /* expected depth at the last session, first rater, in units of s */
 };
 void posterior_prefix(struct verdict *verdict, const struct plan *plan, int prefix, const struct ratings *ratings);
 
@@ -130,16 +130,16 @@ void posterior_level(lanes level[2], const struct constants *constants, const st
 /* Everything about the whole course (hindsight plan): what estimation and the hindsight view need. */
 struct whole {
   struct verdict verdict;
-  lanes log_ratio;                                    /* log of the marginal likelihood ratio to "no episode" */
-  lanes begins[ALLIANCE_SESSIONS_MAX];                /* P(first fall at t) */
-  lanes returns[ALLIANCE_SESSIONS_MAX];               /* P(half-way returned at t) */
-  lanes shape[ALLIANCE_SHAPES];                       /* responsibilities; sum = begun */
+  lanes log_ratio;                      /* log of the marginal likelihood ratio to "no episode" */
+  lanes begins[ALLIANCE_SESSIONS_MAX];  /* P(first fall at t) */
+  lanes returns[ALLIANCE_SESSIONS_MAX]; /* P(half-way returned at t) */
+  lanes shape[ALLIANCE_SHAPES];         /* responsibilities; sum = begun */
   lanes depth[ALLIANCE_RATERS][ALLIANCE_DEPTHS];
-  lanes dip[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX];  /* E[depth w_t] */
+  lanes dip[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX];     /* E[depth w_t] */
   lanes noticed[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX]; /* P(in an episode at t that this rater notices) */
-  lanes square[ALLIANCE_RATERS][3];                   /* E[depth^2 b b'], b = Z'Kw */
-  int likeliest[LANES];                               /* index of the likeliest episode */
-  lanes likeliest_share;                              /* of all episodes */
+  lanes square[ALLIANCE_RATERS][3];                      /* E[depth^2 b b'], b = Z'Kw */
+  int likeliest[LANES];                                  /* index of the likeliest episode */
+  lanes likeliest_share;                                 /* of all episodes */
 };
 void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings);
 
@@ -159,7 +159,35 @@ void rule_scores(enum alliance_rule rule, enum alliance_view view, const struct 
                  double *scale, double *work);
 #define SCORE_NONE (-1e300)
 
-/* Sets the estimate's sources aside that the caller switched off; returns the first rater in use. */
+/* ---- up to eight series of one design ---- */
+
+/* Judges `count` (1..LANES) series of the plan's design; out[lane] has room for a finding per session. begins, ends and
+ * likeliest may be NULL. `work` holds one struct bench. Only for the rule `model`. */
+struct bench {
+  struct ratings ratings;
+  union {
+    struct whole whole;
+    struct {
+      struct verdict verdict;
+      lanes clean[ALLIANCE_SESSIONS_MAX]; /* residuals with the tension of their own time added back */
+    } online;
+  } now;
+};
+struct span {
+  int begins, ends;
+  double likeliest;
+};
+void model_judge(struct alliance_finding *const out[LANES], struct span span[LANES], const struct plan *plan,
+                 const struct alliance_estimate *estimate, const struct alliance_threshold *threshold,
+                 const struct alliance_series *series, int count, struct bench *work);
+
+/* The largest score of each lane over the course: what a threshold is a quantile of. */
+void model_largest(double largest[LANES], const struct plan *plan, enum alliance_view view, uint64_t heard,
+                   struct bench *work);
+/* Sessions of a design at which something was rated or reported by a rater in use: alarms are raised there alone. */
+uint64_t design_heard(const struct alliance_design *design, const struct alliance_estimate *estimate);
+
+/* The first rater in use: expected ratings and the classical rules are theirs. */
 enum alliance_rater estimate_first_rater(const struct alliance_estimate *estimate);
 
 #endif

@@ -5,16 +5,16 @@ const double episode_depths[ALLIANCE_DEPTHS] = {1, 2, 3, 4, 6};
 const double episode_default_depth[ALLIANCE_DEPTHS] = {0.24, 0.24, 0.24, 0.24, 0.04};
 
 enum {
-  SHAPE_ONE,           /* one session, a V */
-  SHAPE_TWO,           /* two sessions */
+  SHAPE_ONE, /* one session, a V */
+  SHAPE_TWO, /* two sessions */
   SHAPE_THREE,
-  SHAPE_LONGER,        /* four or more: geometric, mean about seven */
-  SHAPE_LASTING,       /* sudden, not repaired */
-  SHAPE_SLOW_FALL,     /* slow decline, sudden repair */
-  SHAPE_SLOW_RETURN,   /* sudden decline, slow repair */
+  SHAPE_LONGER,      /* four or more: geometric, mean about seven */
+  SHAPE_LASTING,     /* sudden, not repaired */
+  SHAPE_SLOW_FALL,   /* slow decline, sudden repair */
+  SHAPE_SLOW_RETURN, /* sudden decline, slow repair */
   SHAPE_SLOW_BOTH,
-  SHAPE_SLOW_LASTING,  /* slow decline, not repaired */
-  SHAPE_PARTLY         /* repaired half-way, and stays there */
+  SHAPE_SLOW_LASTING, /* slow decline, not repaired */
+  SHAPE_PARTLY        /* repaired half-way, and stays there */
 };
 
 /* Of the courses with a tension, repaired : not repaired as 14.7 : 10.7 (Larsson et al. 2018, N = 605); a simple V is
@@ -61,16 +61,19 @@ int episodes_templates(struct template *out, int shape, int sessions) {
     out[0] = (struct template){0, length, length, 1};
     return 1;
   }
-  case SHAPE_LONGER: return templates_box(out, sessions);
-  case SHAPE_LASTING: out[0] = (struct template){0, never, never, 1}; return 1;
+  case SHAPE_LONGER:
+    return templates_box(out, sessions);
+  case SHAPE_LASTING:
+    out[0] = (struct template){0, never, never, 1};
+    return 1;
   case SHAPE_SLOW_LASTING:
     for (int gap = 1; gap <= 3; gap++) out[gap - 1] = (struct template){(uint8_t)gap, never, never, 1.0 / 3};
     return 3;
   case SHAPE_PARTLY:
-    for (int length = 1; length <= 3; length++)
-      out[length - 1] = (struct template){0, (uint8_t)length, never, 1.0 / 3};
+    for (int length = 1; length <= 3; length++) out[length - 1] = (struct template){0, (uint8_t)length, never, 1.0 / 3};
     return 3;
-  default: return templates_slow(out, shape);
+  default:
+    return templates_slow(out, shape);
   }
 }
 
@@ -97,7 +100,8 @@ static void list_add(struct episodes *list, int first, struct episode e, double 
   list->prior[list->count++] = prior;
 }
 
-static void list_sort_by_kind(struct episodes *list, struct prefix *prefix, struct episode *spare, double *spare_prior) {
+static void list_sort_by_kind(struct episodes *list, struct prefix *prefix, struct episode *spare,
+                              double *spare_prior) {
   int first = prefix->first, count = list->count - first, at = first;
   memcpy(spare, list->episode + first, (size_t)count * sizeof *spare);
   memcpy(spare_prior, list->prior + first, (size_t)count * sizeof *spare_prior);
@@ -112,7 +116,9 @@ static void list_sort_by_kind(struct episodes *list, struct prefix *prefix, stru
 }
 
 /* An upper bound on the episodes of one prefix of t sessions: 27 templates and the long boxes for each onset. */
-static size_t list_bound(int t) { return (size_t)t * 27 + (size_t)t * (size_t)t / 2; }
+static size_t list_bound(int t) {
+  return (size_t)t * 27 + (size_t)t * (size_t)t / 2;
+}
 
 static size_t lists_bound(int sessions, enum alliance_view view) {
   if (view == ALLIANCE_HINDSIGHT) return list_bound(sessions);

@@ -13,11 +13,12 @@
 #define PRIOR_PATIENTS 3.0 /* weight of the prior on the covariance of level and slope, in patients */
 #define PRIOR_EPISODES 20.0
 #define PRIOR_PREVALENCE 10.0
-#define PREVALENCE 0.25    /* 25.4% of 605 courses (Larsson et al. 2018) */
+#define PREVALENCE 0.25 /* 25.4% of 605 courses (Larsson et al. 2018) */
 
 struct alliance_estimate alliance_estimate_default(double level, double level_sd, double residual_sd) {
   struct alliance_estimate e = {.version = ALLIANCE_ESTIMATE_VERSION, .prevalence = PREVALENCE};
   e.time_origin = 1;
+  e.reports = true;
   for (int r = 0; r < ALLIANCE_RATERS; r++) {
     struct alliance_rater_estimate *one = &e.rater[r];
     one->used = r == ALLIANCE_PATIENT;
@@ -48,7 +49,7 @@ struct tally {
     double reports[2][2]; /* [in a noticed episode][reported] */
     double lag[2];        /* sums of e_t e_(t-1) and e_t^2 over neighbours one unit of time apart */
   } rater[ALLIANCE_RATERS];
-  double together[3];     /* sums of e_P e_T, e_P^2, e_T^2 where both rated */
+  double together[3]; /* sums of e_P e_T, e_P^2, e_T^2 where both rated */
 };
 
 static void tally_rater(struct tally *tally, const struct plan *plan, const struct whole *whole, int r, int lane,
@@ -157,7 +158,9 @@ struct member {
   uint32_t index;
 };
 
-static bool rater_counts(const struct alliance_estimate *e, int r) { return e->rater[r].used; }
+static bool rater_counts(const struct alliance_estimate *e, int r) {
+  return e->rater[r].used;
+}
 
 static struct alliance_design design_used(const struct alliance_series *series, const struct alliance_estimate *e,
                                           bool reports) {
@@ -170,7 +173,8 @@ static struct alliance_design design_used(const struct alliance_series *series, 
 }
 
 static bool design_same(const struct alliance_design *a, const struct alliance_design *b) {
-  if (a->count != b->count || memcmp(a->rated, b->rated, sizeof a->rated) || memcmp(a->asked, b->asked, sizeof a->asked))
+  if (a->count != b->count || memcmp(a->rated, b->rated, sizeof a->rated) ||
+      memcmp(a->asked, b->asked, sizeof a->asked))
     return false;
   for (int t = 0; t < a->count; t++)
     if (a->time[t] != b->time[t]) return false;
@@ -226,28 +230,36 @@ struct sample {
   bool reports;
 };
 
+/* The members from `at` on that share its design, at most `most`. */
+static size_t members_alike(const struct sample *sample, const struct alliance_estimate *e, size_t at, size_t most,
+                            const struct alliance_design *design) {
+  size_t end = at;
+  for (; end < sample->count && end - at < most; end++) {
+    const struct alliance_series *series = &sample->series[sample->members[end].index];
+    struct alliance_design other = design_used(series, e, sample->reports);
+    if (!design_same(design, &other)) break;
+  }
+  return end;
+}
+
 static enum alliance_status sample_tally(struct tally *tally, const struct sample *sample,
                                          const struct alliance_estimate *e, struct room room) {
   memset(tally, 0, sizeof *tally);
-  struct alliance_design design = {0};
-  struct plan plan;
-  uint64_t key = 0;
-  for (size_t at = 0, end; at < sample->count; at = end) {
+  for (size_t at = 0; at < sample->count;) {
     struct room scratch = room;
     struct ratings *ratings = room_take(&scratch, 1, sizeof *ratings);
     struct whole *whole = room_take(&scratch, 1, sizeof *whole);
-    if (!ratings || !whole) return ALLIANCE_MEMORY;
-    key = sample->members[at].key;
-    design = design_used(&sample->series[sample->members[at].index], e, sample->reports);
-    if (!plan_build(&plan, &scratch, e, &design, ALLIANCE_HINDSIGHT, false)) return ALLIANCE_MEMORY;
-    for (end = at; end < sample->count && sample->members[end].key == key;) {
-      size_t first = end;
-      memset(ratings, 0, sizeof *ratings);
-      for (; end < sample->count && end - first < LANES && sample->members[end].key == key; end++)
-        ratings_set(ratings, (int)(end - first), e, sample->series[sample->members[end].index].sessions, design.count);
-      posterior_whole(whole, &plan, ratings);
-      for (size_t m = first; m < end; m++)
-        tally_lane(tally, &plan, whole, (int)(m - first), ratings, &sample->series[sample->members[m].index]);
+    struct plan *plan = room_take(&scratch, 1, sizeof *plan);
+    struct alliance_design design = design_used(&sample->series[sample->members[at].index], e, sample->reports);
+    if (!ratings || !whole || !plan || !plan_build(plan, &scratch, e, &design, ALLIANCE_HINDSIGHT, false))
+      return ALLIANCE_MEMORY;
+    memset(ratings, 0, sizeof *ratings);
+    for (size_t end; (end = members_alike(sample, e, at, LANES, &design)) > at; at = end) {
+      for (size_t m = at; m < end; m++)
+        ratings_set(ratings, (int)(m - at), e, sample->series[sample->members[m].index].sessions, design.count);
+      posterior_whole(whole, plan, ratings);
+      for (size_t m = at; m < end; m++)
+        tally_lane(tally, plan, whole, (int)(m - at), ratings, &sample->series[sample->members[m].index]);
     }
   }
   return ALLIANCE_OK;
@@ -365,6 +377,7 @@ static bool start(struct alliance_estimate *e, const struct alliance_series *ser
     e->ratings += (int)m.ratings;
   }
   if (any) e->time_origin = time / ratings;
+  e->reports = !settings->ignore_reports;
   e->bounded = settings->bounded;
   e->low = settings->low;
   e->high = settings->high;
@@ -432,7 +445,7 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
   members_sort(sample.members, sample.count);
   double spread = time_spread(series, count);
   int most = settings->iterations ? settings->iterations : 200;
-  struct tally tally;
+  struct tally tally = {0};
   for (e->iterations = 0; e->iterations < most;) {
     enum alliance_status status = sample_tally(&tally, &sample, e, room);
     if (status) return status;

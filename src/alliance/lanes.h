@@ -12,8 +12,15 @@
 
 #define LANES 8
 
+/* The functions below return vectors by value, which would change between machines if they were ever called; they are
+ * always inlined. */
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"
+#endif
+
 typedef double lanes __attribute__((vector_size(8 * LANES)));
 typedef int64_t lane_bits __attribute__((vector_size(8 * LANES)));
+typedef uint64_t lane_words __attribute__((vector_size(8 * LANES)));
 
 #define LANES_INLINE static inline __attribute__((always_inline))
 
@@ -25,14 +32,28 @@ typedef int64_t lane_bits __attribute__((vector_size(8 * LANES)));
 #define LANES_CLONES
 #endif
 
-LANES_INLINE lanes lanes_of(double x) { return (lanes){x, x, x, x, x, x, x, x}; }
+LANES_INLINE lanes lanes_of(double x) {
+  return (lanes){x, x, x, x, x, x, x, x};
+}
+
+/* a where the mask is set, else b. */
+LANES_INLINE lanes lanes_where(lane_bits mask, lanes a, lanes b) {
+  return (lanes)((mask & (lane_bits)a) | (~mask & (lane_bits)b));
+}
+
+LANES_INLINE lanes lanes_larger(lanes a, lanes b) {
+  return lanes_where(a > b, a, b);
+}
+LANES_INLINE lanes lanes_smaller(lanes a, lanes b) {
+  return lanes_where(a < b, a, b);
+}
 
 /* exp(x) for |x| <= 700 to 1 unit in the last place or so: x = n log 2 + r, |r| <= 0.35, Taylor's series to r^13,
  * and the exponent set by its bits. */
 LANES_INLINE lanes lanes_exp(lanes x) {
   const double shift = 0x1.8p52;
   lanes n = x * 0x1.71547652b82fep0 + shift;
-  lane_bits bits;
+  lane_words bits;
   memcpy(&bits, &n, sizeof bits);
   n -= shift;
   lanes r = (x - n * 0x1.62e42fefa3800p-1) - n * 0x1.ef35793c76730p-45;
@@ -50,7 +71,7 @@ LANES_INLINE lanes lanes_exp(lanes x) {
   p = p * r + 0.5;
   p = p * r + 1.0;
   p = p * r + 1.0;
-  bits = ((bits << 52) + (1023LL << 52));
+  bits = ((bits << 52) + (1023ULL << 52));
   lanes scale;
   memcpy(&scale, &bits, sizeof scale);
   return p * scale;

@@ -2,8 +2,8 @@
  *
  * With y = W r (r: residuals in units of s) and U_p = sum over t >= p of y_t, an episode of depth d has the likelihood
  * ratio exp(-d w'y - d^2 q / 2), and w'y = (U_i + U_j - U_k - U_l) / 2. So with F_p = exp(U_p / 2) the ratio for
- * every depth is a power of F_k F_l / (F_i F_j): t exponentials a prefix, products for all the rest. Where such products
- * could leave the range of a double, the same sums are made of exponentials less their largest exponent. */
+ * every depth is a power of F_k F_l / (F_i F_j): t exponentials a prefix, products for all the rest. Where such
+ * products could leave the range of a double, the same sums are made of exponentials less their largest exponent. */
 #include "alliance/engine.h"
 #include "attune/stats_math.h"
 
@@ -15,15 +15,14 @@ struct side {
   lanes begin[ALLIANCE_SESSIONS_MAX + 1], end[ALLIANCE_SESSIONS_MAX + 1]; /* the same of reports */
   lanes u[ALLIANCE_SESSIONS_MAX + 1], reported[ALLIANCE_SESSIONS_MAX + 1];
   lanes shift;
-  lanes largest;                                                          /* bound on the exponents */
+  lanes largest; /* bound on the exponents */
   const double (*depth)[ALLIANCE_DEPTHS];
   const double *q;
   const double *share;
 };
 
 LANES_INLINE lanes lanes_abs_max(lanes a, lanes b) {
-  lanes positive = b < 0.0 ? -b : b;
-  return a > positive ? a : positive;
+  return lanes_larger(a, lanes_larger(b, -b));
 }
 
 LANES_INLINE void level_of(lanes level[2], const struct gain *gain, int sessions, const lanes *residual) {
@@ -68,7 +67,7 @@ LANES_INLINE void side_sums(struct side *side, const struct constants *c, const 
     u += y[s];
     side->u[s] = u;
     u_largest = lanes_abs_max(u_largest, u);
-    reported += ratings->report[rater][s];
+    if (c->reports) reported += ratings->report[rater][s];
     side->reported[s] = reported;
     reported_largest = lanes_abs_max(reported_largest, reported);
   }
@@ -97,8 +96,7 @@ LANES_INLINE void side_terms(lanes term[ALLIANCE_DEPTHS], const struct side *sid
     lanes g = episode_exponent(side, e), report = side->reported[e->i] - side->reported[e->k] - side->shift;
     for (int d = 0; d < ALLIANCE_DEPTHS; d++) {
       lanes x = g * episode_depths[d] - 0.5 * episode_depths[d] * episode_depths[d] * side->q[h] + report;
-      x = x < -700.0 ? lanes_of(-700.0) : x;
-      term[d] = lanes_exp(x) * side->share[d];
+      term[d] = lanes_exp(lanes_larger(x, lanes_of(-700.0))) * side->share[d];
     }
     return;
   }
@@ -134,7 +132,7 @@ LANES_CLONES static void side_shift(struct side *side, const struct episodes *li
     lanes g = episode_exponent(side, e), report = side->reported[e->i] - side->reported[e->k];
     for (int d = 0; d < ALLIANCE_DEPTHS; d++) {
       lanes x = g * episode_depths[d] - 0.5 * episode_depths[d] * episode_depths[d] * side->q[h] + report;
-      largest = x > largest ? x : largest;
+      largest = lanes_larger(x, largest);
     }
   }
   side->shift = largest;
@@ -143,12 +141,14 @@ LANES_CLONES static void side_shift(struct side *side, const struct episodes *li
 LANES_CLONES static void side_prepare(struct side *side, const struct constants *c, const struct gain *gain, int t,
                                       const struct ratings *ratings, enum alliance_rater rater) {
   side_sums(side, c, gain, t, ratings, rater);
-  side->depth = (const double (*)[ALLIANCE_DEPTHS])c->depth;
+  side->depth = (const double(*)[ALLIANCE_DEPTHS])c->depth;
   side->q = c->q;
   side->shift = lanes_of(0);
 }
 
-LANES_CLONES static void side_finish(struct side *side, int t, bool reports) { side_factors(side, t, reports); }
+LANES_CLONES static void side_finish(struct side *side, int t, bool reports) {
+  side_factors(side, t, reports);
+}
 
 /* Weights of the three ways to notice, such that all are on one scale whatever the shifts. */
 struct weights {
@@ -161,7 +161,9 @@ static bool any_above(lanes x, double limit) {
   return above;
 }
 
-LANES_INLINE lanes lanes_exp_down(lanes x) { return lanes_exp(x < -700.0 ? lanes_of(-700.0) : x); }
+LANES_INLINE lanes lanes_exp_down(lanes x) {
+  return lanes_exp(lanes_larger(x, lanes_of(-700.0)));
+}
 
 LANES_CLONES static void weights_set(struct weights *w, const struct plan *plan, const struct prefix *prefix,
                                      const struct side *side) {
@@ -199,7 +201,7 @@ static bool sides_prepare(struct side side[ALLIANCE_RATERS], struct weights *w, 
 /* ---- on line: sums of one prefix ---- */
 
 struct sums {
-  lanes total[KINDS];      /* by kind of episode; over all ways to notice */
+  lanes total[KINDS]; /* by kind of episode; over all ways to notice */
   lanes both, only[ALLIANCE_RATERS];
   lanes dip;
 };
@@ -274,14 +276,19 @@ LANES_CLONES static void sums_careful(struct sums *s, const struct plan *plan, c
   sums_any(s, plan, prefix, side, w, true);
 }
 
-LANES_CLONES static void verdict_set(struct verdict *v, const struct plan *plan, const struct sums *s, lanes calm) {
+/* At most 1e300, whatever the scale of the two. */
+LANES_INLINE lanes odds_of(lanes begun, lanes calm) {
+  lanes under = lanes_larger(lanes_larger(calm, begun * 1e-300), lanes_of(1e-300));
+  return lanes_smaller(begun / under, lanes_of(1e300));
+}
+
+LANES_CLONES static void verdict_set(struct verdict *v, const struct plan *plan, const struct sums *s,
+                                     const lanes *calm_weight) {
+  lanes calm = *calm_weight;
   lanes begun = (s->total[0] + s->total[1]) + (s->total[2] + s->total[3]), all = begun + calm;
   v->begun = begun / all;
   v->repaired = (s->total[KIND_RETURNING] + s->total[KIND_RETURNED]) / all;
-  lanes floor = begun * 1e-300, under = calm > floor ? calm : floor;
-  under = under > 1e-300 ? under : lanes_of(1e-300);
-  lanes odds = begun / under;
-  v->odds = odds < 1e300 ? odds : lanes_of(1e300);
+  v->odds = odds_of(begun, calm);
   v->dip = s->dip / all;
   lanes only = s->only[0] / all;
   v->part[0] = s->both / all;
@@ -301,7 +308,7 @@ void posterior_prefix(struct verdict *verdict, const struct plan *plan, int p, c
     sums_plain(&sums, &plan->episodes, prefix, side);
   else
     sums_fast(&sums, plan, prefix, side, &w);
-  verdict_set(verdict, plan, &sums, w.calm);
+  verdict_set(verdict, plan, &sums, &w.calm);
 }
 
 /* ---- the whole course ---- */
@@ -356,8 +363,8 @@ LANES_INLINE void whole_any(struct whole *whole, lanes best[1], const struct pla
     whole->begins[e->i] += all;
     if (e->k < plan->episodes.sessions) whole->returns[e->k] += all;
     lane_bits better = all > largest;
-    likeliest = better ? (lane_bits){h, h, h, h, h, h, h, h} : likeliest;
-    largest = better ? all : largest;
+    likeliest = (better & (lane_bits){h, h, h, h, h, h, h, h}) | (~better & likeliest);
+    largest = lanes_where(better, all, largest);
   }
   best[0] = largest;
   for (int u = 0; u < LANES; u++) whole->likeliest[u] = (int)likeliest[u];
@@ -374,7 +381,9 @@ LANES_CLONES static void whole_careful(struct whole *whole, lanes best[1], const
 }
 
 /* Sums become shares; steps become profiles over sessions. */
-LANES_CLONES static void whole_scale(struct whole *whole, const struct plan *plan, lanes calm, lanes best) {
+LANES_CLONES static void whole_scale(struct whole *whole, const struct plan *plan, const lanes *calm_weight,
+                                     const lanes *best_weight) {
+  lanes calm = *calm_weight, best = *best_weight;
   int n = plan->episodes.sessions;
   lanes begun = lanes_of(0), repaired = lanes_of(0);
   for (int t = 0; t < n; t++) begun += whole->begins[t];
@@ -397,14 +406,11 @@ LANES_CLONES static void whole_scale(struct whole *whole, const struct plan *pla
     for (int d = 0; d < 3; d++) whole->square[r][d] *= scale;
   }
   for (int d = 0; d < 3; d++) whole->verdict.part[d] *= scale;
-  lanes floor = begun * 1e-300, under = calm > floor ? calm : floor;
-  under = under > 1e-300 ? under : lanes_of(1e-300);
-  lanes odds = begun / under;
-  whole->verdict.odds = odds < 1e300 ? odds : lanes_of(1e300);
+  whole->verdict.odds = odds_of(begun, calm);
   whole->verdict.begun = begun * scale;
   whole->verdict.repaired = repaired * scale;
   whole->verdict.dip = n > 0 ? whole->dip[plan->first][n - 1] : lanes_of(0);
-  whole->likeliest_share = begun > 0.0 ? best / begun : lanes_of(0);
+  whole->likeliest_share = best / lanes_larger(begun, lanes_of(1e-300));
   whole->log_ratio = all;
 }
 
@@ -418,7 +424,7 @@ void posterior_whole(struct whole *whole, const struct plan *plan, const struct 
     whole_careful(whole, best, plan, side, &w);
   else
     whole_fast(whole, best, plan, side, &w);
-  whole_scale(whole, plan, w.calm, best[0]);
+  whole_scale(whole, plan, &w.calm, best);
   lanes shift = side[0].shift;
   if (plan->raters > 1) shift += side[1].shift;
   for (int u = 0; u < LANES; u++) whole->log_ratio[u] = stats_log(whole->log_ratio[u]) + shift[u];

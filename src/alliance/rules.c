@@ -34,10 +34,10 @@ int alliance_rule_named(const char *name) {
 }
 
 struct course {
-  const double *x;  /* the rated sessions alone, less their first */
+  const double *x; /* the rated sessions alone, less their first */
   int n;
-  double s;         /* residual SD of the sample */
-  double level;     /* expected level of the sample, less the same */
+  double s;     /* residual SD of the sample */
+  double level; /* expected level of the sample, less the same */
   double level_sd;
   bool hindsight;
 };
@@ -83,8 +83,7 @@ static void rule_own(const struct course *c, struct mark *out) {
     square += step * (c->x[m] - mean);
     out[m] = m ? mark_of(c->x[m], mean, sqrt(square / m)) : mark_none;
   }
-  for (int m = 0; c->hindsight && c->n > 1 && m < c->n; m++)
-    out[m] = mark_of(c->x[m], mean, sqrt(square / (c->n - 1)));
+  for (int m = 0; c->hindsight && c->n > 1 && m < c->n; m++) out[m] = mark_of(c->x[m], mean, sqrt(square / (c->n - 1)));
 }
 
 static void rule_reliable(const struct course *c, struct mark *out) {
@@ -126,7 +125,8 @@ static void rule_ewma(const struct course *c, struct mark *out) {
 }
 
 /* Log Bayes factor for a fall of the mean somewhere in x[0..n), normal-inverse-gamma: variance about s^2 worth eight
- * observations, means about their sample mean with a variance of five s^2. *place: the likeliest first session after. */
+ * observations, means about their sample mean with a variance of five s^2. *place: the likeliest first session after.
+ */
 static double change_factor(const double *x, int n, double s, int *place) {
   const double weight = 0.2, shape = 4, scale = 4 * s * s;
   double sum = 0, square = 0, before = 0, largest = SCORE_NONE, total = 0;
@@ -141,8 +141,8 @@ static double change_factor(const double *x, int n, double s, int *place) {
     if (!(before / na > after / nb)) continue;
     double explained = before * before / (na + weight) + after * after / (nb + weight);
     double some = none - 0.5 * explained;
-    double log_factor = power * stats_log(none / some) +
-                        0.5 * stats_log(weight * (n + weight) / ((na + weight) * (nb + weight)));
+    double log_factor =
+        power * stats_log(none / some) + 0.5 * stats_log(weight * (n + weight) / ((na + weight) * (nb + weight)));
     if (log_factor > largest) {
       total = total * stats_exp(largest - log_factor) + 1;
       largest = log_factor;
@@ -214,16 +214,35 @@ void rule_scores(enum alliance_rule rule, enum alliance_view view, const struct 
   c.level = r->level + r->slope * (when - e->time_origin) - origin;
   c.level_sd = r->level_sd;
   switch (rule) {
-  case ALLIANCE_POOLED_SD: rule_pooled(&c, marks); break;
-  case ALLIANCE_INDIVIDUALS_CHART: rule_individuals(&c, marks); break;
-  case ALLIANCE_OWN_SD: rule_own(&c, marks); break;
-  case ALLIANCE_RELIABLE_CHANGE: rule_reliable(&c, marks); break;
-  case ALLIANCE_CUSUM: rule_cusum(&c, marks); break;
-  case ALLIANCE_EWMA: rule_ewma(&c, marks); break;
-  case ALLIANCE_CHANGEPOINT: rule_changepoint(&c, marks); break;
-  case ALLIANCE_DROP: rule_drop(&c, marks); break;
-  case ALLIANCE_SUDDEN_LOSS: rule_sudden(&c, origin, marks); break;
-  default: break;
+  case ALLIANCE_POOLED_SD:
+    rule_pooled(&c, marks);
+    break;
+  case ALLIANCE_INDIVIDUALS_CHART:
+    rule_individuals(&c, marks);
+    break;
+  case ALLIANCE_OWN_SD:
+    rule_own(&c, marks);
+    break;
+  case ALLIANCE_RELIABLE_CHANGE:
+    rule_reliable(&c, marks);
+    break;
+  case ALLIANCE_CUSUM:
+    rule_cusum(&c, marks);
+    break;
+  case ALLIANCE_EWMA:
+    rule_ewma(&c, marks);
+    break;
+  case ALLIANCE_CHANGEPOINT:
+    rule_changepoint(&c, marks);
+    break;
+  case ALLIANCE_DROP:
+    rule_drop(&c, marks);
+    break;
+  case ALLIANCE_SUDDEN_LOSS:
+    rule_sudden(&c, origin, marks);
+    break;
+  default:
+    break;
   }
   for (int t = 0, m = 0; t < count; t++) {
     struct mark mark = rated[t] ? marks[m++] : mark_none;

@@ -4,19 +4,29 @@
 
 const char *alliance_status_text(enum alliance_status status) {
   switch (status) {
-  case ALLIANCE_OK: return "done";
-  case ALLIANCE_TOO_SHORT: return "the series is too short for this rule to decide";
-  case ALLIANCE_TOO_LONG: return "the series has more sessions than this rule takes";
-  case ALLIANCE_UNORDERED: return "the sessions of a patient must increase";
-  case ALLIANCE_NOT_FINITE: return "a rating or session is not a finite number of at most 1e9 in size";
-  case ALLIANCE_NO_DATA: return "there are no ratings that vary";
-  case ALLIANCE_MEMORY: return "the memory handed in is too small";
-  case ALLIANCE_RANGE: return "a setting lies outside its range";
+  case ALLIANCE_OK:
+    return "done";
+  case ALLIANCE_TOO_SHORT:
+    return "the series is too short for this rule to decide";
+  case ALLIANCE_TOO_LONG:
+    return "the series has more sessions than this rule takes";
+  case ALLIANCE_UNORDERED:
+    return "the sessions of a patient must increase";
+  case ALLIANCE_NOT_FINITE:
+    return "a rating or session is not a finite number of at most 1e9 in size";
+  case ALLIANCE_NO_DATA:
+    return "there are no ratings that vary";
+  case ALLIANCE_MEMORY:
+    return "the memory handed in is too small";
+  case ALLIANCE_RANGE:
+    return "a setting lies outside its range";
   }
   return "unknown status";
 }
 
-static bool fits(double x) { return x >= -ALLIANCE_RATING_MAX && x <= ALLIANCE_RATING_MAX; }
+static bool fits(double x) {
+  return x >= -ALLIANCE_RATING_MAX && x <= ALLIANCE_RATING_MAX;
+}
 
 enum alliance_status series_check(const struct alliance_series *series, int longest) {
   if (series->count > longest) return ALLIANCE_TOO_LONG;

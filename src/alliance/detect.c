@@ -1,0 +1,285 @@
+/* One patient's findings: expected rating and band, probabilities, events. */
+#include <math.h>
+
+#include "alliance/engine.h"
+#include "attune/stats_math.h"
+
+#define BAND 1.959963984540054 /* normal quantile of 0.975 */
+
+uint64_t design_heard(const struct alliance_design *design, const struct alliance_estimate *estimate) {
+  uint64_t heard = 0;
+  for (int r = 0; r < ALLIANCE_RATERS; r++)
+    if (estimate->rater[r].used) heard |= design->rated[r] | (estimate->reports ? design->asked[r] : 0);
+  return heard;
+}
+
+void model_largest(double largest[LANES], const struct plan *plan, enum alliance_view view, uint64_t heard,
+                   struct bench *work) {
+  for (int u = 0; u < LANES; u++) largest[u] = SCORE_NONE;
+  int first = view == ALLIANCE_ONLINE ? 1 : 0;
+  for (int p = first; p < plan->episodes.prefixes; p++) {
+    struct verdict *verdict = &work->now.online.verdict;
+    if (view == ALLIANCE_ONLINE && !(heard >> p & 1)) continue;
+    posterior_prefix(verdict, plan, p, &work->ratings);
+    for (int u = 0; u < LANES; u++) largest[u] = verdict->odds[u] > largest[u] ? verdict->odds[u] : largest[u];
+  }
+}
+
+/* ---- the band ---- */
+
+static double clip(double x, const struct alliance_estimate *e) {
+  if (!e->bounded) return x;
+  return x < e->low ? e->low : x > e->high ? e->high : x;
+}
+
+/* `mean` and `variance` of one rating without tension, in units of s about the sample's mean course. */
+static void finding_band(struct alliance_finding *out, const struct alliance_estimate *e, enum alliance_rater r,
+                         const struct alliance_session *session, double mean, double variance) {
+  const struct alliance_rater_estimate *rater = &e->rater[r];
+  double centre = rater->level + rater->slope * (session->time - e->time_origin) + mean * rater->residual_sd;
+  double sd = rater->residual_sd * sqrt(variance);
+  out->time = session->time;
+  out->expected = clip(centre, e);
+  out->low = clip(centre - BAND * sd, e);
+  out->high = clip(centre + BAND * sd, e);
+  out->has_z = session->rated[r];
+  out->z = out->has_z ? (session->rating[r] - centre) / sd : 0;
+}
+
+static double form2(const double m[3], double time) {
+  return m[0] + 2 * m[1] * time + m[2] * time * time;
+}
+
+/* ---- on line ---- */
+
+static void expect_online(struct alliance_finding *const out[LANES], const struct plan *plan,
+                          const struct alliance_estimate *e, const struct alliance_series *series, int count, int t,
+                          struct bench *work) {
+  enum alliance_rater r = plan->first;
+  const struct constants *c = &plan->rater[r];
+  const struct alliance_rater_estimate *rater = c->rater;
+  lanes level[2] = {lanes_of(0), lanes_of(0)};
+  double level_sd = rater->level_sd / rater->residual_sd, slope_sd = rater->slope_sd / rater->residual_sd, phi = 0;
+  double m[3] = {level_sd * level_sd, rater->level_slope_correlation * level_sd * slope_sd, slope_sd * slope_sd};
+  const lanes *clean = work->now.online.clean;
+  int before = t - 1;
+  while (before >= 0 && !(c->rated >> before & 1)) before--;
+  if (t > 0) {
+    const struct gain *gain = &c->gain[t - 1];
+    posterior_level(level, c, gain, t, clean);
+    memcpy(m, gain->m, sizeof m);
+  }
+  if (before >= 0 && rater->autocorrelation > 0)
+    phi = stats_exp((c->time[t] - c->time[before]) * stats_log(rater->autocorrelation));
+  for (int u = 0; u < count; u++) {
+    double mean = level[0][u] + level[1][u] * c->time[t];
+    if (phi > 0) mean += phi * (clean[before][u] - level[0][u] - level[1][u] * c->time[before]);
+    finding_band(&out[u][t], e, r, &series[u].sessions[t], mean, 1 - phi * phi + form2(m, c->time[t]));
+  }
+}
+
+static void finding_probabilities(struct alliance_finding *out, const struct verdict *v, int lane) {
+  out->tension = v->begun[lane] < 1 ? v->begun[lane] : 1;
+  out->repaired = v->repaired[lane] < 1 ? v->repaired[lane] : 1;
+  for (int k = 0; k < 3; k++) out->perceived[k] = v->part[k][lane];
+  out->score = v->odds[lane];
+}
+
+/* From calm to tension at the threshold; repair when more likely than not; tension again when that is taken back. */
+struct state {
+  bool tension, repaired;
+};
+
+static enum alliance_event state_next(struct state *state, const struct alliance_finding *f, double limit, bool heard) {
+  double share = f->tension > 0 ? f->repaired / f->tension : 0;
+  if (!heard) return ALLIANCE_NONE;
+  if (!state->tension) {
+    if (f->score < limit || (state->repaired && share > 0.25)) return ALLIANCE_NONE;
+    state->tension = true;
+    return ALLIANCE_TENSION;
+  }
+  if (share < 0.5) return ALLIANCE_NONE;
+  state->tension = false;
+  state->repaired = true;
+  return ALLIANCE_REPAIR;
+}
+
+static void judge_online(struct alliance_finding *const out[LANES], const struct plan *plan,
+                         const struct alliance_estimate *e, const struct alliance_threshold *threshold,
+                         const struct alliance_series *series, int count, uint64_t heard, struct bench *work) {
+  struct state state[LANES] = {{0}};
+  struct verdict *verdict = &work->now.online.verdict;
+  for (int t = 0; t < plan->episodes.sessions; t++) {
+    expect_online(out, plan, e, series, count, t, work);
+    posterior_prefix(verdict, plan, t, &work->ratings);
+    work->now.online.clean[t] = work->ratings.residual[plan->first][t];
+    if (plan->rater[plan->first].rated >> t & 1) work->now.online.clean[t] += verdict->dip;
+    for (int u = 0; u < count; u++) {
+      finding_probabilities(&out[u][t], verdict, u);
+      out[u][t].event = state_next(&state[u], &out[u][t], threshold->limit, t > 0 && (heard >> t & 1));
+    }
+  }
+}
+
+/* ---- in hindsight ---- */
+
+static int heard_from(uint64_t heard, int t, int count) {
+  while (t < count && !(heard >> t & 1)) t++;
+  return t;
+}
+
+static void judge_lane(struct alliance_finding *out, struct span *span, const struct plan *plan,
+                       const struct alliance_estimate *e, const struct alliance_threshold *threshold,
+                       const struct alliance_series *series, int lane, uint64_t heard, struct bench *work) {
+  enum alliance_rater r = plan->first;
+  const struct constants *c = &plan->rater[r];
+  const struct gain *gain = &c->gain[0];
+  const struct whole *whole = &work->now.whole;
+  int n = plan->episodes.sessions;
+  double level[2] = {0, 0}, begun = 0, repaired = 0;
+  for (int t = 0; t < n; t++) {
+    double clean = work->ratings.residual[r][t][lane] + whole->dip[r][t][lane];
+    level[0] += gain->row[t][0] * clean;
+    level[1] += gain->row[t][1] * clean;
+  }
+  for (int t = 0; t < n; t++) {
+    finding_band(&out[t], e, r, &series->sessions[t], level[0] + level[1] * c->time[t], 1 + form2(gain->m, c->time[t]));
+    begun += whole->begins[t][lane];
+    repaired += whole->returns[t][lane];
+    out[t].tension = begun < 1 ? begun : 1;
+    out[t].repaired = repaired < 1 ? repaired : 1;
+    double share = whole->verdict.begun[lane] > 0 ? out[t].tension / whole->verdict.begun[lane] : 0;
+    for (int k = 0; k < 3; k++) out[t].perceived[k] = whole->verdict.part[k][lane] * (share < 1 ? share : 1);
+    out[t].score = whole->verdict.odds[lane];
+    out[t].event = ALLIANCE_NONE;
+  }
+  if (plan->episodes.count == 0) return;
+  const struct episode *best = &plan->episodes.episode[whole->likeliest[lane]];
+  *span = (struct span){best->i, best->k, whole->likeliest_share[lane]};
+  if (n < 2 || whole->verdict.odds[lane] < threshold->limit) return;
+  int begins = heard_from(heard, best->i, n), ends = heard_from(heard, best->k, n);
+  if (begins < n) out[begins].event = ALLIANCE_TENSION;
+  if (begins < n && ends < n && ends > begins) out[ends].event = ALLIANCE_REPAIR;
+}
+
+void model_judge(struct alliance_finding *const out[LANES], struct span span[LANES], const struct plan *plan,
+                 const struct alliance_estimate *e, const struct alliance_threshold *threshold,
+                 const struct alliance_series *series, int count, struct bench *work) {
+  struct alliance_design design = alliance_design_of(&series[0]);
+  uint64_t heard = design_heard(&design, e);
+  for (int u = 0; u < count; u++) ratings_set(&work->ratings, u, e, series[u].sessions, plan->episodes.sessions);
+  for (int u = 0; u < count; u++) span[u] = (struct span){-1, -1, 0};
+  if (threshold->view == ALLIANCE_ONLINE) {
+    judge_online(out, plan, e, threshold, series, count, heard, work);
+    return;
+  }
+  posterior_whole(&work->now.whole, plan, &work->ratings);
+  for (int u = 0; u < count; u++) judge_lane(out[u], &span[u], plan, e, threshold, &series[u], u, heard, work);
+}
+
+/* ---- classical rules ---- */
+
+/* Repair of an alarm raised by a rule without a posterior: half-way back from the alarming rating to what was then
+ * expected. */
+static void rule_events(struct alliance_finding *out, const struct alliance_series *series, enum alliance_rater r,
+                        double limit) {
+  bool tension = false;
+  double back = 0;
+  for (int t = 0; t < series->count; t++) {
+    const struct alliance_session *s = &series->sessions[t];
+    out[t].event = ALLIANCE_NONE;
+    if (!s->rated[r]) continue;
+    if (!tension && out[t].score >= limit) {
+      out[t].event = ALLIANCE_TENSION;
+      tension = true;
+      back = 0.5 * (out[t].expected + s->rating[r]);
+    } else if (tension && s->rating[r] >= back && out[t].score < limit) {
+      out[t].event = ALLIANCE_REPAIR;
+      tension = false;
+    }
+  }
+}
+
+static enum alliance_status rule_judge(struct alliance_result *result, const struct alliance_estimate *e,
+                                       const struct alliance_threshold *threshold, const struct alliance_series *series,
+                                       struct room *room) {
+  size_t n = (size_t)series->count;
+  enum alliance_rater r = estimate_first_rater(e);
+  double *values = room_take(room, n, 9 * sizeof *values);
+  bool *rated = room_take(room, n, sizeof *rated);
+  if (!values || !rated) return ALLIANCE_MEMORY;
+  double *time = values, *x = values + n, *score = values + 2 * n, *expected = values + 3 * n, *scale = values + 4 * n;
+  int count = 0;
+  for (size_t t = 0; t < n; t++) {
+    const struct alliance_session *s = &series->sessions[t];
+    time[t] = s->time;
+    rated[t] = s->rated[r];
+    x[t] = rated[t] ? s->rating[r] : 0;
+    count += rated[t];
+  }
+  if (count < alliance_rules[threshold->rule].least) {
+    result->count = 0;
+    return ALLIANCE_TOO_SHORT;
+  }
+  rule_scores(threshold->rule, threshold->view, e, time, x, rated, series->count, score, expected, scale,
+              values + 5 * n);
+  for (size_t t = 0; t < n; t++) {
+    struct alliance_finding *f = &result->sessions[t];
+    *f = (struct alliance_finding){.time = time[t], .tension = -1, .repaired = -1, .score = score[t]};
+    f->expected = clip(expected[t], e);
+    f->low = clip(expected[t] - BAND * scale[t], e);
+    f->high = clip(expected[t] + BAND * scale[t], e);
+    f->has_z = rated[t] && scale[t] > 0;
+    if (f->has_z) f->z = (x[t] - expected[t]) / scale[t];
+    if (!rated[t]) f->expected = f->low = f->high = 0;
+  }
+  rule_events(result->sessions, series, r, threshold->limit);
+  return ALLIANCE_OK;
+}
+
+static bool threshold_good(const struct alliance_threshold *t) {
+  return (unsigned)t->rule < ALLIANCE_RULES && (unsigned)t->view <= ALLIANCE_HINDSIGHT && t->limit == t->limit;
+}
+
+enum alliance_status alliance_detect(struct alliance_result *result, const struct alliance_estimate *e,
+                                     const struct alliance_threshold *threshold, const struct alliance_series *series,
+                                     void *memory, size_t bytes) {
+  struct room room = room_in(memory, bytes);
+  *result = (struct alliance_result){.begins = -1, .ends = -1};
+  if (!threshold_good(threshold)) return ALLIANCE_RANGE;
+  bool model = threshold->rule == ALLIANCE_MODEL;
+  enum alliance_status status = series_check(series, model ? ALLIANCE_SESSIONS_MAX : ALLIANCE_SERIES_MAX);
+  if (status) return status;
+  if (series->count < 1) return ALLIANCE_TOO_SHORT;
+  result->sessions = room_take(&room, (size_t)series->count, sizeof *result->sessions);
+  if (!result->sessions) return ALLIANCE_MEMORY;
+  result->count = series->count;
+  if (!model) return rule_judge(result, e, threshold, series, &room);
+
+  struct alliance_design design = alliance_design_of(series);
+  uint64_t heard = design_heard(&design, e);
+  if (!(heard & (heard - 1))) {
+    result->count = 0;
+    return ALLIANCE_TOO_SHORT;
+  }
+  struct bench *bench = room_take(&room, 1, sizeof *bench);
+  struct plan *plan = room_take(&room, 1, sizeof *plan);
+  if (!bench || !plan || !plan_build(plan, &room, e, &design, threshold->view, true)) return ALLIANCE_MEMORY;
+  memset(bench, 0, sizeof *bench);
+  struct alliance_finding *out[LANES] = {result->sessions};
+  struct span span[LANES];
+  model_judge(out, span, plan, e, threshold, series, 1, bench);
+  result->begins = span[0].begins;
+  result->ends = span[0].ends;
+  result->likeliest = span[0].likeliest;
+  return ALLIANCE_OK;
+}
+
+size_t alliance_memory(int count, int simulations) {
+  size_t n = count < 1 ? 1 : (size_t)count;
+  int planned = count < ALLIANCE_SESSIONS_MAX ? (int)n : ALLIANCE_SESSIONS_MAX;
+  if (simulations <= 0) simulations = 20000;
+  return n * (sizeof(struct alliance_finding) + 10 * sizeof(double)) + sizeof(struct bench) + sizeof(struct plan) +
+         plan_memory(planned, ALLIANCE_ONLINE) + (size_t)simulations * sizeof(double) +
+         LANES * n * 12 * sizeof(double) + 16 * 64;
+}

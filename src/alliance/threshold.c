@@ -1,0 +1,199 @@
+/* Limits for a chosen rate of false alarms per patient, by simulating the fitted no-tension model.
+ *
+ * Every simulated patient has a random stream of their own, named by the seed and their number, so the threshold does
+ * not depend on threads or on the order of work. The sample pins s down only so far: each simulated patient's true s
+ * is drawn about the estimate with its standard error, so that the rate holds on average over samples. */
+#include <math.h>
+
+#include "alliance/engine.h"
+#include "attune/stats_math.h"
+#include "attune/stats_random.h"
+
+#define LIMIT_NEVER 1e301
+
+static double answer(double x, const struct alliance_estimate *e) {
+  if (!e->bounded) return x;
+  if (x <= e->low) return e->low;
+  if (x >= e->high) return e->high;
+  if (!(e->step > 0)) return x;
+  double steps = (x - e->low) / e->step + 0.5;
+  double value = e->low + (double)(int64_t)steps * e->step;
+  return value > e->high ? e->high : value;
+}
+
+/* One patient without any tension at this design. */
+static void simulate_calm(struct alliance_session *out, const struct alliance_estimate *e,
+                          const struct alliance_design *design, uint64_t seed, uint32_t number) {
+  struct stats_stream stream;
+  stats_stream_init(&stream, seed, 0x616c6cu, number, 0);
+  double last[ALLIANCE_RATERS] = {0}, when[ALLIANCE_RATERS] = {0}, u[ALLIANCE_RATERS][2] = {{0}},
+         s[ALLIANCE_RATERS] = {0};
+  double log_rho[ALLIANCE_RATERS] = {0};
+  bool two = e->rater[0].used && e->rater[1].used;
+  double shared = two ? e->residual_correlation : 0, own = sqrt(1 - shared * shared);
+  for (int r = 0; r < ALLIANCE_RATERS; r++) {
+    const struct alliance_rater_estimate *rater = &e->rater[r];
+    if (!rater->used) continue;
+    double a = stats_random_normal(&stream), b = stats_random_normal(&stream), c = rater->level_slope_correlation;
+    u[r][0] = rater->level_sd * a;
+    u[r][1] = rater->slope_sd * (c * a + sqrt(1 - c * c) * b);
+    s[r] = rater->residual_sd * stats_exp(rater->residual_sd_se * stats_random_normal(&stream));
+    if (rater->autocorrelation > 0) log_rho[r] = stats_log(rater->autocorrelation);
+  }
+  for (int t = 0; t < design->count; t++) {
+    double noise[ALLIANCE_RATERS] = {0};
+    out[t].time = design->time[t];
+    for (int r = 0; r < ALLIANCE_RATERS; r++) {
+      const struct alliance_rater_estimate *rater = &e->rater[r];
+      out[t].rated[r] = rater->used && (design->rated[r] >> t & 1);
+      out[t].reported[r] = -1;
+      if (!rater->used) continue;
+      noise[r] = stats_random_normal(&stream);
+      if (two && r == ALLIANCE_THERAPIST) noise[r] = shared * noise[0] + own * noise[r];
+      double phi = t > 0 && log_rho[r] < 0 ? stats_exp((design->time[t] - when[r]) * log_rho[r]) : 0;
+      last[r] = phi * last[r] + sqrt(1 - phi * phi) * noise[r];
+      when[r] = design->time[t];
+      double offset = design->time[t] - e->time_origin;
+      out[t].rating[r] = answer(rater->level + u[r][0] + (rater->slope + u[r][1]) * offset + s[r] * last[r], e);
+      if (design->asked[r] >> t & 1) out[t].reported[r] = stats_random_uniform(&stream) < rater->report_otherwise;
+    }
+  }
+}
+
+static double rule_largest(enum alliance_rule rule, enum alliance_view view, const struct alliance_estimate *e,
+                           const struct alliance_session *sessions, int count, double *work) {
+  enum alliance_rater r = estimate_first_rater(e);
+  double *time = work, *x = work + count, *score = work + 2 * count, largest = SCORE_NONE;
+  bool rated[ALLIANCE_SESSIONS_MAX];
+  for (int t = 0; t < count; t++) {
+    time[t] = sessions[t].time;
+    rated[t] = sessions[t].rated[r];
+    x[t] = rated[t] ? sessions[t].rating[r] : 0;
+  }
+  rule_scores(rule, view, e, time, x, rated, count, score, NULL, NULL, work + 3 * count);
+  for (int t = 0; t < count; t++) largest = score[t] > largest ? score[t] : largest;
+  return largest;
+}
+
+/* ---- order ---- */
+
+static void sift_down(double *v, size_t at, size_t count) {
+  for (size_t child; (child = 2 * at + 1) < count; at = child) {
+    if (child + 1 < count && v[child + 1] < v[child]) child++;
+    if (!(v[child] < v[at])) return;
+    double swap = v[at];
+    v[at] = v[child];
+    v[child] = swap;
+  }
+}
+
+static void sort_descending(double *v, size_t count) {
+  for (size_t at = count / 2; at-- > 0;) sift_down(v, at, count);
+  for (size_t left = count; left > 1; left--) {
+    double swap = v[0];
+    v[0] = v[left - 1];
+    v[left - 1] = swap;
+    sift_down(v, 0, left - 1);
+  }
+}
+
+/* The lowest limit that at most the share asked reaches. */
+static void limit_set(struct alliance_threshold *threshold, double *largest, size_t count) {
+  sort_descending(largest, count);
+  size_t allowed = (size_t)(threshold->false_alarm * (double)count), above = allowed;
+  while (above > 0 && largest[above - 1] == largest[allowed]) above--;
+  threshold->reached = (double)above / (double)count;
+  double over = above ? largest[above - 1] : LIMIT_NEVER, under = largest[allowed < count ? allowed : count - 1];
+  threshold->limit = above == 0 ? LIMIT_NEVER : under > SCORE_NONE ? 0.5 * over + 0.5 * under : over;
+}
+
+/* ---- simulation ---- */
+
+struct calm_run {
+  const struct alliance_estimate *estimate;
+  const struct alliance_threshold *threshold;
+  struct alliance_session *sessions;
+  struct bench *bench;
+  double *work;
+};
+
+static void run_batch(double *largest, int count, const struct calm_run *run, const struct alliance_design *design,
+                      const struct plan *plan, uint32_t number) {
+  double all[LANES];
+  const struct alliance_threshold *threshold = run->threshold;
+  for (int u = 0; u < count; u++) {
+    simulate_calm(run->sessions, run->estimate, design, threshold->seed, number + (uint32_t)u);
+    if (plan)
+      ratings_set(&run->bench->ratings, u, run->estimate, run->sessions, design->count);
+    else
+      all[u] = rule_largest(threshold->rule, threshold->view, run->estimate, run->sessions, design->count, run->work);
+  }
+  if (plan) model_largest(all, plan, threshold->view, design_heard(design, run->estimate), run->bench);
+  memcpy(largest, all, (size_t)count * sizeof *largest);
+}
+
+static enum alliance_status simulate_all(double *largest, const struct calm_run *run,
+                                         const struct alliance_design *designs, int count, struct room room) {
+  const struct alliance_threshold *threshold = run->threshold;
+  int total = threshold->simulations, done = 0;
+  for (int d = 0; d < count; d++) {
+    int until = (int)((int64_t)total * (d + 1) / count);
+    struct room scratch = room;
+    struct plan *plan = NULL;
+    if (threshold->rule == ALLIANCE_MODEL) {
+      plan = room_take(&scratch, 1, sizeof *plan);
+      if (!plan || !plan_build(plan, &scratch, run->estimate, &designs[d], threshold->view, true))
+        return ALLIANCE_MEMORY;
+    }
+    while (done < until) {
+      int some = until - done < LANES ? until - done : LANES;
+      run_batch(largest + done, some, run, &designs[d], plan, (uint32_t)done);
+      done += some;
+    }
+  }
+  return ALLIANCE_OK;
+}
+
+enum alliance_status alliance_threshold_find_among(struct alliance_threshold *threshold,
+                                                   const struct alliance_estimate *e,
+                                                   const struct alliance_design *designs, int count,
+                                                   enum alliance_rule rule, enum alliance_view view, double false_alarm,
+                                                   uint64_t seed, int simulations, void *memory, size_t bytes) {
+  if (simulations == 0) simulations = 20000;
+  if ((unsigned)rule >= ALLIANCE_RULES || (unsigned)view > ALLIANCE_HINDSIGHT || count < 1) return ALLIANCE_RANGE;
+  if (!(false_alarm > 0 && false_alarm < 1) || simulations < 100 || simulations > 100000000) return ALLIANCE_RANGE;
+  int sessions = designs[0].count;
+  for (int d = 0; d < count; d++)
+    if (designs[d].count != sessions || sessions < 1 || sessions > ALLIANCE_SESSIONS_MAX) return ALLIANCE_RANGE;
+  *threshold = (struct alliance_threshold){.rule = rule, .view = view, .false_alarm = false_alarm, .seed = seed};
+  threshold->sessions = sessions;
+  threshold->simulations = simulations;
+  struct room room = room_in(memory, bytes);
+  double *largest = room_take(&room, (size_t)simulations, sizeof *largest);
+  struct calm_run run = {.estimate = e, .threshold = threshold};
+  run.sessions = room_take(&room, (size_t)sessions, sizeof *run.sessions);
+  run.bench = room_take(&room, 1, sizeof *run.bench);
+  run.work = room_take(&room, (size_t)sessions, 8 * sizeof *run.work);
+  if (!largest || !run.sessions || !run.bench || !run.work) return ALLIANCE_MEMORY;
+  memset(run.bench, 0, sizeof *run.bench);
+  enum alliance_status status = simulate_all(largest, &run, designs, count, room);
+  if (status) return status;
+  limit_set(threshold, largest, (size_t)simulations);
+  return ALLIANCE_OK;
+}
+
+enum alliance_status alliance_threshold_find(struct alliance_threshold *threshold, const struct alliance_estimate *e,
+                                             const struct alliance_design *design, enum alliance_rule rule,
+                                             enum alliance_view view, double false_alarm, uint64_t seed,
+                                             int simulations, void *memory, size_t bytes) {
+  return alliance_threshold_find_among(threshold, e, design, 1, rule, view, false_alarm, seed, simulations, memory,
+                                       bytes);
+}
+
+enum alliance_status alliance_threshold_textbook(struct alliance_threshold *threshold, enum alliance_rule rule,
+                                                 enum alliance_view view) {
+  if ((unsigned)rule >= ALLIANCE_RULES || (unsigned)view > ALLIANCE_HINDSIGHT) return ALLIANCE_RANGE;
+  if (!(alliance_rules[rule].textbook > 0)) return ALLIANCE_RANGE;
+  *threshold = (struct alliance_threshold){.rule = rule, .view = view, .limit = alliance_rules[rule].textbook};
+  return ALLIANCE_OK;
+}
