@@ -1,0 +1,240 @@
+#include "web/gate.h"
+
+#include "trial/visit.h"
+#include "web/page.h"
+#include "web/page_door.h"
+#include "web/web.h"
+
+/* ---- languages ---- */
+
+static int language_from_header(const char *header) {
+  for (const char *c = header; c && *c;) {
+    c += strspn(c, " ,");
+    char code[3] = {0};
+    for (int i = 0; i < 2 && c[i]; i++) code[i] = (char)(c[i] | 0x20);
+    int found = language_find(code);
+    if (found >= 0) return found;
+    c += strcspn(c, ",");
+  }
+  return -1;
+}
+
+static void choose_language(struct request *request) {
+  const char *asked = pairs_get(&request->query, "language");
+  int language = asked ? language_find(asked) : -1;
+  if (language >= 0) request_cookie(request, "language", language_code((enum language)language), 365 * 24 * 3600);
+  if (language < 0 && (asked = pairs_get(&request->cookies, "language"))) language = language_find(asked);
+  if (language < 0 && request->who) language = language_find(request->who->account.language);
+  if (language < 0) language = language_from_header(request->accept_language);
+  if (language < 0 && request->study) language = language_find(request->study->languages[0]);
+  request->language = language < 0 ? LANGUAGE_ENGLISH : (enum language)language;
+  if (request->study) request->study_language = study_language(request->study, language_code(request->language));
+}
+
+/* ---- where ---- */
+
+void request_serve(struct request *request, struct served *served) {
+  request->served = served;
+  request->home = served->home;
+  request->study = home_study(served->home);
+  request->now_ms = clock_now(&served->home->clock);
+  request->seat = seat_take(served);
+  if (request->seat) request->desk = request->seat->desk;
+}
+
+static void leave_seat(struct request *request) {
+  if (request->seat) seat_give(request->served, request->seat);
+  request->seat = NULL;
+  request->db = NULL;
+  request->desk = NULL;
+}
+
+static bool serve_by_name(struct request *request, const char *name, size_t length) {
+  for (size_t i = 0; i < request->web->served_count; i++) {
+    struct served *served = &request->web->served[i];
+    if (strlen(served->home->name) != length || memcmp(served->home->name, name, length)) continue;
+    request_serve(request, served);
+    return true;
+  }
+  return false;
+}
+
+/* A form's link does not name its study (patients' addresses give nothing away): the home that knows it is found by
+ * the token. Without any, the first one answers that there is no such form. */
+static void serve_by_token(struct request *request, const char *token) {
+  for (size_t i = 0; i < request->web->served_count; i++) {
+    struct occasion occasion;
+    if (request->seat) leave_seat(request);
+    request_serve(request, &request->web->served[i]);
+    if (request->seat && !occasion_by_token(request->seat->masked, token, &occasion, &(struct error){0})) return;
+  }
+}
+
+static bool at_root(const char *path) {
+  return !strcmp(path, "/") || !strncmp(path, "/f/", 3) || !strncmp(path, "/assets/", 8) || !strcmp(path, "/leave") ||
+         !strcmp(path, "/favicon.ico");
+}
+
+static enum route_match find_route(struct request *request) {
+  const char *path = request->path;
+  if (at_root(path)) {
+    enum route_match match =
+        route_find(request->arena, true, request->method, path, &request->route, request->parameters);
+    if (match == ROUTE_FOUND && (request->route->roles & ROLE_PATIENT)) serve_by_token(request, request->parameters[0]);
+    return match;
+  }
+  size_t length = strcspn(path + 1, "/");
+  if (!serve_by_name(request, path + 1, length)) return ROUTE_NO_PATH;
+  const char *rest = path + 1 + length;
+  return route_find(request->arena, false, request->method, *rest ? rest : "/", &request->route, request->parameters);
+}
+
+/* ---- who ---- */
+
+static void touch_done(struct job *job) {
+  free(job->input);
+  free(job);
+}
+
+/* Writes down when a sign-in was last seen, without holding up the request. */
+static void touch(struct request *request, const char *token_hash) {
+  struct touch {
+    struct sign_in_touch input;
+    char token_hash[65];
+  } *input = malloc(sizeof *input);
+  struct job *job = calloc(1, sizeof *job);
+  if (!input || !job) die("out of memory");
+  snprintf(input->token_hash, sizeof input->token_hash, "%s", token_hash);
+  input->input.token_hash = input->token_hash;
+  *job = (struct job){.run = sign_in_touch, .input = input, .done = touch_done};
+  ledger_post(request->home->ledger, job);
+}
+
+static void find_who(struct request *request) {
+  const char *cookie = request->served ? pairs_get(&request->cookies, request->served->cookie) : NULL;
+  if (!cookie || !request->seat) return;
+  struct sign_in *who = arena_alloc(request->arena, sizeof *who);
+  bool flush = false;
+  struct error error = {0};
+  if (sign_in_find(request->seat->open, request->served->seen, cookie, request->now_ms, who, &flush, &error)) return;
+  if (flush) touch(request, who->token_hash);
+  request->who = who;
+  request->actor = (struct actor){
+      .code = who->account.code, .roles = who->account.roles, .site = who->account.site, .person = who->account.person};
+}
+
+/* ---- may they ---- */
+
+static bool door_opens(struct request *request) {
+  const struct route *route = request->route;
+  bool door = route->reader == READER_DOOR, anyone = route->roles & (ROLE_PUBLIC | ROLE_PATIENT);
+  bool full = request->who && request->who->full && !request->who->locked;
+  if (door && anyone) return true;
+  if (!request->who && anyone) return true;
+  if (request->who && !full && anyone) {
+    request->who = NULL; /* half signed in: a visitor */
+    return true;
+  }
+  if (door && request->who) return true;
+  if (!request->who || !full) {
+    page_door_closed(request);
+    return false;
+  }
+  if (anyone || (request->who->account.roles & route->roles)) return true;
+  request_error(request, ERR_DENIED, &(struct error){.code = ERR_DENIED, .id = "role"});
+  return false;
+}
+
+/* ---- from one of our pages ---- */
+
+static const char *door_cookie(const struct request *request) {
+  return request->web->config->behind_tls ? "__Host-attune-door" : "attune-door";
+}
+
+const char *gate_door_token(struct request *request) {
+  const char *token = pairs_get(&request->cookies, door_cookie(request));
+  if (token && strlen(token) == 22) return token;
+  static _Atomic uint64_t count;
+  uint8_t bytes[16];
+  const struct chance *chance = &request->web->config->chance;
+  chance_bytes(chance, "door-token", "", chance->frozen ? 0 : ++count, bytes, sizeof bytes);
+  token = base64url_text(request->arena, bytes, sizeof bytes);
+  request_cookie(request, door_cookie(request), token, -1);
+  return token;
+}
+
+static bool tokens_equal(const char *sent, const char *known) {
+  return known && *known && strlen(sent) == strlen(known) && bytes_equal(sent, known, strlen(known));
+}
+
+static bool from_own_page(const struct request *request) {
+  const char *site = request->fetch_site, *origin = request->origin;
+  if (site && strcmp(site, "same-origin") && strcmp(site, "none")) return false;
+  /* With Referrer-Policy: no-referrer browsers send "null" for a form posted to its own origin. */
+  if (!origin || !strcmp(origin, "null")) return true;
+  const char *host = strstr(origin, "://");
+  return host && request->host && !strcmp(host + 3, request->host);
+}
+
+static bool post_is_ours(const struct request *request) {
+  if (!from_own_page(request)) return false;
+  if (request->route->roles & ROLE_PATIENT) return true;
+  const char *sent = request_field(request, "form_token");
+  if (request->who && tokens_equal(sent, request->who->form_token)) return true;
+  return request->route->reader == READER_DOOR && (request->route->roles & ROLE_PUBLIC) &&
+         tokens_equal(sent, pairs_get(&request->cookies, door_cookie(request)));
+}
+
+/* ---- the reader ---- */
+
+static bool choose_reader(struct request *request) {
+  request->db = NULL;
+  if (request->route->reader == READER_NONE || !request->home) return true;
+  if (!request->seat) {
+    request_error(request, ERR_BUSY, &(struct error){.code = ERR_BUSY, .id = "store"});
+    return false;
+  }
+  bool open = request->route->reader == READER_OPEN || request->route->reader == READER_DOOR;
+  if (request->route->reader == READER_OPEN && (request->route->roles & ROLES_MASKED))
+    die("the route %s would hand the open reader to a masked role", request->route->path);
+  request->db = open ? request->seat->open : request->seat->masked;
+  return true;
+}
+
+/* Names the methods that a path has, for 405. */
+static void refuse_method(struct request *request) {
+  enum method other = request->method == METHOD_GET ? METHOD_POST : METHOD_GET;
+  request_header(request, "Allow", other == METHOD_GET ? "GET, HEAD" : "POST");
+  web_refuse(request, 405);
+}
+
+void gate_enter(struct request *request) {
+  enum route_match match = find_route(request);
+  if (request->served) find_who(request);
+  choose_language(request);
+  if (match != ROUTE_FOUND && request->who && (!request->who->full || request->who->locked)) request->who = NULL;
+  if (match == ROUTE_NO_PATH)
+    request_error(request, ERR_MISSING, &(struct error){.code = ERR_MISSING, .id = "page"});
+  else if (match == ROUTE_NO_METHOD)
+    refuse_method(request);
+  else if (door_opens(request) && choose_reader(request)) {
+    if (request->method == METHOD_POST && !post_is_ours(request))
+      request_error(request, ERR_DENIED, &(struct error){.code = ERR_DENIED, .id = "form-token"});
+    else
+      request->route->handler(request);
+  }
+  leave_seat(request);
+}
+
+void gate_resume(struct request *request) {
+  if (request->served) {
+    request->seat = seat_take(request->served);
+    if (request->seat) request->desk = request->seat->desk;
+    if (choose_reader(request))
+      waiting_end(request);
+    else
+      request->waiting = NULL;
+  } else
+    waiting_end(request);
+  leave_seat(request);
+}

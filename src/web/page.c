@@ -1,0 +1,282 @@
+#include "web/page.h"
+
+#include "web/web.h"
+
+void page_say(struct request *request, enum word which, const char *const *values) {
+  words_write(&request->out, word(request->language, which), values);
+}
+
+const char *page_said(const struct request *request, enum word which, const char *const *values) {
+  const char *words = word(request->language, which);
+  return values[0] ? words_fill(request->arena, words, values) : words;
+}
+
+const char *study_words(const struct request *request, const struct words *words) {
+  return words_in(words, request->study_language);
+}
+
+const char *say_date(const struct request *r, int64_t day) {
+  return date_words(r->arena, r->language, day);
+}
+const char *say_date_short(const struct request *r, int64_t day) {
+  return date_short(r->arena, r->language, day);
+}
+const char *say_time(const struct request *r, int64_t time_ms) {
+  return instant_words(r->arena, r->language, time_ms);
+}
+const char *say_day_of(const struct request *r, int64_t time_ms) {
+  return date_words(r->arena, r->language, time_ms / DAY_MS - (time_ms % DAY_MS < 0));
+}
+const char *say_count(const struct request *r, int64_t count) {
+  return count_words(r->arena, r->language, count);
+}
+const char *say_number(const struct request *r, double value, int decimals) {
+  return number_words(r->arena, r->language, value, decimals);
+}
+
+/* ---- navigation ---- */
+
+struct nav_row {
+  unsigned roles;
+  const char *path;
+  enum word label;
+};
+static const struct nav_row nav_rows[] = {
+    {ROLE_THERAPIST, "/caseload", WORD_NAV_CASELOAD},
+    {ROLE_TRAINER, "/flagged", WORD_NAV_FLAGGED},
+    {ROLE_COORDINATOR | ROLE_ASSISTANT, "/overview", WORD_NAV_OVERVIEW},
+    {ROLE_COORDINATOR | ROLE_ASSISTANT, "/people", WORD_NAV_PEOPLE},
+    {ROLE_ADMINISTRATOR, "/administration", WORD_NAV_ADMINISTRATION},
+    {ROLE_MONITOR | ROLE_ANALYST | ROLE_ADMINISTRATOR, "/log", WORD_NAV_LOG},
+    {ROLES_STAFF, "/record", WORD_NAV_RECORD},
+    {ROLES_STAFF, "/help", WORD_NAV_HELP},
+};
+
+const char *home_path(const struct request *request) {
+  if (!request->who) return "/record";
+  for (size_t i = 0; i < sizeof nav_rows / sizeof *nav_rows; i++)
+    if (request->who->account.roles & nav_rows[i].roles) return nav_rows[i].path;
+  return "/record";
+}
+
+static void write_navigation(struct request *request, const char *current) {
+  struct buf *out = &request->out;
+  html(out, "<nav class=\"main-nav\" aria-label=\"%s\"><ul>", said(request, WORD_NAVIGATION));
+  for (size_t i = 0; i < sizeof nav_rows / sizeof *nav_rows; i++) {
+    if (!(request->who->account.roles & nav_rows[i].roles)) continue;
+    bool here = current && !strcmp(current, nav_rows[i].path);
+    html(out, "<li><a href=\"/%s%s\"%s>", request->home->name, nav_rows[i].path, here ? " aria-current=\"page\"" : "");
+    say(request, nav_rows[i].label);
+    html(out, "</a></li>");
+  }
+  html(out, "</ul></nav>");
+}
+
+/* ---- the frame ---- */
+
+static void write_head(struct request *request, const struct page *page, const char *site) {
+  struct buf *out = &request->out;
+  const struct assets *assets = request->web->assets;
+  html(out,
+       "<!doctype html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\">"
+       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
+       "<meta name=\"color-scheme\" content=\"light dark\"><meta name=\"robots\" content=\"noindex\">",
+       language_code(request->language));
+  if (page->title && site && strcmp(page->title, site))
+    html(out, "<title>%s · %s</title>", page->title, site);
+  else
+    html(out, "<title>%s</title>", page->title ? page->title : site);
+  html(out, "<link rel=\"stylesheet\" href=\"%s\"><link rel=\"icon\" type=\"image/svg+xml\" href=\"%s\">",
+       asset_path(assets, "attune.css"), asset_path(assets, page->kind == PAGE_NEUTRAL ? "plain.svg" : "attune.svg"));
+  html(out, "<script src=\"%s\" defer></script></head>", asset_path(assets, "attune.js"));
+}
+
+/* With a form on the page whose answers must not be lost, the switch posts that form; else it is a link. */
+static void write_language_switch(struct request *request, const struct page *page) {
+  struct buf *out = &request->out;
+  html(out, "<ul class=\"languages\" aria-label=\"%s\">", said(request, WORD_LANGUAGE));
+  for (int i = 0; i < LANGUAGE_COUNT; i++) {
+    enum language language = (enum language)i;
+    const char *code = language_code(language), *name = language_name(language);
+    if (language == request->language)
+      html(out, "<li><span class=\"chosen\" lang=\"%s\" aria-current=\"true\">%s</span></li>", code, name);
+    else if (page->language_form)
+      html(out,
+           "<li><button type=\"submit\" class=\"plain\" form=\"%s\" name=\"attune-action\" value=\"language-%s\" "
+           "formnovalidate lang=\"%s\">%s</button></li>",
+           page->language_form, code, code, name);
+    else
+      html(out, "<li><a href=\"?language=%s\" hreflang=\"%s\" lang=\"%s\">%s</a></li>", code, code, code, name);
+  }
+  html(out, "</ul>");
+}
+
+static void write_account(struct request *request) {
+  struct buf *out = &request->out;
+  html(out, "<span class=\"who\">");
+  say(request, WORD_SIGNED_IN_AS, request->who->account.code);
+  html(out, "</span>");
+  form_open(request, "/sign-out", "inline");
+  html(out, "<button type=\"submit\" class=\"plain\">");
+  say(request, WORD_SIGN_OUT);
+  html(out, "</button>");
+  form_close(request);
+}
+
+static const char mark_svg[] =
+    "<svg class=\"logo\" viewBox=\"0 0 32 32\" width=\"28\" height=\"28\" aria-hidden=\"true\"><path d=\"M3 20c5 0 5-9 "
+    "10-9s5 6 8 6 4-4 8-4\" class=\"logo-one\"/><path d=\"M3 13c5 0 6 8 11 8s5-7 8-7 4 3 7 3\" "
+    "class=\"logo-two\"/></svg>";
+
+static void write_header(struct request *request, const struct page *page, const char *site) {
+  struct buf *out = &request->out;
+  html(out, "<body class=\"%s\"><a class=\"skip\" href=\"#main\">",
+       page->kind == PAGE_NEUTRAL  ? "neutral"
+       : page->kind == PAGE_PUBLIC ? "public"
+                                   : "staff");
+  say(request, WORD_SKIP);
+  html(out, "</a><header class=\"top\"><div class=\"bar\">");
+  if (page->kind == PAGE_NEUTRAL)
+    html(out, "<span class=\"brand\">%s</span>", site);
+  else {
+    html(out, "<a class=\"brand\" href=\"%s\">", request->home ? request_address(request, "/") : "/");
+    buf_add(out, mark_svg, sizeof mark_svg - 1);
+    html(out, "<span>%s</span></a>", site);
+  }
+  html(out, "<div class=\"tools\">");
+  write_language_switch(request, page);
+  bool signed_in = page->kind == PAGE_STAFF && request->who;
+  if (signed_in)
+    write_account(request);
+  else if (page->kind == PAGE_PUBLIC && request->home && !request->who) {
+    html(out, "<a href=\"%s\">", address(request, "/sign-in"));
+    say(request, WORD_SIGN_IN);
+    html(out, "</a>");
+  }
+  if (page->quick_exit) {
+    html(out, "<a class=\"quick-exit\" data-leave href=\"/leave\" rel=\"noreferrer\">");
+    say(request, WORD_QUICK_EXIT);
+    html(out, "</a>");
+  }
+  html(out, "</div></div>");
+  if (signed_in) write_navigation(request, page->current ? page->current : "");
+  html(out, "</header>");
+}
+
+void page_open(struct request *request, const struct page *page) {
+  struct buf *out = &request->out;
+  const char *site = !request->study              ? "Attune"
+                     : page->kind == PAGE_NEUTRAL ? study_words(request, &request->study->neutral_sender)
+                                                  : study_words(request, &request->study->title);
+  write_head(request, page, site);
+  write_header(request, page, site);
+  html(out, "<main id=\"main\"%s%s%s>", page->class_name ? " class=\"" : "", page->class_name ? page->class_name : "",
+       page->class_name ? "\"" : "");
+  page_notice(request);
+  if (page->no_title || !page->title) return;
+  html(out, "<h1>%s</h1>", page->title);
+  if (page->lead) html(out, "<p class=\"lead\">%s</p>", page->lead);
+}
+
+void page_close(struct request *request) {
+  struct buf *out = &request->out;
+  html(out, "</main><footer class=\"foot\">");
+  bool neutral = request->route && (request->route->roles & ROLE_PATIENT);
+  if (request->study && !neutral) {
+    html(out, "<p>");
+    say(request, WORD_FOOTER_STUDY, study_words(request, &request->study->title));
+    html(out, "</p><p><a href=\"%s\">", address(request, "/help"));
+    say(request, WORD_NAV_HELP);
+    html(out, "</a> · <a href=\"%s\">", address(request, "/record"));
+    say(request, WORD_NAV_RECORD);
+    html(out, "</a></p>");
+  }
+  html(out, "</footer></body></html>\n");
+}
+
+void page_begin(struct request *request, enum word title) {
+  page_open(request, &(struct page){.kind = request->who ? PAGE_STAFF : PAGE_PUBLIC,
+                                    .title = said(request, title),
+                                    .current = request->route ? request->route->path : NULL});
+}
+void page_end(struct request *request) {
+  page_close(request);
+}
+
+void page_notice(struct request *request) {
+  static const struct {
+    const char *name;
+    enum word words;
+  } notices[] = {{"note", WORD_DONE_NOTE},         {"session", WORD_DONE_SESSION}, {"enrolled", WORD_DONE_ENROLLED},
+                 {"reminded", WORD_DONE_REMINDED}, {"account", WORD_DONE_ACCOUNT}, {"withdrawn", WORD_DONE_WITHDRAWN},
+                 {"out", WORD_DONE_OUT},           {"form", WORD_DONE_FORM},       {"kept", WORD_DONE_KEPT},
+                 {"password", WORD_DONE_PASSWORD}};
+  const char *done = request->method == METHOD_GET ? request_query(request, "done") : "";
+  for (size_t i = 0; i < sizeof notices / sizeof *notices; i++) {
+    if (strcmp(done, notices[i].name)) continue;
+    html(&request->out, "<div class=\"note good\" role=\"status\"><p>");
+    say(request, notices[i].words);
+    html(&request->out, "</p></div>");
+  }
+}
+
+/* ---- parts ---- */
+
+void note_open(struct request *request, enum note_kind kind) {
+  static const char *const names[] = {"plain-note", "good", "attention", "wrong"};
+  html(&request->out, "<div class=\"note %s\"%s>", names[kind], kind == NOTE_WRONG ? " role=\"alert\"" : "");
+}
+void note_close(struct request *request) {
+  html(&request->out, "</div>");
+}
+
+void form_token_field(struct request *request) {
+  if (request->who)
+    html(&request->out, "<input type=\"hidden\" name=\"form_token\" value=\"%s\">", request->who->form_token);
+}
+
+void form_open(struct request *request, const char *path, const char *class_name) {
+  html(&request->out, "<form method=\"post\" action=\"%s\" class=\"%s\">", request_address(request, path), class_name);
+  form_token_field(request);
+}
+void form_close(struct request *request) {
+  html(&request->out, "</form>");
+}
+
+void button(struct request *request, enum word label, const char *class_name) {
+  html(&request->out, "<button type=\"submit\" class=\"%s\">", class_name);
+  say(request, label);
+  html(&request->out, "</button>");
+}
+
+/* Widths are attributes of the drawing, because styles inside the page are forbidden. */
+void progress_bar(struct request *request, const char *label, int64_t reached, int64_t target) {
+  double share = target > 0 ? (double)reached / (double)target : 0;
+  if (share > 1) share = 1;
+  html(&request->out,
+       "<svg class=\"progress\" viewBox=\"0 0 400 14\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"%s\">"
+       "<rect class=\"track\" width=\"400\" height=\"14\" rx=\"7\"/><rect class=\"fill\" width=\"%.1f\" height=\"14\" "
+       "rx=\"7\"/></svg>",
+       label, reached ? (share * 400 < 14 ? 14 : share * 400) : 0.0);
+}
+
+void state_mark(struct request *request, enum mark mark, enum word label) {
+  static const struct {
+    const char *name, *shape;
+  } marks[] = {
+      [MARK_EARLY] = {"early", "<circle cx=\"8\" cy=\"8\" r=\"5\" class=\"dotted\"/>"},
+      [MARK_STEADY] = {"steady", "<path d=\"M2 8h12\" class=\"line\"/>"},
+      [MARK_TENSION] = {"tension", "<path d=\"M2 3h12L8 14z\"/>"},
+      [MARK_REPAIRED] = {"repaired", "<path d=\"M8 1l6 7-6 7-6-7z\"/>"},
+      [MARK_LATE] = {"late", "<path d=\"M8 1a7 7 0 100 14A7 7 0 008 1zm1 3v5H7V4zm0 6v2H7v-2z\"/>"},
+      [MARK_DONE] = {"done", "<path d=\"M2 8l4 4 8-8\" class=\"line\"/>"},
+      [MARK_NONE] = {"none", "<circle cx=\"8\" cy=\"8\" r=\"2\"/>"},
+  };
+  struct buf *out = &request->out;
+  html(out, "<span class=\"mark %s\"><svg viewBox=\"0 0 16 16\" width=\"16\" height=\"16\" aria-hidden=\"true\">",
+       marks[mark].name);
+  buf_adds(out, marks[mark].shape);
+  html(out, "</svg> ");
+  say(request, label);
+  html(out, "</span>");
+}

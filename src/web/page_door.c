@@ -1,0 +1,323 @@
+#include "web/page_door.h"
+
+#include "web/fields.h"
+#include "web/gate.h"
+#include "web/page.h"
+#include "web/web.h"
+
+#define COOKIE_OF_SESSION (-1) /* kept until the browser closes; the server ends it sooner */
+
+static void set_sign_in_cookie(struct request *request, const char *cookie) {
+  request_cookie(request, request->served->cookie, arena_text(request->arena, cookie), COOKIE_OF_SESSION);
+}
+
+/* Where to go once inside. */
+static const char *way_back(const struct request *request) {
+  const char *to = request->method == METHOD_POST ? request_field(request, "to") : request_query(request, "to");
+  const char *own = request_own_path(request, to);
+  return own ? own : request_address(request, "/");
+}
+
+static void door_open_page(struct request *request, enum word title, enum word lead) {
+  page_open(request, &(struct page){.kind = PAGE_PUBLIC,
+                                    .title = said(request, title),
+                                    .lead = said(request, lead),
+                                    .class_name = "narrow"});
+}
+
+static void door_form(struct request *request, const char *path) {
+  const char *token = request->who ? request->who->form_token : gate_door_token(request);
+  html(&request->out,
+       "<form method=\"post\" action=\"%s\" class=\"card stack\"><input type=\"hidden\" name=\"form_token\" "
+       "value=\"%s\">"
+       "<input type=\"hidden\" name=\"to\" value=\"%s\">",
+       request_address(request, path), token, way_back(request));
+}
+
+/* ---- name and password ---- */
+
+struct sign_in_form {
+  const char *login, *password;
+};
+static const struct field sign_in_fields[] = {
+    FIELD_TEXT(struct sign_in_form, login, FIELD_REQUIRED, 1, 120),
+    FIELD_SECRET(struct sign_in_form, password, FIELD_REQUIRED, 1, 512),
+};
+
+static void draw_sign_in(struct request *request, const struct fields *fields) {
+  door_open_page(request, WORD_SIGN_IN, WORD_SIGN_IN_LEAD);
+  fields_summary(request, fields);
+  door_form(request, "/sign-in");
+  field_text(request, fields, "login", WORD_LOGIN, "text", "username");
+  field_text(request, fields, "password", WORD_PASSWORD, "password", "current-password");
+  button(request, WORD_SIGN_IN, "primary");
+  form_close(request);
+  html(&request->out, "<p class=\"quiet-text\">");
+  say(request, WORD_SIGN_IN_HELP);
+  html(&request->out, "</p>");
+  page_close(request);
+}
+
+void page_sign_in(struct request *request) {
+  if (request->who && request->who->full && !request->who->locked)
+    return request_redirect(request, address(request, "/"));
+  request->who = NULL;
+  struct fields fields = fields_blank(request, sign_in_fields, COUNT(sign_in_fields));
+  draw_sign_in(request, &fields);
+}
+
+struct trying {
+  struct sign_in_form form;
+  struct sign_in_candidate candidate;
+  struct sign_in_try input;
+};
+
+static void redraw_sign_in(struct request *request, const char *words) {
+  struct sign_in_form unused;
+  request->who = NULL;
+  struct fields fields = fields_read(request, sign_in_fields, COUNT(sign_in_fields), &unused);
+  fields_problem(&fields, "", words);
+  draw_sign_in(request, &fields);
+}
+
+static void after_try(struct request *request, enum err err, const struct error *error) {
+  struct trying *trying = request->state;
+  if (err) {
+    request->status = err == ERR_DENIED ? 403 : err == ERR_LIMIT ? 429 : 503;
+    return redraw_sign_in(request, request_error_words(request, err, error));
+  }
+  set_sign_in_cookie(request, trying->input.cookie);
+  const char *to = way_back(request);
+  if (trying->input.needs_code)
+    to = arena_printf(request->arena, "%s?to=%s", address(request, "/sign-in/code"), url(request->arena, "%s", to));
+  request_redirect(request, to);
+}
+
+static struct trying *trying_of(struct request *request) {
+  struct trying *trying = arena_alloc(request->arena, sizeof *trying);
+  fields_read(request, sign_in_fields, COUNT(sign_in_fields), &trying->form);
+  return trying;
+}
+
+static void after_hash(struct request *request, enum err err, const struct error *error) {
+  if (err) return request_error(request, err, error);
+  bool right = request_hashed(request)->right;
+  struct trying *trying = trying_of(request);
+  err =
+      sign_in_candidate(request->db, &request->home->keys, trying->form.login, &trying->candidate, &(struct error){0});
+  if (err) return request_error(request, err, NULL);
+  trying->input = (struct sign_in_try){.login = trying->form.login,
+                                       .address = request->network,
+                                       .account = trying->candidate.account,
+                                       .password_right = right};
+  request->state = trying;
+  request_write(request, sign_in_try, &trying->input, after_try);
+}
+
+void page_sign_in_try(struct request *request) {
+  request->who = NULL;
+  struct trying *trying = arena_alloc(request->arena, sizeof *trying);
+  struct fields fields = fields_read(request, sign_in_fields, COUNT(sign_in_fields), &trying->form);
+  if (!fields.valid) return draw_sign_in(request, &fields);
+  struct error error = {0};
+  enum err err = sign_in_candidate(request->db, &request->home->keys, trying->form.login, &trying->candidate, &error);
+  if (err) return request_error(request, err, &error);
+  request_hash(request, trying->form.password, trying->candidate.hash, after_hash);
+}
+
+/* ---- the authenticator's code ---- */
+
+struct code_form {
+  const char *code;
+};
+static const struct field code_fields[] = {FIELD_TEXT(struct code_form, code, FIELD_REQUIRED, 6, 9)};
+
+static void draw_code(struct request *request, const struct fields *fields) {
+  door_open_page(request, WORD_CODE_TITLE, WORD_CODE_LEAD);
+  fields_summary(request, fields);
+  door_form(request, "/sign-in/code");
+  field_text(request, fields, "code", WORD_CODE, "text", "one-time-code");
+  button(request, WORD_CONTINUE, "primary");
+  form_close(request);
+  page_close(request);
+}
+
+void page_code(struct request *request) {
+  if (!request->who) return request_redirect(request, address(request, "/sign-in"));
+  if (request->who->full) return request_redirect(request, address(request, "/"));
+  struct fields fields = fields_blank(request, code_fields, COUNT(code_fields));
+  draw_code(request, &fields);
+}
+
+static void after_code(struct request *request, enum err err, const struct error *error) {
+  if (!err) return request_redirect(request, way_back(request));
+  struct code_form unused;
+  struct fields fields = fields_read(request, code_fields, COUNT(code_fields), &unused);
+  request->status = err == ERR_DENIED ? 403 : err == ERR_LIMIT ? 429 : 503;
+  fields_problem(&fields, "code", request_error_words(request, err, error));
+  draw_code(request, &fields);
+}
+
+void page_code_try(struct request *request) {
+  if (!request->who) return request_redirect(request, address(request, "/sign-in"));
+  struct code_form form;
+  struct fields fields = fields_read(request, code_fields, COUNT(code_fields), &form);
+  if (!fields.valid) return draw_code(request, &fields);
+  struct sign_in_code *input = arena_alloc(request->arena, sizeof *input);
+  char *digits = arena_alloc(request->arena, strlen(form.code) + 1), *next = digits;
+  for (const char *c = form.code; *c; c++)
+    if (*c != ' ') *next++ = *c;
+  *input = (struct sign_in_code){
+      .cookie = pairs_get(&request->cookies, request->served->cookie), .code = digits, .address = request->network};
+  request_write(request, sign_in_code, input, after_code);
+}
+
+/* ---- a one-time link: a GET shows a button and consumes nothing ---- */
+
+void page_link(struct request *request) {
+  request->who = NULL;
+  door_open_page(request, WORD_LINK_TITLE, WORD_LINK_LEAD);
+  door_form(request, url(request->arena, "/sign-in/link/%s", request->parameters[0]));
+  button(request, WORD_SIGN_IN, "primary");
+  form_close(request);
+  page_close(request);
+}
+
+static void after_link(struct request *request, enum err err, const struct error *error) {
+  request->who = NULL;
+  if (err) return request_error(request, err, error);
+  set_sign_in_cookie(request, ((struct sign_in_link_use *)request->state)->cookie);
+  request_redirect(request, address(request, "/"));
+}
+
+void page_link_use(struct request *request) {
+  struct sign_in_link_use *input = arena_alloc(request->arena, sizeof *input);
+  input->token = request->parameters[0];
+  request->state = input;
+  request_write(request, sign_in_link_use, input, after_link);
+}
+
+/* ---- going out ---- */
+
+static void after_out(struct request *request, enum err err, const struct error *error) {
+  if (err && err != ERR_MISSING) return request_error(request, err, error);
+  request_cookie(request, request->served->cookie, "", 0);
+  request_redirect(request, address(request, "/sign-in?done=out"));
+}
+
+void page_sign_out(struct request *request) {
+  struct sign_in_end *input = arena_alloc(request->arena, sizeof *input);
+  input->cookie = pairs_get(&request->cookies, request->served->cookie);
+  request_write(request, sign_in_end, input, after_out);
+}
+
+/* ---- locked: the password again, and back to where one was ---- */
+
+#define KEPT "keep."
+
+static void write_kept(struct request *request) {
+  for (size_t i = 0; i < request->form.count; i++) {
+    const struct pair *pair = &request->form.list[i];
+    bool again = !strncmp(pair->name, KEPT, sizeof KEPT - 1);
+    if (!again && request->route->handler == page_unlock_try) continue;
+    if (!strcmp(pair->name, "form_token")) continue;
+    html(&request->out, "<input type=\"hidden\" name=\"%s%s\" value=\"%s\">", again ? "" : KEPT, pair->name,
+         pair->value);
+  }
+}
+
+static void draw_unlock(struct request *request, const char *to, const char *problem) {
+  door_open_page(request, WORD_LOCKED_TITLE, WORD_LOCKED_LEAD);
+  if (problem) {
+    note_open(request, NOTE_WRONG);
+    html(&request->out, "<p>%s</p>", problem);
+    note_close(request);
+  }
+  if (request->who->account.has_password) {
+    html(&request->out,
+         "<form method=\"post\" action=\"%s\" class=\"card stack\"><input type=\"hidden\" name=\"form_token\" "
+         "value=\"%s\"><input type=\"hidden\" name=\"to\" value=\"%s\">",
+         address(request, "/unlock"), request->who->form_token, to);
+    write_kept(request);
+    html(&request->out, "<div class=\"field\"><label for=\"password\">");
+    say(request, WORD_PASSWORD);
+    html(&request->out, "</label><input id=\"password\" name=\"password\" type=\"password\" required "
+                        "autocomplete=\"current-password\"></div>");
+    button(request, WORD_UNLOCK, "primary");
+    form_close(request);
+  } else {
+    html(&request->out, "<p>");
+    say(request, WORD_LOCKED_LINK);
+    html(&request->out, "</p>");
+  }
+  html(&request->out, "<form method=\"post\" action=\"%s\">", address(request, "/sign-out"));
+  form_token_field(request);
+  button(request, WORD_SIGN_OUT, "quiet");
+  form_close(request);
+  page_close(request);
+}
+
+void page_unlock(struct request *request) {
+  if (!request->who->locked) return request_redirect(request, way_back(request));
+  draw_unlock(request, way_back(request), NULL);
+}
+
+static void after_prove(struct request *request, enum err err, const struct error *error) {
+  if (err == ERR_DENIED || err == ERR_LIMIT) {
+    request->status = err == ERR_LIMIT ? 429 : 403;
+    return draw_unlock(request, way_back(request), request_error_words(request, err, error));
+  }
+  if (err) return request_error(request, err, error);
+  bool kept = false;
+  for (size_t i = 0; i < request->form.count; i++) kept |= !strncmp(request->form.list[i].name, KEPT, sizeof KEPT - 1);
+  const char *to = way_back(request);
+  if (!kept) return request_redirect(request, to);
+  door_open_page(request, WORD_UNLOCKED_TITLE, WORD_UNLOCKED_LEAD);
+  html(&request->out, "<form method=\"post\" action=\"%s\" class=\"card stack\">", to);
+  form_token_field(request);
+  for (size_t i = 0; i < request->form.count; i++) {
+    const struct pair *pair = &request->form.list[i];
+    if (!strncmp(pair->name, KEPT, sizeof KEPT - 1))
+      html(&request->out, "<input type=\"hidden\" name=\"%s\" value=\"%s\">", pair->name + sizeof KEPT - 1,
+           pair->value);
+  }
+  button(request, WORD_SEND_KEPT, "primary");
+  form_close(request);
+  page_close(request);
+}
+
+static void after_unlock_hash(struct request *request, enum err err, const struct error *error) {
+  if (err) return request_error(request, err, error);
+  struct sign_in_prove *input = arena_alloc(request->arena, sizeof *input);
+  *input = (struct sign_in_prove){.cookie = pairs_get(&request->cookies, request->served->cookie),
+                                  .password_right = request_hashed(request)->right};
+  request_write(request, sign_in_prove, input, after_prove);
+}
+
+void page_unlock_try(struct request *request) {
+  char *hash = NULL;
+  enum err err =
+      db_text(request->db, NULL, request->arena, &hash, "SELECT password FROM account WHERE code = $1 ORDER BY code",
+              ARGS(v_text(request->who->account.code)));
+  if (err) return request_error(request, err, NULL);
+  request_hash(request, request_field(request, "password"), hash && *hash ? hash : password_decoy(), after_unlock_hash);
+}
+
+void page_door_closed(struct request *request) {
+  const char *path = request->path;
+  request->status = 200;
+  if (!request->who) {
+    const char *to = request->method == METHOD_GET ? path : request_address(request, "/");
+    request_redirect(
+        request, arena_printf(request->arena, "%s?to=%s", address(request, "/sign-in"), url(request->arena, "%s", to)));
+  } else if (!request->who->full) {
+    request_redirect(request, arena_printf(request->arena, "%s?to=%s", address(request, "/sign-in/code"),
+                                           url(request->arena, "%s", path)));
+  } else if (request->method == METHOD_GET) {
+    request_redirect(request, arena_printf(request->arena, "%s?to=%s", address(request, "/unlock"),
+                                           url(request->arena, "%s", path)));
+  } else {
+    request->status = 403;
+    draw_unlock(request, path, NULL);
+  }
+}

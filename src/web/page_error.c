@@ -1,0 +1,139 @@
+/* page_error.c: when something cannot be had or done: what happened, what was kept, what to do. */
+#include "web/page.h"
+#include "web/web.h"
+
+/* Words by the error's stable id. What is not here is told by its code. */
+static const struct {
+  const char *id;
+  enum word words;
+} words_by_id[] = {
+    {"role", WORD_ERROR_ROLE},
+    {"page", WORD_ERROR_PAGE},
+    {"form-token", WORD_ERROR_FORM_TOKEN},
+    {"form-done", WORD_ERROR_FORM_DONE},
+    {"form-late", WORD_ERROR_FORM_LATE},
+    {"form-withdrawn", WORD_ERROR_FORM_WITHDRAWN},
+    {"key-reused", WORD_ERROR_KEY_REUSED},
+    {"session-exists", WORD_ERROR_SESSION_EXISTS},
+    {"session-future", WORD_ERROR_SESSION_FUTURE},
+    {"session-order", WORD_ERROR_SESSION_ORDER},
+    {"sessions-complete", WORD_ERROR_SESSIONS_COMPLETE},
+    {"patient-withdrawn", WORD_ERROR_PATIENT_WITHDRAWN},
+    {"no-such-patient", WORD_ERROR_NO_SUCH_PERSON},
+    {"no-such-person", WORD_ERROR_NO_SUCH_PERSON},
+    {"no-such-therapist", WORD_ERROR_NO_SUCH_PERSON},
+    {"no-such-site", WORD_ERROR_NO_SUCH_SITE},
+    {"therapist-withdrawn", WORD_ERROR_THERAPIST_WITHDRAWN},
+    {"duplicate-person", WORD_ERROR_DUPLICATE},
+    {"withdrawn-already", WORD_ERROR_WITHDRAWN_ALREADY},
+    {"reminded-already", WORD_ERROR_REMINDED},
+    {"reason-missing", WORD_FIELD_REQUIRED},
+    {"login-taken", WORD_ERROR_LOGIN_TAKEN},
+    {"sign-in-wrong", WORD_ERROR_SIGN_IN},
+    {"code-wrong", WORD_ERROR_CODE},
+    {"throttled", WORD_ERROR_THROTTLED},
+    {"link-used", WORD_ERROR_LINK_USED},
+    {"password-text", WORD_ERROR_PASSWORD_TEXT},
+    {"password-short", WORD_ERROR_PASSWORD_SHORT},
+    {"password-long", WORD_ERROR_PASSWORD_LONG},
+    {"password-common", WORD_ERROR_PASSWORD_COMMON},
+};
+
+static enum word words_by_code(enum err err) {
+  switch (err) {
+  case ERR_INPUT:
+  case ERR_USAGE:
+    return WORD_ERROR_INPUT;
+  case ERR_DENIED:
+    return WORD_ERROR_ROLE;
+  case ERR_MISSING:
+    return WORD_ERROR_PAGE;
+  case ERR_CONFLICT:
+    return WORD_ERROR_CONFLICT;
+  case ERR_STATE:
+    return WORD_ERROR_STATE;
+  case ERR_LIMIT:
+    return WORD_ERROR_LIMIT;
+  default:
+    return WORD_ERROR_BUSY;
+  }
+}
+
+const char *request_error_words(const struct request *request, enum err err, const struct error *error) {
+  for (size_t i = 0; error && i < sizeof words_by_id / sizeof *words_by_id; i++)
+    if (!strcmp(words_by_id[i].id, error->id)) return said(request, words_by_id[i].words);
+  return said(request, words_by_code(err));
+}
+
+static unsigned status_of(enum err err) {
+  switch (err) {
+  case OK:
+    return 200;
+  case ERR_INPUT:
+    return 422;
+  case ERR_DENIED:
+    return 403;
+  case ERR_MISSING:
+    return 404;
+  case ERR_CONFLICT:
+  case ERR_STATE:
+    return 409;
+  case ERR_LIMIT:
+    return 429;
+  case ERR_USAGE:
+    return 400;
+  case ERR_BUSY:
+  case ERR_STORE:
+    return 503;
+  }
+  return 503;
+}
+
+static enum word title_of(unsigned status) {
+  switch (status) {
+  case 403:
+    return WORD_TITLE_DENIED;
+  case 404:
+    return WORD_TITLE_MISSING;
+  case 429:
+  case 503:
+    return WORD_TITLE_BUSY;
+  default:
+    return WORD_TITLE_REFUSED;
+  }
+}
+
+static void write_error_page(struct request *request, unsigned status, const char *words) {
+  request->status = status;
+  request->type = "text/html; charset=utf-8";
+  request->asset = NULL;
+  buf_clear(&request->out);
+  if (status == 503 || status == 429) request_header(request, "Retry-After", status == 503 ? "5" : "60");
+  bool neutral = request->route && (request->route->roles & ROLE_PATIENT);
+  page_open(request, &(struct page){.kind = neutral        ? PAGE_NEUTRAL
+                                            : request->who ? PAGE_STAFF
+                                                           : PAGE_PUBLIC,
+                                    .title = said(request, title_of(status)),
+                                    .class_name = "narrow"});
+  html(&request->out, "<p class=\"lead\">%s</p>", words);
+  if (!neutral) {
+    const char *back = request->home ? request_address(request, home_path(request)) : "/";
+    html(&request->out, "<p><a class=\"button quiet\" href=\"%s\">", back);
+    say(request, request->who ? WORD_BACK_TO_START : WORD_TO_FRONT);
+    html(&request->out, "</a></p>");
+  }
+  page_close(request);
+}
+
+void request_error(struct request *request, enum err err, const struct error *error) {
+  write_error_page(request, status_of(err), request_error_words(request, err, error));
+}
+
+void web_refuse(struct request *request, unsigned status) {
+  enum word words = status == 413   ? WORD_ERROR_TOO_LARGE
+                    : status == 503 ? WORD_ERROR_STOPPING
+                    : status == 404 ? WORD_ERROR_PAGE
+                    : status == 405 ? WORD_ERROR_METHOD
+                                    : WORD_ERROR_MALFORMED;
+  write_error_page(request, status, said(request, words));
+}

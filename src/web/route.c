@@ -1,0 +1,58 @@
+#include "web/route.h"
+
+#include <string.h>
+
+/* Compares one route's path with the asked one, segment by segment, without changing it. */
+static bool path_matches(const char *pattern, const char *path) {
+  while (*pattern || *path) {
+    if (*pattern != '/' || *path != '/') return false;
+    pattern++, path++;
+    size_t want = strcspn(pattern, "/"), have = strcspn(path, "/");
+    if (*pattern == ':') {
+      if (!have) return false;
+    } else if (want != have || memcmp(pattern, path, want))
+      return false;
+    pattern += want;
+    path += have;
+  }
+  return true;
+}
+
+static void parameters_take(struct arena *arena, const char *pattern, const char *path,
+                            const char *parameters[ROUTE_PARAMETERS]) {
+  for (size_t count = 0; *pattern == '/';) {
+    pattern++, path++;
+    size_t have = strcspn(path, "/");
+    if (*pattern == ':' && count < ROUTE_PARAMETERS) parameters[count++] = arena_text_n(arena, path, have);
+    pattern += strcspn(pattern, "/");
+    path += have;
+  }
+}
+
+enum route_match route_find(struct arena *arena, bool site, enum method method, const char *path,
+                            const struct route **route, const char *parameters[ROUTE_PARAMETERS]) {
+  enum route_match match = ROUTE_NO_PATH;
+  for (size_t i = 0; i < route_count; i++) {
+    if (routes[i].site != site || !path_matches(routes[i].path, path)) continue;
+    match = ROUTE_NO_METHOD;
+    if (routes[i].method != method) continue;
+    *route = &routes[i];
+    parameters_take(arena, routes[i].path, path, parameters);
+    return ROUTE_FOUND;
+  }
+  return match;
+}
+
+const char *reader_name(enum reader reader) {
+  switch (reader) {
+  case READER_NONE:
+    return "none";
+  case READER_DOOR:
+    return "door";
+  case READER_MASKED:
+    return "masked";
+  case READER_OPEN:
+    return "open";
+  }
+  return "none";
+}

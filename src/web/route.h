@@ -1,0 +1,62 @@
+/* route.h: every address of the program in one table (routes.c): method, path, handler, roles, reader, purpose.
+ *
+ * The table is the access matrix: the gate (gate.h) reads roles and reader from it, `attune routes --json` prints it,
+ * and the tests walk it. A row without roles does not compile, nor does one that hands the open reader to a role that
+ * must never learn an arm. ROLE_PUBLIC in a row means anyone, signed in or not; ROLE_PATIENT whoever holds a form's
+ * link. Paths of ROUTE() stand under the study (/NAME/...); those of SITE() at the root. ":name" takes one segment. */
+#ifndef ATTUNE_WEB_ROUTE_H
+#define ATTUNE_WEB_ROUTE_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "people/role.h"
+
+struct request;
+
+enum method { METHOD_GET, METHOD_POST };
+
+/* Through which kind of connection the handler reads. */
+enum reader {
+  READER_NONE,   /* it reads no table */
+  READER_DOOR,   /* the account tables, to find out who someone is: sign-in pages alone */
+  READER_MASKED, /* the allow-list of the masked reader */
+  READER_OPEN    /* everything */
+};
+
+typedef void handler(struct request *request);
+
+struct route {
+  bool site; /* at the root, not under a study */
+  enum method method;
+  const char *path;
+  handler *handler;
+  unsigned roles;
+  enum reader reader;
+  const char *purpose;
+};
+
+#define ROUTE_MUST(condition) (0 * sizeof(char[(condition) ? 1 : -1]))
+#define ROUTE_ROW(site_, method_, path_, handler_, roles_, reader_, purpose_)                                          \
+  {                                                                                                                    \
+    .site = (site_), .method = METHOD_##method_, .path = (path_), .handler = (handler_),                               \
+    .roles = (unsigned)((roles_) + ROUTE_MUST((roles_) != 0) +                                                         \
+                        ROUTE_MUST((reader_) != READER_OPEN || !((roles_)&ROLES_MASKED))),                             \
+    .reader = (reader_), .purpose = (purpose_)                                                                         \
+  }
+#define ROUTE(method, path, handler, roles, reader, purpose)                                                           \
+  ROUTE_ROW(false, method, path, handler, roles, reader, purpose)
+#define SITE(method, path, handler, roles, reader, purpose)                                                            \
+  ROUTE_ROW(true, method, path, handler, roles, reader, purpose)
+
+extern const struct route routes[];
+extern const size_t route_count;
+
+#define ROUTE_PARAMETERS 4
+enum route_match { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };
+/* Finds the row for a path ("/patients/P-7K3QX9M"); what ":name" took is copied into the arena, in order. */
+enum route_match route_find(struct arena *arena, bool site, enum method method, const char *path,
+                            const struct route **route, const char *parameters[ROUTE_PARAMETERS]);
+const char *reader_name(enum reader reader);
+
+#endif

@@ -1,0 +1,125 @@
+#include "web/web.h"
+
+#include "web/gate.h"
+
+const char *const web_security_headers[] = {
+    "Content-Security-Policy",
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'",
+    "X-Content-Type-Options",
+    "nosniff",
+    "X-Frame-Options",
+    "DENY",
+    "Referrer-Policy",
+    "no-referrer",
+    "Cross-Origin-Opener-Policy",
+    "same-origin",
+    "Cross-Origin-Resource-Policy",
+    "same-origin",
+    "Permissions-Policy",
+    "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    NULL};
+
+static bool name_reserved(const char *name) {
+  static const char *const reserved[] = {"f", "assets", "leave", "favicon.ico"};
+  for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+    if (!strcmp(reserved[i], name)) return true;
+  return false;
+}
+
+enum err web_open(struct web *web, const struct server_config *config, struct error *error) {
+  static const size_t arena_maximum = (size_t)16 << 20;
+  *web = (struct web){.config = config};
+  struct arena arena; /* kept by the assets, for as long as the process runs */
+  arena_init(&arena, arena_maximum);
+  web->assets = assets_load(&arena);
+  web->served = arena_array(&arena, config->home_count, sizeof *web->served);
+  for (size_t i = 0; i < config->home_count; i++) {
+    struct home *home = config->homes[i];
+    if (name_reserved(home->name))
+      return fail(error, ERR_STATE, "name-reserved", "name",
+                  "A study cannot be served under the name '%s': give it another.", home->name);
+    for (size_t j = 0; j < i; j++)
+      if (!strcmp(config->homes[j]->name, home->name))
+        return fail(error, ERR_STATE, "name-twice", "name", "Two homes hold a study named '%s': serve them apart.",
+                    home->name);
+    struct served *served = &web->served[i];
+    *served = (struct served){.web = web, .home = home, .seen = sign_in_seen_new()};
+    pthread_mutex_init(&served->lock, NULL);
+    snprintf(served->cookie, sizeof served->cookie, "%sattune-%s", config->behind_tls ? "__Host-" : "", home->name);
+    web->served_count++;
+    struct seat *seat = seat_take(served); /* so that a broken store is noticed now */
+    if (!seat)
+      return fail(error, ERR_STORE, "store", home->directory, "The database of %s cannot be read.", home->directory);
+    seat_give(served, seat);
+  }
+  return OK;
+}
+
+static void seat_close(struct seat *seat) {
+  db_close(seat->open);
+  db_close(seat->masked);
+  expression_desk_close(seat->desk);
+  free(seat);
+}
+
+void web_close(struct web *web) {
+  for (size_t i = 0; i < web->served_count; i++) {
+    struct served *served = &web->served[i];
+    while (served->free) {
+      struct seat *seat = served->free;
+      served->free = seat->next;
+      seat_close(seat);
+    }
+    sign_in_seen_free(served->seen);
+    pthread_mutex_destroy(&served->lock);
+  }
+  web->served_count = 0;
+}
+
+static struct seat *seat_new(struct served *served) {
+  struct seat *seat = calloc(1, sizeof *seat);
+  if (!seat) die("out of memory");
+  struct error error = {0};
+  if (db_open(&seat->open, served->home->store, DB_OPEN, &error)) {
+    free(seat);
+    return NULL;
+  }
+  if (db_open(&seat->masked, served->home->store, DB_MASKED, &error)) {
+    db_close(seat->open);
+    free(seat);
+    return NULL;
+  }
+  seat->desk = expression_desk_open();
+  return seat;
+}
+
+struct seat *seat_take(struct served *served) {
+  pthread_mutex_lock(&served->lock);
+  struct seat *seat = served->free;
+  if (seat) served->free = seat->next;
+  pthread_mutex_unlock(&served->lock);
+  return seat ? seat : seat_new(served);
+}
+
+void seat_give(struct served *served, struct seat *seat) {
+  pthread_mutex_lock(&served->lock);
+  seat->next = served->free;
+  served->free = seat;
+  pthread_mutex_unlock(&served->lock);
+}
+
+void web_run(struct request *request) {
+  if (request->waiting)
+    gate_resume(request);
+  else
+    gate_enter(request);
+}
+
+char *server_form_path(struct arena *arena, const char *token) {
+  return url(arena, "/f/%s", token);
+}
+
+char *server_sign_in_path(struct arena *arena, const struct home *home, const char *token) {
+  return url(arena, "/%s/sign-in/link/%s", home->name, token);
+}

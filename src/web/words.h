@@ -1,0 +1,45 @@
+/* words.h: every word that a person reads on a page, in each language of the pages, side by side in words.def.
+ *
+ *     say(request, WORD_SIGN_OUT);                       -- writes it, escaped, into the page
+ *     say(request, WORD_SESSIONS_OF, "3", "6");          -- {1} and {2} in the words are replaced, escaped
+ *     html(out, "<a title=\"%s\">", text_of(request, WORD_HELP));
+ *
+ * Placeholders stand as {1}, {2}, ... so that a language may put them in its own order; values are texts. Study words
+ * (titles, items) come from the study itself: study_say() in page.h. */
+#ifndef ATTUNE_WEB_WORDS_H
+#define ATTUNE_WEB_WORDS_H
+
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+
+enum language { LANGUAGE_ENGLISH, LANGUAGE_FRENCH, LANGUAGE_COUNT };
+
+enum word {
+#define WORD(name, english, french) WORD_##name,
+#include "web/words.def"
+#undef WORD
+  WORD_COUNT
+};
+
+const char *word(enum language language, enum word word);
+/* "en", "fr"; and back: -1 when the pages do not speak it. */
+const char *language_code(enum language language);
+int language_find(const char *code);
+/* The name of a language in itself: "Français". */
+const char *language_name(enum language language);
+
+/* Replaces {1}, {2}, ... by `values` (ends with NULL) and writes the result escaped. */
+void words_write(struct buf *out, const char *words, const char *const *values);
+char *words_fill(struct arena *arena, const char *words, const char *const *values);
+
+/* Dates and numbers as people of the language write them; all in the arena. */
+char *date_words(struct arena *arena, enum language language, int64_t day);        /* "23 November 2026" */
+char *date_short(struct arena *arena, enum language language, int64_t day);        /* "23 Nov" */
+char *instant_words(struct arena *arena, enum language language, int64_t time_ms); /* "23 November 2026, 14:05 UTC" */
+char *number_words(struct arena *arena, enum language language, double value, int decimals); /* "5.4", "5,4" */
+char *count_words(struct arena *arena, enum language language, int64_t count);               /* "1,204", "1 204" */
+char *percent_words(struct arena *arena, enum language language, double share);              /* "82%", "82 %" */
+
+#endif
