@@ -116,11 +116,11 @@ static void write_account(struct request *request) {
   html(out, "<span class=\"who\">");
   say(request, WORD_SIGNED_IN_AS, request->who->account.code);
   html(out, "</span>");
-  form_open(request, "/sign-out", "inline");
+  post_open(request, "/sign-out", "inline");
   html(out, "<button type=\"submit\" class=\"plain\">");
   say(request, WORD_SIGN_OUT);
   html(out, "</button>");
-  form_close(request);
+  post_close(request);
 }
 
 static const char mark_svg[] =
@@ -235,11 +235,11 @@ void form_token_field(struct request *request) {
     html(&request->out, "<input type=\"hidden\" name=\"form_token\" value=\"%s\">", request->who->form_token);
 }
 
-void form_open(struct request *request, const char *path, const char *class_name) {
+void post_open(struct request *request, const char *path, const char *class_name) {
   html(&request->out, "<form method=\"post\" action=\"%s\" class=\"%s\">", request_address(request, path), class_name);
   form_token_field(request);
 }
-void form_close(struct request *request) {
+void post_close(struct request *request) {
   html(&request->out, "</form>");
 }
 

@@ -61,8 +61,8 @@ void note_close(struct request *request);
 /* <input type=hidden name=form_token ...>: in every form that is posted by someone signed in. */
 void form_token_field(struct request *request);
 /* Opens a form that posts to a path of the study, with the token in it. */
-void form_open(struct request *request, const char *path, const char *class_name);
-void form_close(struct request *request);
+void post_open(struct request *request, const char *path, const char *class_name);
+void post_close(struct request *request);
 void button(struct request *request, enum word label, const char *class_name);
 /* A progress bar: `reached` of `target`, labelled for screen readers. */
 void progress_bar(struct request *request, const char *label, int64_t reached, int64_t target);

@@ -51,7 +51,7 @@ static void draw_sign_in(struct request *request, const struct fields *fields) {
   field_text(request, fields, "login", WORD_LOGIN, "text", "username");
   field_text(request, fields, "password", WORD_PASSWORD, "password", "current-password");
   button(request, WORD_SIGN_IN, "primary");
-  form_close(request);
+  post_close(request);
   html(&request->out, "<p class=\"quiet-text\">");
   say(request, WORD_SIGN_IN_HELP);
   html(&request->out, "</p>");
@@ -138,7 +138,7 @@ static void draw_code(struct request *request, const struct fields *fields) {
   door_form(request, "/sign-in/code");
   field_text(request, fields, "code", WORD_CODE, "text", "one-time-code");
   button(request, WORD_CONTINUE, "primary");
-  form_close(request);
+  post_close(request);
   page_close(request);
 }
 
@@ -179,7 +179,7 @@ void page_link(struct request *request) {
   door_open_page(request, WORD_LINK_TITLE, WORD_LINK_LEAD);
   door_form(request, url(request->arena, "/sign-in/link/%s", request->parameters[0]));
   button(request, WORD_SIGN_IN, "primary");
-  form_close(request);
+  post_close(request);
   page_close(request);
 }
 
@@ -244,7 +244,7 @@ static void draw_unlock(struct request *request, const char *to, const char *pro
     html(&request->out, "</label><input id=\"password\" name=\"password\" type=\"password\" required "
                         "autocomplete=\"current-password\"></div>");
     button(request, WORD_UNLOCK, "primary");
-    form_close(request);
+    post_close(request);
   } else {
     html(&request->out, "<p>");
     say(request, WORD_LOCKED_LINK);
@@ -253,7 +253,7 @@ static void draw_unlock(struct request *request, const char *to, const char *pro
   html(&request->out, "<form method=\"post\" action=\"%s\">", address(request, "/sign-out"));
   form_token_field(request);
   button(request, WORD_SIGN_OUT, "quiet");
-  form_close(request);
+  post_close(request);
   page_close(request);
 }
 
@@ -282,7 +282,7 @@ static void after_prove(struct request *request, enum err err, const struct erro
            pair->value);
   }
   button(request, WORD_SEND_KEPT, "primary");
-  form_close(request);
+  post_close(request);
   page_close(request);
 }
 
