@@ -82,6 +82,10 @@ static void redraw_sign_in(struct request *request, const char *words) {
 
 static void after_try(struct request *request, enum err err, const struct error *error) {
   struct trying *trying = request->state;
+  if (!err && trying->input.refused.code) {
+    error = &trying->input.refused;
+    err = error->code;
+  }
   if (err) {
     request->status = err == ERR_DENIED ? 403 : err == ERR_LIMIT ? 429 : 503;
     return redraw_sign_in(request, request_error_words(request, err, error));
@@ -150,6 +154,12 @@ void page_code(struct request *request) {
 }
 
 static void after_code(struct request *request, enum err err, const struct error *error) {
+  const struct sign_in_code *input = request->state;
+  if (!err && input->refused.code) {
+    error = &input->refused;
+    err = error->code;
+  }
+  if (err == ERR_MISSING) return request_redirect(request, address(request, "/sign-in"));
   if (!err) return request_redirect(request, way_back(request));
   struct code_form unused;
   struct fields fields = fields_read(request, code_fields, COUNT(code_fields), &unused);
@@ -169,6 +179,7 @@ void page_code_try(struct request *request) {
     if (*c != ' ') *next++ = *c;
   *input = (struct sign_in_code){
       .cookie = pairs_get(&request->cookies, request->served->cookie), .code = digits, .address = request->network};
+  request->state = input;
   request_write(request, sign_in_code, input, after_code);
 }
 
@@ -186,8 +197,9 @@ void page_link(struct request *request) {
 static void after_link(struct request *request, enum err err, const struct error *error) {
   request->who = NULL;
   if (err) return request_error(request, err, error);
-  set_sign_in_cookie(request, ((struct sign_in_link_use *)request->state)->cookie);
-  request_redirect(request, address(request, "/"));
+  const struct sign_in_link_use *input = request->state;
+  set_sign_in_cookie(request, input->cookie);
+  request_redirect(request, input->needs_code ? address(request, "/sign-in/code") : address(request, "/"));
 }
 
 void page_link_use(struct request *request) {
@@ -263,6 +275,11 @@ void page_unlock(struct request *request) {
 }
 
 static void after_prove(struct request *request, enum err err, const struct error *error) {
+  const struct sign_in_prove *input = request->state;
+  if (!err && input->refused.code) {
+    error = &input->refused;
+    err = error->code;
+  }
   if (err == ERR_DENIED || err == ERR_LIMIT) {
     request->status = err == ERR_LIMIT ? 429 : 403;
     return draw_unlock(request, way_back(request), request_error_words(request, err, error));
@@ -290,7 +307,9 @@ static void after_unlock_hash(struct request *request, enum err err, const struc
   if (err) return request_error(request, err, error);
   struct sign_in_prove *input = arena_alloc(request->arena, sizeof *input);
   *input = (struct sign_in_prove){.cookie = pairs_get(&request->cookies, request->served->cookie),
-                                  .password_right = request_hashed(request)->right};
+                                  .password_right = request_hashed(request)->right,
+                                  .address = request->network};
+  request->state = input;
   request_write(request, sign_in_prove, input, after_prove);
 }
 

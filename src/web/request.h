@@ -104,8 +104,8 @@ void request_header(struct request *request, const char *name, const char *value
 void request_redirect(struct request *request, const char *path);                                   /* 303 See Other */
 void request_cookie(struct request *request, const char *name, const char *value, int64_t seconds); /* 0: forget */
 /* A calm page in the reader's language: what happened, what was kept, what to do. The words are chosen by error->id
- * (problem.c), else by the code. Missing and denied things look alike where they must not be told apart: verbs answer
- * ERR_MISSING for both. */
+ * (page_problem.c), else by the code. Missing and denied things look alike where they must not be told apart: verbs
+ * answer ERR_MISSING for both. */
 void request_error(struct request *request, enum err err, const struct error *error);
 /* The words for an error in the reader's language; never NULL. */
 const char *request_error_words(const struct request *request, enum err err, const struct error *error);

@@ -1,4 +1,4 @@
-/* page_error.c: when something cannot be had or done: what happened, what was kept, what to do. */
+/* page_problem.c: when something cannot be had or done: what happened, what was kept, what to do. */
 #include "web/page.h"
 #include "web/web.h"
 
@@ -30,6 +30,7 @@ static const struct {
     {"reason-missing", WORD_FIELD_REQUIRED},
     {"login-taken", WORD_ERROR_LOGIN_TAKEN},
     {"sign-in-wrong", WORD_ERROR_SIGN_IN},
+    {"password-wrong", WORD_ERROR_PASSWORD_WRONG},
     {"code-wrong", WORD_ERROR_CODE},
     {"throttled", WORD_ERROR_THROTTLED},
     {"link-used", WORD_ERROR_LINK_USED},
