@@ -90,6 +90,22 @@ bool sealed_read(const uint8_t public_key[KEY_BYTES], const uint8_t secret_key[K
   return length >= SEALED_OVERHEAD && crypto_box_seal_open(out, sealed, length, public_key, secret_key) == 0;
 }
 
+void sign_keys(uint8_t public_key[32], uint8_t secret_key[64], const uint8_t seed[32]) {
+  crypto_sign_seed_keypair(public_key, secret_key, seed);
+}
+
+void sign_write(uint8_t signature[SIGNATURE_BYTES], const void *bytes, size_t length, const uint8_t secret_key[64]) {
+  crypto_sign_detached(signature, NULL, bytes, length, secret_key);
+}
+
+bool sign_check(const uint8_t signature[SIGNATURE_BYTES], const void *bytes, size_t length, const uint8_t public_key[32]) {
+  return crypto_sign_verify_detached(signature, bytes, length, public_key) == 0;
+}
+
+void sealed_public_key(uint8_t public_key[KEY_BYTES], const uint8_t secret_key[KEY_BYTES]) {
+  crypto_scalarmult_base(public_key, secret_key);
+}
+
 char *hex_text(struct arena *arena, const void *bytes, size_t length) {
   char *text = arena_alloc(arena, length * 2 + 1);
   sodium_bin2hex(text, length * 2 + 1, bytes, length);

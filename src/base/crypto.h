@@ -50,6 +50,14 @@ void sealed_write(const struct chance *chance, const uint8_t public_key[KEY_BYTE
 bool sealed_read(const uint8_t public_key[KEY_BYTES], const uint8_t secret_key[KEY_BYTES], const uint8_t *sealed,
                  size_t length, uint8_t *out);
 
+/* Ed25519 (RFC 8032). The secret half is libsodium's form: seed (32) || public half (32). */
+#define SIGNATURE_BYTES 64
+void sign_keys(uint8_t public_key[32], uint8_t secret_key[64], const uint8_t seed[32]);
+void sign_write(uint8_t signature[SIGNATURE_BYTES], const void *bytes, size_t length, const uint8_t secret_key[64]);
+bool sign_check(const uint8_t signature[SIGNATURE_BYTES], const void *bytes, size_t length, const uint8_t public_key[32]);
+/* The public half of an X25519 secret key, for sealed_write() and sealed_read(). */
+void sealed_public_key(uint8_t public_key[KEY_BYTES], const uint8_t secret_key[KEY_BYTES]);
+
 char *hex_text(struct arena *arena, const void *bytes, size_t length);
 bool hex_read(const char *text, void *out, size_t length); /* exactly 2 * length lower-case digits */
 char *base64_text(struct arena *arena, const void *bytes, size_t length);     /* RFC 4648, padded */

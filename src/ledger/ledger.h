@@ -9,8 +9,8 @@
  * the subject's own key. Rules for bodies and apply functions:
  *   - applying is a pure function of the tables and the body: no clock, chance, detector, model or floating point;
  *     whatever was decided (codes, times, token hashes, arms, estimates, what was shown) is in the body;
- *   - an entry writes and reads-for-writing rows of its own subject alone (column `subject`), so that an erased subject's entries can be
- *     skipped by a replay; integers and texts only, decimals as text.
+ *   - an entry writes and reads-for-writing rows of its own subject alone (column `subject`), so that an erased
+ * subject's entries can be skipped by a replay; integers and texts only, decimals as text.
  *
  * The tree: leaf = SHA-256(0x00 || text), text being the seven lines
  *     attune-entry-v1 / sequence / time_ms / actor / kind / subject / commitment in hex

@@ -4,9 +4,9 @@
  * A home is a directory:
  *     HOME/store.json     {"engine": "sqlite"} or {"engine": "postgresql", "connect": "...", "connect_masked": "..."}
  *     HOME/attune.db      the SQLite database (with its -wal and -shm)
- *     HOME/lock           held exclusively (flock) by the one process that writes a SQLite home
- *     HOME/keys/          see store/keys.h
- *     HOME/erasures       one line an erasure, kept outside the database so that `restore` can apply them again
+ *     HOME/lock           (holds its owner's process number) held exclusively (flock) by the one process that writes a
+ * SQLite home HOME/keys/          see store/keys.h HOME/erasures       one line an erasure, kept outside the database
+ * so that `restore` can apply them again
  *
  * Three kinds of connection (one thread at a time each):
  *     DB_WRITER   the ledger's writer thread alone; the only one that writes and, on SQLite, checkpoints the WAL
@@ -44,7 +44,7 @@ enum err store_create(const char *home, const char *connect, struct error *error
 enum err store_open(struct store **store, const char *home, enum store_mode mode, struct error *error);
 /* A database in memory (SQLite) with the schema and nothing else; for replay and for tests. */
 enum err store_open_memory(struct store **store, struct error *error);
-void store_close(struct store *store); /* NULL is fine; connections must be closed before */
+void store_close(struct store *store);                    /* NULL is fine; connections must be closed before */
 const char *store_home(const struct store *store);        /* "" in memory */
 const char *store_engine_name(const struct store *store); /* "sqlite" or "postgresql" */
 
@@ -60,14 +60,19 @@ struct value {
   const void *bytes; /* text needs no NUL: length counts */
   size_t length;
 };
-static inline struct value v_null(void) { return (struct value){.type = VALUE_NULL}; }
-static inline struct value v_int(int64_t integer) { return (struct value){.type = VALUE_INT, .integer = integer}; }
+static inline struct value v_null(void) {
+  return (struct value){.type = VALUE_NULL};
+}
+static inline struct value v_int(int64_t integer) {
+  return (struct value){.type = VALUE_INT, .integer = integer};
+}
 struct value v_text(const char *text); /* NULL gives VALUE_NULL */
 static inline struct value v_blob(const void *bytes, size_t length) {
   return (struct value){.type = VALUE_BLOB, .bytes = bytes, .length = length};
 }
 /* db_exec(db, error, "... $1 ... $2", ARGS(v_int(1), v_text(code))) */
-#define ARGS(...) (const struct value[]){__VA_ARGS__}, sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value)
+#define ARGS(...)                                                                                                      \
+  (const struct value[]){__VA_ARGS__}, sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value)
 #define NO_ARGS NULL, 0
 
 /* Runs a statement that returns no rows. db_changes() then tells how many rows it changed. */
@@ -81,7 +86,7 @@ int64_t db_changes(const struct db *db);
  *     enum err err = rows_close(&rows, error);        -- the first error of the three, if any
  * Columns count from 0. Pointers hold until the next rows_next or rows_close; NULL reads as 0, "" and length 0. On
  * PostgreSQL the whole result is in memory; on SQLite no transaction outlasts rows_close. Several may be open at once
- * on one connection if their SQL texts differ. */
+ * on one connection. */
 struct rows {
   struct db *db;
   void *statement; /* of the engine */
@@ -95,6 +100,8 @@ int64_t rows_int(struct rows *rows, int column);
 const char *rows_text(struct rows *rows, int column);
 const void *rows_blob(struct rows *rows, int column, size_t *length);
 bool rows_null(struct rows *rows, int column);
+int rows_columns(struct rows *rows);
+struct value rows_value(struct rows *rows, int column); /* as it is stored; its pointer holds as long as the others */
 enum err rows_close(struct rows *rows, struct error *error);
 
 /* One integer: the first column of the first row, or `otherwise` when there is no row or it is NULL. */
@@ -113,6 +120,11 @@ void db_rollback(struct db *db);
 enum err db_savepoint(struct db *db, struct error *error); /* one level: a job of a batch */
 enum err db_release(struct db *db, struct error *error);
 enum err db_rollback_to(struct db *db, struct error *error); /* and releases */
+
+/* A reader's snapshot: everything read until db_snapshot_end() is of one moment. Only for `verify`, `backup` and
+ * exports: while it lasts the WAL cannot be emptied, so no request holds one. */
+enum err db_snapshot(struct db *db, struct error *error);
+void db_snapshot_end(struct db *db);
 
 /* Counts what this connection did, for the tests and the benchmarks. */
 struct db_counts {
@@ -133,17 +145,24 @@ const char *const *store_masked_tables(size_t *count);
  * "t5:bytes," (text), "b5:bytes," (blob, raw bytes). */
 typedef enum err dump_write(void *state, const void *bytes, size_t length);
 enum err db_dump(struct db *db, dump_write *write, void *state, struct error *error);
+/* Compares the derived tables of two databases as their dumps would be; `out` gets "" when they are equal, else one
+ * sentence naming the first table and row that differ. */
+enum err db_first_difference(struct db *a, struct db *b, char *out, size_t capacity, struct error *error);
 
 /* Deletes every row of every derived, cache and run table whose `subject` is this one. Part of applying an erasure: a
  * replay that skips the entries of an erased subject gives the same tables, because an entry writes rows of its own
  * subject alone. */
 enum err db_erase_subject(struct db *db, const char *subject, struct error *error);
 
-/* A copy of the database while it is in use, as one file that is complete or not there (SQLite: the online backup
- * API; PostgreSQL: the tables in the same portable form through the SQLite copy). Includes ledger_ and derived tables;
- * run_ and cache_ tables travel empty. */
+/* Adds "TIME_MS SUBJECT" to HOME/erasures, on the disk when it returns. The line is written just before the erasing
+ * transaction commits: it may name one whose commit then failed, never miss one that was made. */
+enum err store_note_erasure(const char *home, int64_t time_ms, const char *subject, struct error *error);
+
+/* A copy of the database while it is in use, as one file that is complete or not there: a SQLite database with the
+ * ledger_ and derived tables, copied row by row from a snapshot, for both engines (so nothing that was deleted travels
+ * in a free page, and a home may change its engine by backup and restore). run_ and cache_ tables travel empty. */
 enum err store_backup(struct store *store, const char *file, struct error *error);
-/* Fills an empty home's database from such a file. */
+/* Fills an empty home's database from such a file, in one transaction. */
 enum err store_restore(struct store *store, const char *file, struct error *error);
 
 #endif

@@ -1,0 +1,114 @@
+#include "store/keys.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "store/store_files.h"
+
+static char *key_path(struct arena *arena, const char *home, const char *name) {
+  return arena_printf(arena, "%s/keys/%s", home, name);
+}
+
+static enum err key_write(const char *home, const char *name, const uint8_t key[KEY_BYTES], struct error *error) {
+  struct arena arena = {0};
+  char *text = arena_printf(&arena, "%s\n", hex_text(&arena, key, KEY_BYTES));
+  enum err err = file_write_whole(key_path(&arena, home, name), text, strlen(text), error);
+  bytes_wipe(text, strlen(text));
+  arena_free(&arena);
+  return err;
+}
+
+/* A key that others on the machine can read is no key. */
+static enum err permissions_check(const char *path, struct error *error) {
+  struct stat facts;
+  if (stat(path, &facts)) return fail(error, ERR_STATE, "key-missing", path, "%s: %s", path, strerror(errno));
+  if (!(facts.st_mode & 077)) return OK;
+  return fail(error, ERR_STATE, "key-open", path, "%s can be read by others; run: chmod 600 %s", path, path);
+}
+
+static enum err key_read(const char *home, const char *name, uint8_t key[KEY_BYTES], struct error *error) {
+  struct arena arena = {0};
+  char *path = key_path(&arena, home, name), *text;
+  size_t length;
+  enum err err = permissions_check(path, error);
+  if (!err) err = file_read(&arena, path, 256, &text, &length, error);
+  if (!err) {
+    text[strcspn(text, "\n")] = 0;
+    if (!hex_read(text, key, KEY_BYTES))
+      err = fail(error, ERR_STATE, "key-broken", path, "%s does not hold a key (64 hexadecimal digits)", path);
+    bytes_wipe(text, length);
+  }
+  arena_free(&arena);
+  return err;
+}
+
+/* Five keys from five draws; the public halves stand beside their secrets, so that who needs a public half alone
+ * need not read the secret. */
+enum err keys_create(const char *home, const struct chance *chance, struct error *error) {
+  static const char *const names[] = {"log", "body", "link", "lookup", "identity"};
+  struct arena arena = {0};
+  char *directory = arena_printf(&arena, "%s/keys", home);
+  enum err err = OK;
+  if (mkdir(directory, 0700))
+    err = fail(error, ERR_STATE, "keys-exist", "", "%s: cannot be made: %s", directory, strerror(errno));
+  for (size_t i = 0; !err && i < sizeof names / sizeof *names; i++) {
+    uint8_t key[KEY_BYTES], public_half[KEY_BYTES], secret[64];
+    chance_bytes(chance, "home-key", names[i], 0, key, sizeof key);
+    err = key_write(home, names[i], key, error);
+    if (!strcmp(names[i], "log"))
+      sign_keys(public_half, secret, key);
+    else
+      sealed_public_key(public_half, key);
+    if (!err && !strcmp(names[i], "log")) err = key_write(home, "log.public", public_half, error);
+    if (!err && !strcmp(names[i], "identity")) err = key_write(home, "identity.public", public_half, error);
+    bytes_wipe(key, sizeof key);
+    bytes_wipe(secret, sizeof secret);
+  }
+  arena_free(&arena);
+  return err;
+}
+
+enum err keys_load(struct keys *keys, const char *home, struct error *error) {
+  uint8_t seed[KEY_BYTES];
+  memset(keys, 0, sizeof *keys);
+  enum err err = key_read(home, "log", seed, error);
+  if (!err) sign_keys(keys->log_public, keys->log_secret, seed);
+  bytes_wipe(seed, sizeof seed);
+  if (!err) err = key_read(home, "body", keys->body, error);
+  if (!err) err = key_read(home, "link", keys->link, error);
+  if (!err) err = key_read(home, "lookup", keys->lookup, error);
+  if (!err) err = key_read(home, "identity.public", keys->identity_public, error);
+  if (err) keys_wipe(keys);
+  return err;
+}
+
+enum err keys_load_identity_secret(uint8_t secret[KEY_BYTES], const char *home, struct error *error) {
+  return key_read(home, "identity", secret, error);
+}
+
+void keys_wipe(struct keys *keys) {
+  bytes_wipe(keys, sizeof *keys);
+}
+
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+void keys_lookup(const struct keys *keys, const char *purpose, const char *text, char out[65]) {
+  struct arena arena = {0};
+  struct buf plain = buf_in(&arena, 256);
+  size_t length = strlen(text);
+  while (length && is_blank(text[length - 1])) length--;
+  while (length && is_blank(*text)) text++, length--;
+  buf_adds(&plain, purpose);
+  buf_addc(&plain, 0); /* no purpose runs into a text */
+  for (size_t i = 0; i < length; i++)
+    buf_addc(&plain, text[i] >= 'A' && text[i] <= 'Z' ? (char)(text[i] + 32) : text[i]);
+  uint8_t hash[SHA256_BYTES];
+  hmac_sha256(hash, keys->lookup, sizeof keys->lookup, plain.data, plain.length);
+  memcpy(out, hex_text(&arena, hash, sizeof hash), 65);
+  bytes_wipe(plain.data, plain.length);
+  arena_free(&arena);
+}

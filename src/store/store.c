@@ -1,0 +1,382 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/utf8.h"
+#include "store/store_engine.h"
+#include "store/store_files.h"
+
+struct value v_text(const char *text) {
+  if (!text) return v_null();
+  return (struct value){.type = VALUE_TEXT, .bytes = text, .length = strlen(text)};
+}
+
+uint64_t text_hash(const char *text) {
+  uint64_t hash = UINT64_C(14695981039346656037);
+  for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+  return hash;
+}
+
+enum err values_check(const struct value *values, size_t count, struct error *error) {
+  if (count > STORE_MAX_PARAMETERS)
+    return fail(error, ERR_STORE, "store-defect", "", "%zu values for one statement", count);
+  for (size_t i = 0; i < count; i++)
+    if (values[i].type == VALUE_TEXT && !utf8_valid(values[i].bytes, values[i].length))
+      return fail(error, ERR_INPUT, "text-encoding", "", "a text is not UTF-8, or holds a NUL: it cannot be stored");
+  return OK;
+}
+
+/* ---- homes ---- */
+
+static struct store *store_new(const char *home, enum store_mode mode) {
+  struct store *store = calloc(1, sizeof *store);
+  if (!store) die("out of memory");
+  store->home = strdup(home);
+  store->mode = mode;
+  store->lock = -1;
+  return store;
+}
+
+void store_close(struct store *store) {
+  if (!store) return;
+  if (store->anchor) db_close(store->anchor);
+  if (store->connections) die("a store was closed while %d of its connections were open: a defect", store->connections);
+  if (store->lock >= 0) close(store->lock);
+  free(store->home);
+  free(store->file);
+  free(store->connect);
+  free(store->connect_masked);
+  free(store);
+}
+
+const char *store_home(const struct store *store) {
+  return store->home;
+}
+const char *store_engine_name(const struct store *store) {
+  return store->engine->name;
+}
+
+static char *path_in(const char *home, const char *name) {
+  char *path = NULL;
+  if (asprintf(&path, "%s/%s", home, name) < 0) die("out of memory");
+  return path;
+}
+
+/* flock() belongs to the open file, so the lock is gone when the process is, however it ended. */
+static enum err lock_take(struct store *store, struct error *error) {
+  char *path = path_in(store->home, "lock");
+  store->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  free(path);
+  if (store->lock < 0)
+    return fail(error, ERR_STATE, "home-unwritable", "", "%s: cannot be written: %s", store->home, strerror(errno));
+  if (flock(store->lock, LOCK_EX | LOCK_NB)) {
+    char owner[32] = "";
+    ssize_t got = pread(store->lock, owner, sizeof owner - 1, 0);
+    owner[got > 0 ? strcspn(owner, "\n") : 0] = 0;
+    return fail(error, ERR_STATE, "home-held", "", "%s is served by process %s; stop it first", store->home,
+                *owner ? owner : "(unknown)");
+  }
+  char owner[32];
+  int length = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
+  if (ftruncate(store->lock, 0) || pwrite(store->lock, owner, (size_t)length, 0) != length)
+    return fail(error, ERR_STATE, "home-unwritable", "", "%s/lock: cannot be written: %s", store->home,
+                strerror(errno));
+  return OK;
+}
+
+static void engine_choose(struct store *store, const char *connect, const char *connect_masked) {
+  if (connect) {
+    store->engine = &engine_postgresql;
+    store->connect = strdup(connect);
+    store->connect_masked = strdup(connect_masked ? connect_masked : "");
+  } else {
+    store->engine = &engine_sqlite;
+    store->file = path_in(store->home, "attune.db");
+  }
+}
+
+static enum err settings_read(struct store *store, struct error *error) {
+  struct arena arena = {0};
+  char *path = path_in(store->home, "store.json"), *text = NULL;
+  size_t length = 0;
+  enum err err = file_read(&arena, path, 64 << 10, &text, &length, NULL);
+  json_t *settings = NULL;
+  if (err)
+    err = fail(error, ERR_STATE, "home-missing", "", "%s is not a home (it has no store.json); attune init makes one",
+               store->home);
+  else
+    err = json_read(&settings, text, length, path, error);
+  if (!err) {
+    const char *engine = json_text(settings, "engine", "");
+    const char *connect = json_text(settings, "connect", NULL);
+    if (!strcmp(engine, "sqlite"))
+      engine_choose(store, NULL, NULL);
+    else if (!strcmp(engine, "postgresql") && connect)
+      engine_choose(store, connect, json_text(settings, "connect_masked", ""));
+    else
+      err = fail(error, ERR_STATE, "home-settings", "engine",
+                 "%s: engine must be \"sqlite\", or \"postgresql\" with connect", path);
+  }
+  json_decref(settings);
+  free(path);
+  arena_free(&arena);
+  return err;
+}
+
+static enum err settings_write(const struct store *store, struct error *error) {
+  struct arena arena = {0};
+  json_t *settings = json_object();
+  json_object_set_new(settings, "engine", json_string(store->engine->name));
+  if (store->connect) {
+    json_object_set_new(settings, "connect", json_string(store->connect));
+    json_object_set_new(settings, "connect_masked", json_string(store->connect_masked));
+  }
+  size_t length;
+  char *text = json_canonical(&arena, settings, &length);
+  char *path = path_in(store->home, "store.json");
+  enum err err = file_write_whole(path, text, length, error);
+  free(path);
+  json_decref(settings);
+  arena_free(&arena);
+  return err;
+}
+
+/* Brings the schema forward (or looks at its version) through a connection of its own. */
+static enum err schema_visit(struct store *store, struct error *error) {
+  struct db *db;
+  enum err err = db_open(&db, store, store->mode == STORE_OWN ? DB_WRITER : DB_OPEN, error);
+  if (err) return err;
+  err = schema_forward(db, store->mode == STORE_OWN, error);
+  if (!err && store->mode == STORE_OWN && store->engine->grant) err = store->engine->grant(db, error);
+  db_close(db);
+  return err;
+}
+
+static bool exists(const char *home, const char *name) {
+  char *path = path_in(home, name);
+  bool there = access(path, F_OK) == 0;
+  free(path);
+  return there;
+}
+
+enum err store_create(const char *home, const char *connect, struct error *error) {
+  if (mkdir(home, 0700) && errno != EEXIST)
+    return fail(error, ERR_STATE, "home-unwritable", "", "%s: cannot be made: %s", home, strerror(errno));
+  if (exists(home, "store.json") || exists(home, "attune.db"))
+    return fail(error, ERR_STATE, "home-exists", "", "%s holds a home already; choose another directory", home);
+  struct store *store = store_new(home, STORE_OWN);
+  char *connect_masked = NULL;
+  enum err err = OK;
+  if (connect) err = postgresql_prepare(connect, &connect_masked, error);
+  if (!err) {
+    engine_choose(store, connect, connect_masked);
+    err = lock_take(store, error);
+  }
+  if (!err) err = schema_visit(store, error);
+  if (!err) err = settings_write(store, error); /* last: without it the directory is not a home */
+  free(connect_masked);
+  store_close(store);
+  return err;
+}
+
+enum err store_open(struct store **out, const char *home, enum store_mode mode, struct error *error) {
+  *out = NULL;
+  struct store *store = store_new(home, mode);
+  enum err err = settings_read(store, error);
+  if (!err && mode == STORE_OWN && store->file) err = lock_take(store, error);
+  if (!err && store->file && access(store->file, F_OK))
+    err = fail(error, ERR_STATE, "home-missing", "", "%s is not there; restore it from a backup (attune restore)",
+               store->file);
+  if (!err) err = schema_visit(store, error);
+  if (err)
+    store_close(store);
+  else
+    *out = store;
+  return err;
+}
+
+enum err store_open_memory(struct store **out, struct error *error) {
+  struct store *store = store_new("", STORE_OWN);
+  store->engine = &engine_sqlite;
+  store->memory = true;
+  if (asprintf(&store->file, "file:/attune-%p?vfs=memdb", (void *)store) < 0) die("out of memory");
+  enum err err = db_open(&store->anchor, store, DB_OPEN, error);
+  if (!err) err = schema_visit(store, error);
+  if (err) store_close(store);
+  *out = err ? NULL : store;
+  return err;
+}
+
+/* ---- connections ---- */
+
+enum err db_open(struct db **db, struct store *store, enum db_kind kind, struct error *error) {
+  *db = NULL;
+  if (kind == DB_WRITER) {
+    if (store->mode != STORE_OWN)
+      return fail(error, ERR_STATE, "home-looked-at", "", "%s was opened to read: nothing can be written", store->home);
+    if (__atomic_fetch_add(&store->writers, 1, __ATOMIC_SEQ_CST)) {
+      __atomic_fetch_sub(&store->writers, 1, __ATOMIC_SEQ_CST);
+      return fail(error, ERR_STATE, "writer-open", "", "%s has a writer already: there is one", store->home);
+    }
+  }
+  enum err err = store->engine->open(db, store, kind, error);
+  if (!err)
+    __atomic_fetch_add(&store->connections, 1, __ATOMIC_SEQ_CST);
+  else if (kind == DB_WRITER)
+    __atomic_fetch_sub(&store->writers, 1, __ATOMIC_SEQ_CST);
+  return err;
+}
+
+void db_close(struct db *db) {
+  if (!db) return;
+  struct store *store = db->store;
+  bool writer = db->kind == DB_WRITER;
+  if (db->in_transaction) db->engine->rollback(db);
+  db->engine->close(db);
+  if (!store) return; /* a file of its own */
+  if (writer) __atomic_fetch_sub(&store->writers, 1, __ATOMIC_SEQ_CST);
+  __atomic_fetch_sub(&store->connections, 1, __ATOMIC_SEQ_CST);
+}
+
+struct db_counts db_counts(const struct db *db) {
+  return db->counts;
+}
+int64_t db_changes(const struct db *db) {
+  return db->changes;
+}
+
+enum err db_exec(struct db *db, struct error *error, const char *sql, const struct value *values, size_t count) {
+  enum err err = values_check(values, count, error);
+  return err ? err : db->engine->exec(db, error, sql, values, count);
+}
+
+/* ---- rows ---- */
+
+void rows_open(struct rows *rows, struct db *db, const char *sql, const struct value *values, size_t count) {
+  *rows = (struct rows){.db = db, .row = -1};
+  rows->failed = values_check(values, count, &rows->detail);
+  if (!rows->failed) db->engine->rows_open(rows, db, sql, values, count);
+}
+
+bool rows_next(struct rows *rows) {
+  return !rows->failed && rows->statement && rows->db->engine->rows_next(rows);
+}
+int rows_columns(struct rows *rows) {
+  return rows->statement ? rows->db->engine->rows_columns(rows) : 0;
+}
+struct value rows_value(struct rows *rows, int column) {
+  return rows->db->engine->rows_value(rows, column);
+}
+bool rows_null(struct rows *rows, int column) {
+  return rows_value(rows, column).type == VALUE_NULL;
+}
+
+int64_t rows_int(struct rows *rows, int column) {
+  struct value value = rows_value(rows, column);
+  return value.type == VALUE_INT ? value.integer : 0;
+}
+
+const char *rows_text(struct rows *rows, int column) {
+  struct value value = rows_value(rows, column);
+  return value.type == VALUE_TEXT ? value.bytes : "";
+}
+
+const void *rows_blob(struct rows *rows, int column, size_t *length) {
+  struct value value = rows_value(rows, column);
+  bool bytes = value.type == VALUE_BLOB || value.type == VALUE_TEXT;
+  *length = bytes ? value.length : 0;
+  return bytes && value.bytes ? value.bytes : "";
+}
+
+enum err rows_close(struct rows *rows, struct error *error) {
+  if (rows->statement) rows->db->engine->rows_end(rows);
+  rows->statement = NULL;
+  if (rows->failed && error) *error = rows->detail;
+  return rows->failed;
+}
+
+enum err db_int(struct db *db, struct error *error, int64_t *out, int64_t otherwise, const char *sql,
+                const struct value *values, size_t count) {
+  struct rows rows;
+  rows_open(&rows, db, sql, values, count);
+  *out = rows_next(&rows) && !rows_null(&rows, 0) ? rows_int(&rows, 0) : otherwise;
+  return rows_close(&rows, error);
+}
+
+enum err db_text(struct db *db, struct error *error, struct arena *arena, char **out, const char *sql,
+                 const struct value *values, size_t count) {
+  struct rows rows;
+  rows_open(&rows, db, sql, values, count);
+  *out = rows_next(&rows) ? arena_text(arena, rows_text(&rows, 0)) : NULL;
+  return rows_close(&rows, error);
+}
+
+/* ---- transactions ---- */
+
+enum err db_begin(struct db *db, struct error *error) {
+  if (db->in_transaction) die("a transaction was begun inside another: a defect");
+  enum err err = db->engine->begin(db, error);
+  db->in_transaction = !err;
+  return err;
+}
+
+enum err db_commit(struct db *db, struct error *error) {
+  enum err err = db->engine->commit(db, error);
+  db->in_transaction = false;
+  if (!err) db->counts.commits++;
+  return err;
+}
+
+void db_rollback(struct db *db) {
+  if (db->in_transaction) db->engine->rollback(db);
+  db->in_transaction = false;
+}
+
+enum err db_savepoint(struct db *db, struct error *error) {
+  return db_exec(db, error, "SAVEPOINT job", NO_ARGS);
+}
+enum err db_release(struct db *db, struct error *error) {
+  return db_exec(db, error, "RELEASE SAVEPOINT job", NO_ARGS);
+}
+
+enum err db_rollback_to(struct db *db, struct error *error) {
+  enum err err = db_exec(db, error, "ROLLBACK TO SAVEPOINT job", NO_ARGS);
+  return err ? err : db_release(db, error);
+}
+
+enum err db_snapshot(struct db *db, struct error *error) {
+  enum err err = db->engine->snapshot(db, error);
+  db->in_transaction = !err;
+  return err;
+}
+
+void db_snapshot_end(struct db *db) {
+  db_rollback(db);
+}
+
+enum err store_note_erasure(const char *home, int64_t time_ms, const char *subject, struct error *error) {
+  char line[128];
+  snprintf(line, sizeof line, "%lld %s", (long long)time_ms, subject);
+  char *path = path_in(home, "erasures");
+  enum err err = file_append_line(path, line, error);
+  free(path);
+  return err;
+}
+
+enum err db_erase_subject(struct db *db, const char *subject, struct error *error) {
+  size_t derived_count, working_count;
+  const char *const *derived = store_derived_tables(&derived_count);
+  const char *const *working = store_working_tables(&working_count);
+  for (size_t i = 0; i < derived_count + working_count; i++) {
+    const char *table = i < derived_count ? derived[i] : working[i - derived_count];
+    if (!store_table_has_subject(table)) continue;
+    char sql[128];
+    snprintf(sql, sizeof sql, "DELETE FROM %s WHERE subject = $1", table);
+    enum err err = db_exec(db, error, sql, ARGS(v_text(subject)));
+    if (err) return err;
+  }
+  return OK;
+}

@@ -1,0 +1,115 @@
+/* store_engine.h: inside src/store/ only: what a back end gives, and what store.c keeps.
+ *
+ * A back end allocates its own structure whose first member is struct db. The functions of struct engine carry the
+ * names of those in store.h and their contracts; store.c adds nothing to a call but the choice of the engine. */
+#ifndef ATTUNE_STORE_STORE_ENGINE_H
+#define ATTUNE_STORE_STORE_ENGINE_H
+
+#include "store/store.h"
+
+#define STORE_MAX_PARAMETERS 64
+#define STORE_MAX_COLUMNS 64
+
+struct db {
+  const struct engine *engine;
+  struct store *store;
+  enum db_kind kind;
+  bool in_transaction;
+  int64_t changes;
+  struct db_counts counts;
+};
+
+struct store {
+  const struct engine *engine;
+  enum store_mode mode;
+  char *home; /* "" in memory */
+  char *file; /* SQLite: what sqlite3_open_v2 is given */
+  bool memory;
+  char *connect, *connect_masked; /* PostgreSQL */
+  int lock;                       /* HOME/lock, or -1 */
+  int writers, connections;       /* open now (changed with atomic operations) */
+  struct db *anchor;              /* in memory: keeps the database alive */
+};
+
+/* One table as the database has it: columns in schema order, the key's columns by their place in the key. */
+struct table_shape {
+  int columns, keys;
+  char name[STORE_MAX_COLUMNS][64];
+  int key[STORE_MAX_COLUMNS];
+};
+
+struct engine {
+  const char *name;
+  enum err (*open)(struct db **db, struct store *store, enum db_kind kind, struct error *error);
+  void (*close)(struct db *db);
+  enum err (*script)(struct db *db, const char *sql, struct error *error); /* several statements, no values */
+  enum err (*exec)(struct db *db, struct error *error, const char *sql, const struct value *values, size_t count);
+  void (*rows_open)(struct rows *rows, struct db *db, const char *sql, const struct value *values, size_t count);
+  bool (*rows_next)(struct rows *rows);
+  int (*rows_columns)(struct rows *rows);
+  struct value (*rows_value)(struct rows *rows, int column);
+  void (*rows_end)(struct rows *rows);
+  enum err (*begin)(struct db *db, struct error *error);
+  enum err (*snapshot)(struct db *db, struct error *error);
+  enum err (*commit)(struct db *db, struct error *error);
+  void (*rollback)(struct db *db);
+  enum err (*shape)(struct db *db, const char *table, struct table_shape *shape, struct error *error);
+  enum err (*grant)(struct db *db, struct error *error); /* lets the masked role read its list, or NULL */
+};
+
+extern const struct engine engine_sqlite, engine_postgresql;
+
+/* Looks whether the database is fit to hold a home (empty, UTF8, LC_COLLATE 'C'), makes the role `attune_masked` when
+ * it is not there, and writes its connection string (the caller frees it). */
+enum err postgresql_prepare(const char *connect, char **connect_masked, struct error *error);
+
+/* ---- store_tables.c: the lists of tables, beside those in store.h ---- */
+
+const char *const *store_ledger_tables(size_t *count);
+const char *const *store_working_tables(size_t *count); /* cache_ and run_ */
+bool store_table_masked(const char *name);
+bool store_table_known(const char *name);
+bool store_table_has_subject(const char *name); /* of a derived or working table */
+
+/* ---- store_schema.c ---- */
+
+/* Runs the numbered files of src/store/sql/ that this database has not seen, each in a transaction of its own.
+ * `may_write` false: only looks whether the version is the one this program knows. */
+enum err schema_forward(struct db *db, bool may_write, struct error *error);
+
+/* ---- store_masked.c: what a masked statement may say ---- */
+
+#define MASKED_WORDS 512
+struct masked_words { /* the columns of the allowed tables */
+  int count;
+  char word[MASKED_WORDS][40];
+};
+enum err masked_words_load(struct masked_words *words, struct db *db, struct error *error);
+bool masked_function_allowed(const char *name);
+/* ERR_DENIED with a sentence unless every word of `sql` is one that a masked statement may hold. */
+enum err masked_text_check(const struct masked_words *words, const char *sql, struct error *error);
+
+/* ---- store_sqlite.c, for store_backup.c and the tests ---- */
+
+/* A SQLite file that is no home: to write a backup (`fresh`: must not exist) or to read one. */
+enum err sqlite_file_open(struct db **db, const char *file, bool fresh, struct error *error);
+/* The guard behind the text: the program that SQLite makes of the statement opens allowed root pages only. */
+enum err sqlite_explain_check(struct db *masked, const char *sql, struct error *error);
+/* Turns one guard of a masked SQLite connection off, so that a test can show that the others hold alone. */
+enum sqlite_guard { GUARD_TEXT = 1, GUARD_AUTHORIZER = 2, GUARD_EXPLAIN = 4 };
+void sqlite_guards_set(struct db *masked, unsigned guards);
+
+/* ---- store_dump.c ---- */
+
+/* "SELECT every column FROM table ORDER BY primary key", and the shape behind it. */
+enum err table_select(struct db *db, struct arena *arena, const char *table, struct table_shape *shape, char **sql,
+                      struct error *error);
+
+/* ---- shared by both engines ---- */
+
+/* ERR_INPUT when a value cannot be kept by both engines: text that is not UTF-8 or holds a NUL. */
+enum err values_check(const struct value *values, size_t count, struct error *error);
+/* FNV-1a, for the statement caches. */
+uint64_t text_hash(const char *text);
+
+#endif
