@@ -5,7 +5,7 @@
  *     const struct option options[] = {
  *         {"listen", "ADDR:PORT", "where to listen (127.0.0.1:8080)", .text = &listen},
  *         {"json", NULL, "one JSON document", .flag = &json},
- *         {NULL, NULL, NULL}};
+ *         {0}};
  *     struct arguments arguments = {.usage = "attune serve HOME...", .options = options, .least = 1, .most = 99};
  *     int code = arguments_read(&arguments, argc, argv);
  *     if (code >= 0) return code;               -- --help was answered (EXIT_DONE), or usage was wrong (EXIT_USAGE)

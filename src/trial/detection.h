@@ -17,7 +17,7 @@ struct detection {
 };
 
 enum err detector_open(struct detector **detector, const struct home *home, struct error *error);
-void detector_close(struct detector *detector);
+void detector_close(struct detector *detector); /* NULL is fine */
 
 struct detection_series {
   int64_t session_number;
@@ -25,15 +25,26 @@ struct detection_series {
   double rating[2]; /* by the patient, by the therapist */
   int reported[2], resolved[2];
 };
-/* Judges one course. `out` has `count` places. `least` tells the shortest series that the rule decides. */
-enum err detector_judge(struct detector *detector, const struct study *study, const struct detection_series *series,
+/* Judges one course, a few microseconds a session. `out` has `count` places. `least` tells the shortest series that
+ * the rule decides. `arena` gives the memory that it works in. Any thread. */
+enum err detector_judge(struct detector *detector, struct arena *arena, const struct detection_series *series,
                         size_t count, struct detection *out, int64_t *least, struct error *error);
-/* Takes the whole sample in (open reader) and makes the estimate and the threshold anew. */
-enum err detector_learn(struct detector *detector, struct db *open, const struct study *study, struct error *error);
+/* Takes the whole sample in and makes the estimate and the thresholds anew: seconds, so never in the writer. With a
+ * ledger (STORE_OWN) the estimate is kept in cache_estimate by a job of its own. */
+enum err detector_learn(struct home *home, struct error *error);
 /* Judges a patient's course and keeps it in cache_detection: inside a verb, after its entry. */
-enum err detector_keep(struct detector *detector, struct txn *txn, const struct study *study, const char *patient,
-                       struct error *error);
-/* The name of the estimate in use: goes into what was shown. */
-const char *detector_estimate(const struct detector *detector);
+enum err detector_keep(struct detector *detector, struct txn *txn, const char *patient, struct error *error);
+/* Reads a patient's ratings by session: what detector_judge() takes. */
+enum err detector_series(struct db *open, struct arena *arena, const char *patient, struct detection_series **series,
+                         size_t *count, struct error *error);
+
+/* What stands behind the figures: goes into what was shown. Copies, at most 16 and 32 bytes with the NUL. */
+struct detector_basis {
+  char estimate[17]; /* name of the estimate: first 16 hex digits of the SHA-256 of its text */
+  char rule[32];
+  double false_alarm; /* asked for, per patient over the course */
+  int64_t ratings;    /* that the estimate rests on; 0: the stated default */
+};
+struct detector_basis detector_basis(struct detector *detector);
 
 #endif

@@ -141,7 +141,8 @@ enum err person_enrol(struct txn *txn, void *input, struct error *error) {
   enum err err = enrol_checks(txn, enrol, error);
   if (err) return err;
   char lookup[65] = "";
-  if (*enrol->address) keys_lookup(txn_keys(txn), "person", enrol->address, lookup);
+  if (enrol->external) keys_lookup(txn_keys(txn), "external", enrol->external, lookup);
+  else if (*enrol->address) keys_lookup(txn_keys(txn), "person", enrol->address, lookup);
   err = not_there_yet(txn, lookup, error);
   if (!err)
     err = code_free(txn, *enrol->kind == 'p' ? 'P' : 'T', enrol->purpose ? enrol->purpose : lookup, enrol->code, error);

@@ -32,6 +32,7 @@ struct enrol {
   const char *kind; /* "therapist" or "patient" */
   const char *site, *therapist, *language; /* therapist: of a patient, "" otherwise */
   const char *name, *address;              /* sealed; "" allowed */
+  const char *external;                    /* the name in another system, by which an import finds a person; or NULL */
   const char *purpose;                     /* what tells this person's code apart under --frozen; NULL uses the address */
   char code[CODE_BYTES];                   /* out */
 };

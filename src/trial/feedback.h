@@ -29,8 +29,8 @@ struct course {
   struct course_point *points; /* by session number */
   double lowest, highest;      /* of the rating scale */
   enum course_state { COURSE_EARLY, COURSE_STEADY, COURSE_TENSION, COURSE_REPAIRED } state;
-  double false_alarm;          /* per patient over the course: "1 in N patients without a tension shows an alarm" */
-  const char *rule;            /* of detection */
+  struct detector_basis basis; /* by which rule and estimate; its false_alarm: "1 in N patients without a tension
+                                  shows an alarm" */
   int64_t least_sessions;      /* below it: too early to tell */
   size_t note_count;
   struct course_note {
@@ -42,15 +42,14 @@ struct course {
 /* May this account see this patient's course? OK, or ERR_MISSING (nothing tells that it exists). `open` only. */
 enum err feedback_may_see(struct db *open, const struct home *home, const struct actor *viewer, const char *patient,
                           struct error *error);
-/* Does the study show courses to this viewer at all (of this therapist's own patients)? */
-enum err feedback_shown_to(struct db *open, const struct home *home, const struct actor *viewer, bool *shown,
-                           struct error *error);
 enum err feedback_course(struct db *open, const struct home *home, struct arena *arena, const struct actor *viewer,
                          const char *patient, struct course *course, struct error *error);
 
-/* True when a showing of this page to this viewer in this sign-in stands within the last five minutes. */
-enum err feedback_showing_stands(struct db *open, const char *patient, const char *viewer, const char *page,
-                                 const char *sign_in, int64_t now_ms, bool *stands, struct error *error);
+/* Of these patients, those for whom no showing of this page to this viewer in this sign-in stands within the last
+ * five minutes: for each of them feedback_show goes before the page. */
+enum err feedback_showings_due(struct db *open, struct arena *arena, const struct actor *viewer, const char *page,
+                               const char *sign_in, int64_t now_ms, const char *const *patients, size_t count,
+                               const char ***due, size_t *due_count, struct error *error);
 struct feedback_show {
   struct home *home;
   const struct actor *viewer;

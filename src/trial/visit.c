@@ -137,7 +137,7 @@ static enum err submission_append(struct txn *txn, const struct form_submit *sub
   if (rating) json_object_set_new(body, "rating", rating);
   enum err err = ledger_append(txn, submit->respondent, "form.submit", occasion->subject, body, error);
   if (!err) err = db_exec(txn_db(txn), error, "DELETE FROM run_draft WHERE occasion = $1", ARGS(v_text(occasion->id)));
-  if (!err && rating) err = detector_keep(submit->home->detector, txn, submit->study, occasion->patient, error);
+  if (!err && rating) err = detector_keep(submit->home->detector, txn, occasion->patient, error);
   return err;
 }
 
@@ -308,7 +308,7 @@ static enum err correction_append(struct txn *txn, const struct form_correct *co
     return err;
   }
   err = ledger_append(txn, correct->by->code, "form.correct", occasion->subject, body, error);
-  return err || !rating ? err : detector_keep(correct->home->detector, txn, study, occasion->patient, error);
+  return err || !rating ? err : detector_keep(correct->home->detector, txn, occasion->patient, error);
 }
 
 static enum err correction_valid(struct txn *txn, const struct form_correct *correct, const struct form *form,
@@ -388,7 +388,7 @@ enum err rating_import(struct txn *txn, void *input, struct error *error) {
                                           import->rows[i].value, "reported", import->rows[i].reported));
   json_t *body = json_pack("{s:s, s:o}", "rater", import->rater, "rows", rows);
   err = ledger_append(txn, import->by->code, "rating.import", patient.code, body, error);
-  return err ? err : detector_keep(import->home->detector, txn, home_study(import->home), patient.code, error);
+  return err ? err : detector_keep(import->home->detector, txn, patient.code, error);
 }
 
 enum err visit_apply_import(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {

@@ -243,6 +243,7 @@ CREATE TABLE arm_showing (
   sign_in TEXT NOT NULL,            -- which sign-in it belongs to
   PRIMARY KEY (patient, viewer, page, time_ms, sequence)
 );
+CREATE INDEX arm_showing_viewer ON arm_showing (viewer, page, sign_in, time_ms, patient, sequence);
 
 -- What the detector says of each session, on line. Decimals as text; known 0: too early, or no rating.
 CREATE TABLE cache_detection (
