@@ -85,9 +85,9 @@ static enum err study_addresses(struct demo *demo, const struct shown *one, cons
   json_t *sign_in = json_object(), *forms = json_array();
   enum err err = OK;
   for (size_t i = 0; i < one->made.account_count && !err; i++) {
-    char *link = "";
+    char *link = NULL;
     err = sign_in_address(demo, one, &one->made.accounts[i], base, &link, error);
-    json_object_set_new(sign_in, one->made.accounts[i].name, json_string(link));
+    if (!err) json_object_set_new(sign_in, one->made.accounts[i].name, json_string(link));
   }
   struct demonstration_form *open = NULL;
   size_t count = 0;
@@ -109,7 +109,8 @@ static void print_list(json_t *studies, const char *base) {
     json_t *link;
     printf("\n%s   (record: %s/%s/)\n", json_text(study, "name", ""), base, json_text(study, "name", ""));
     printf("  %-18s %s\n", "a patient's form", json_text(json_array_get(json_object_get(study, "forms"), 0), "url", "none is open"));
-    json_object_foreach((json_t *)json_object_get(study, "sign_in"), role, link) printf("  %-18s %s\n", role, json_string_value(link));
+    json_t *sign_in = json_object_get(study, "sign_in");
+    json_object_foreach(sign_in, role, link) printf("  %-18s %s\n", role, json_string_value(link));
     printf("  %-18s attune verify %s\n", "the ledger", json_text(study, "home", ""));
   }
   printf("\nEach sign-in address works once. Everyone here is made up. Stop with Ctrl-C.\n");
