@@ -46,6 +46,7 @@ struct expression {
   unsigned long hash;
   struct expression_item *items; /* every different item, in order of first use */
   size_t item_count;
+  const char *equals; /* when it is just ${item} = 'value' (or = a whole number): that value; else NULL */
   bool uses_self; /* holds `.` or once() */
 };
 
@@ -77,9 +78,5 @@ const char *expression_text(struct expression_desk *desk, const struct expressio
 const char *number_text(struct arena *arena, double value);
 /* A decimal in canonical text ("-12", "3.5"; no exponent); false when it is none. */
 bool number_read(const char *text, double *value);
-
-/* True when the expression is just ${item} = 'value' (or = a whole number): pages use it to show an item without
- * asking the server. */
-bool expression_is_equality(const struct expression *expression, size_t *item_index, const char **value);
 
 #endif
