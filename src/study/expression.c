@@ -96,7 +96,9 @@ static struct tally tally_arguments(xmlXPathParserContextPtr parser, int count) 
   return tally;
 }
 
-static void push_number(xmlXPathParserContextPtr parser, double value) { valuePush(parser, xmlXPathNewFloat(value)); }
+static void push_number(xmlXPathParserContextPtr parser, double value) {
+  valuePush(parser, xmlXPathNewFloat(value));
+}
 
 static void call_sum(xmlXPathParserContextPtr parser, int count) {
   struct tally tally = tally_arguments(parser, count);
@@ -269,7 +271,8 @@ static xmlXPathObjectPtr variable_value(void *state, const xmlChar *name, const 
   (void)space;
   const struct expression_desk *desk = state;
   const char *value = NULL;
-  if (name[0] == 's') value = desk->values.self;
+  if (name[0] == 's')
+    value = desk->values.self;
   else if (desk->expression) {
     unsigned long index = strtoul((const char *)name + 1, NULL, 10);
     if (index < desk->expression->item_count) value = desk->values.by_index[desk->expression->items[index].index];
@@ -356,8 +359,10 @@ const char *expression_text(struct expression_desk *desk, const struct expressio
                             struct expression_values values, struct arena *arena) {
   xmlXPathObjectPtr object = evaluate(desk, expression, values);
   const char *text = NULL;
-  if (object && object->type == XPATH_NUMBER) text = number_text(arena, object->floatval);
-  else if (object && object->type == XPATH_BOOLEAN) text = object->boolval ? "true" : "false";
+  if (object && object->type == XPATH_NUMBER)
+    text = number_text(arena, object->floatval);
+  else if (object && object->type == XPATH_BOOLEAN)
+    text = object->boolval ? "true" : "false";
   else if (object && object->type == XPATH_STRING && object->stringval && *object->stringval)
     text = arena_text(arena, (const char *)object->stringval);
   if (object) xmlXPathFreeObject(object);

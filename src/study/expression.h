@@ -47,7 +47,7 @@ struct expression {
   struct expression_item *items; /* every different item, in order of first use */
   size_t item_count;
   const char *equals; /* when it is just ${item} = 'value' (or = a whole number): that value; else NULL */
-  bool uses_self; /* holds `.` or once() */
+  bool uses_self;     /* holds `.` or once() */
 };
 
 /* Reads and checks an expression, in the arena. On ERR_INPUT the sentence names the column, also in *column. */

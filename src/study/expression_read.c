@@ -11,15 +11,40 @@ struct function {
 
 /* What an expression may call; whatever is not here is refused with its name. */
 static const struct function functions[] = {
-    {"abs", 1, 1},          {"boolean", 1, 1},        {"ceiling", 1, 1},          {"coalesce", 2, 2},
-    {"concat", 2, 99},      {"contains", 2, 2},       {"count-answered", 1, 99},  {"count-selected", 1, 1},
-    {"false", 0, 0},        {"floor", 1, 1},          {"if", 3, 3},               {"int", 1, 1},
-    {"max", 1, 99},         {"mean-answered", 1, 99}, {"min", 1, 99},             {"normalize-space", 1, 1},
-    {"not", 1, 1},          {"number", 1, 1},         {"once", 1, 1},             {"pow", 2, 2},
-    {"prorate", 2, 99},     {"regex", 2, 2},          {"round", 1, 2},            {"selected", 2, 2},
-    {"sqrt", 1, 1},         {"starts-with", 2, 2},    {"string", 1, 1},           {"string-length", 1, 1},
-    {"substring", 2, 3},    {"substring-after", 2, 2}, {"substring-before", 2, 2}, {"sum", 1, 99},
-    {"translate", 3, 3},    {"true", 0, 0},
+    {"abs", 1, 1},
+    {"boolean", 1, 1},
+    {"ceiling", 1, 1},
+    {"coalesce", 2, 2},
+    {"concat", 2, 99},
+    {"contains", 2, 2},
+    {"count-answered", 1, 99},
+    {"count-selected", 1, 1},
+    {"false", 0, 0},
+    {"floor", 1, 1},
+    {"if", 3, 3},
+    {"int", 1, 1},
+    {"max", 1, 99},
+    {"mean-answered", 1, 99},
+    {"min", 1, 99},
+    {"normalize-space", 1, 1},
+    {"not", 1, 1},
+    {"number", 1, 1},
+    {"once", 1, 1},
+    {"pow", 2, 2},
+    {"prorate", 2, 99},
+    {"regex", 2, 2},
+    {"round", 1, 2},
+    {"selected", 2, 2},
+    {"sqrt", 1, 1},
+    {"starts-with", 2, 2},
+    {"string", 1, 1},
+    {"string-length", 1, 1},
+    {"substring", 2, 3},
+    {"substring-after", 2, 2},
+    {"substring-before", 2, 2},
+    {"sum", 1, 99},
+    {"translate", 3, 3},
+    {"true", 0, 0},
 };
 
 /* An open parenthesis: of a function call, or plain (function NULL). */
@@ -54,10 +79,18 @@ static void put(struct reading *reading, const char *bytes, size_t length, size_
   buf_add(&reading->xpath, bytes, length);
 }
 
-static bool name_starts(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-static bool name_goes_on(char c) { return name_starts(c) || (c >= '0' && c <= '9') || c == '-' || c == '.'; }
-static bool digit(char c) { return c >= '0' && c <= '9'; }
-static bool blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+static bool name_starts(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+static bool name_goes_on(char c) {
+  return name_starts(c) || (c >= '0' && c <= '9') || c == '-' || c == '.';
+}
+static bool digit(char c) {
+  return c >= '0' && c <= '9';
+}
+static bool blank(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 static const struct function *function_find(const char *name, size_t length) {
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
@@ -174,9 +207,9 @@ static enum err unknown_name(struct reading *reading, size_t start, size_t lengt
   static const char *const refused[] = {"today", "now", "random", "uuid", "format-date", "decimal-date-time"};
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
     if (!strcmp(name, refused[i]))
-      return refuse(reading, start, "expression-clock",
-                    arena_printf(reading->arena, "%s() is refused: the same answers must always give the same result",
-                                 name));
+      return refuse(
+          reading, start, "expression-clock",
+          arena_printf(reading->arena, "%s() is refused: the same answers must always give the same result", name));
   return refuse(reading, start, "expression-function",
                 arena_printf(reading->arena, "there is no function %.80s() (docs/forms.md lists them)", name));
 }
@@ -231,7 +264,8 @@ static enum err close_frame(struct reading *reading) {
       return refuse(reading, (size_t)frame->column, "expression-arguments",
                     arena_printf(reading->arena, "%s() takes %d to %d values, not %d", frame->function->name,
                                  frame->function->least, frame->function->most, given));
-  } else if (frame->empty) return refuse(reading, start, "expression-syntax", "there is nothing between ( and )");
+  } else if (frame->empty)
+    return refuse(reading, start, "expression-syntax", "there is nothing between ( and )");
   put(reading, ")", 1, start);
   reading->after_value = true;
   return OK;

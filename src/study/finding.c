@@ -18,8 +18,10 @@ static struct study_finding *finding_room(struct study_findings *findings) {
 
 void finding_add(struct study_findings *findings, enum study_severity severity, const char *id,
                  struct study_place place, const char *cure, const char *format, ...) {
-  if (severity == STUDY_BROKEN) findings->broken++;
-  else findings->notices++;
+  if (severity == STUDY_BROKEN)
+    findings->broken++;
+  else
+    findings->notices++;
   struct study_finding *finding = finding_room(findings);
   if (!finding) return;
   char text[1024];

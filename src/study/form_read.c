@@ -96,7 +96,8 @@ static void sheet_check_columns(const struct sheet *sheet, const char *const *kn
     for (size_t k = 0; k < count && !found; k++) {
       size_t length = strlen(known[k]);
       bool many = length > 2 && !strcmp(known[k] + length - 2, "::");
-      found = many ? !strncmp(name, known[k], length) || (strlen(name) == length - 2 && !strncmp(name, known[k], length - 2))
+      found = many ? !strncmp(name, known[k], length) ||
+                         (strlen(name) == length - 2 && !strncmp(name, known[k], length - 2))
                    : !strcmp(name, known[k]);
     }
     if (found) continue;
@@ -181,7 +182,8 @@ static bool cell_flag(const struct sheet *sheet, const char *column, const char 
   return yes(text);
 }
 
-/* --- choices.csv --------------------------------------------------------------------------------------------------- */
+/* --- choices.csv ---------------------------------------------------------------------------------------------------
+ */
 
 static struct choice_list *list_find(struct form_reader *reader, const char *name) {
   for (size_t i = 0; i < reader->list_count; i++)
@@ -251,20 +253,27 @@ static void read_choices(struct form_reader *reader) {
   csv_close(sheet.csv);
 }
 
-/* --- one row of a form --------------------------------------------------------------------------------------------- */
+/* --- one row of a form ---------------------------------------------------------------------------------------------
+ */
 
 static const struct {
   const char *name;
   enum form_type type;
   bool listed; /* a list's name follows */
 } types[] = {
-    {"note", FORM_NOTE, false},         {"select_one", FORM_SELECT_ONE, true},
+    {"note", FORM_NOTE, false},
+    {"select_one", FORM_SELECT_ONE, true},
     {"select_multiple", FORM_SELECT_MULTIPLE, true},
-    {"integer", FORM_INTEGER, false},   {"decimal", FORM_DECIMAL, false},
-    {"range", FORM_RANGE, false},       {"text", FORM_TEXT, false},
-    {"date", FORM_DATE, false},         {"calculate", FORM_CALCULATE, false},
-    {"begin group", FORM_GROUP, false}, {"begin_group", FORM_GROUP, false},
-    {"end group", FORM_GROUP_END, false}, {"end_group", FORM_GROUP_END, false},
+    {"integer", FORM_INTEGER, false},
+    {"decimal", FORM_DECIMAL, false},
+    {"range", FORM_RANGE, false},
+    {"text", FORM_TEXT, false},
+    {"date", FORM_DATE, false},
+    {"calculate", FORM_CALCULATE, false},
+    {"begin group", FORM_GROUP, false},
+    {"begin_group", FORM_GROUP, false},
+    {"end group", FORM_GROUP_END, false},
+    {"end_group", FORM_GROUP_END, false},
 };
 
 const char *form_type_name(enum form_type type) {
@@ -307,7 +316,8 @@ static bool read_bound(struct sheet *sheet, const struct form_item *item, const 
   const char *given = parameter(sheet->reader->arena, cell(sheet, "parameters"), key);
   if (!given) return true;
   *has = number_read(given, value);
-  if (*has) *text = number_text(sheet->reader->arena, *value);
+  if (*has)
+    *text = number_text(sheet->reader->arena, *value);
   else
     finding_add(sheet->reader->findings, STUDY_BROKEN, "parameter-number", sheet_place(sheet, "parameters", item->name),
                 "Write it as in start=1 end=6 step=1.", "%s=%.40s is not a number", key, given);
@@ -360,7 +370,8 @@ static void read_max_length(struct sheet *sheet, struct form_item *item) {
     finding_add(sheet->reader->findings, STUDY_BROKEN, "parameter-length", sheet_place(sheet, "parameters", item->name),
                 "Write max-length=300 or another whole number.", "max-length=%.40s is not within 1 and %d", given,
                 FORM_TEXT_LENGTH);
-  else item->max_length = (size_t)value;
+  else
+    item->max_length = (size_t)value;
 }
 
 static void read_list(struct sheet *sheet, struct form_item *item, const char *name, const char *column) {
@@ -372,8 +383,8 @@ static void read_list(struct sheet *sheet, struct form_item *item, const char *n
     return;
   }
   finding_add(sheet->reader->findings, STUDY_BROKEN, "choices-missing", sheet_place(sheet, column, item->name),
-              "Write its rows into choices.csv (list_name,name,label::..).", "there is no list of choices named '%.60s'",
-              name);
+              "Write its rows into choices.csv (list_name,name,label::..).",
+              "there is no list of choices named '%.60s'", name);
 }
 
 static void read_parameters(struct sheet *sheet, struct form_item *item, const char *list) {
@@ -466,8 +477,18 @@ static void read_item(struct sheet *sheet, struct form_draft *draft) {
 }
 
 static void read_items(struct form_reader *reader, struct form_draft *draft) {
-  static const char *const known[] = {"type",         "name",       "label::", "hint::",      "required", "relevant",
-                                      "constraint",   "calculation", "risk",    "parameters", "appearance", "note",
+  static const char *const known[] = {"type",
+                                      "name",
+                                      "label::",
+                                      "hint::",
+                                      "required",
+                                      "relevant",
+                                      "constraint",
+                                      "calculation",
+                                      "risk",
+                                      "parameters",
+                                      "appearance",
+                                      "note",
                                       "constraint_message::"};
   static const char *const needed[] = {"type", "name"};
   struct sheet sheet;
@@ -489,7 +510,8 @@ static void read_items(struct form_reader *reader, struct form_draft *draft) {
   csv_close(sheet.csv);
 }
 
-/* --- settings.csv ---------------------------------------------------------------------------------------------------- */
+/* --- settings.csv ----------------------------------------------------------------------------------------------------
+ */
 
 static void check_setting_words(struct sheet *sheet, const struct form *form) {
   for (int language = 0; language < sheet->reader->language_count; language++) {
@@ -557,8 +579,8 @@ static void check_form_twice(const struct sheet *sheet, const struct form *forms
 }
 
 void form_read_all(struct form_reader *reader, const struct form **forms, size_t *count) {
-  static const char *const known[] = {"form_id",   "version", "form_title::",   "rater",    "validated",
-                                      "licence",   "minutes", "wording_source", "notice::", "note"};
+  static const char *const known[] = {"form_id", "version", "form_title::",   "rater",    "validated",
+                                      "licence", "minutes", "wording_source", "notice::", "note"};
   struct form *list = arena_array(reader->arena, SOURCE_FILES, sizeof *list);
   *forms = list;
   *count = 0;

@@ -82,15 +82,32 @@ static bool read_escape(struct reader *reader, struct node *set, uint32_t *chara
   if (c) reader->at++;
   *character = (unsigned char)c;
   switch (c) {
-  case 'd': set_add(reader, set, digits, 1); return true;
-  case 'w': set_add(reader, set, word_characters, 4); return true;
-  case 's': set_add(reader, set, blanks, 2); return true;
-  case 'D': set_add_others(reader, set, digits, 1); return true;
-  case 'W': set_add_others(reader, set, word_characters, 4); return true;
-  case 'S': set_add_others(reader, set, blanks, 2); return true;
-  case 't': *character = '\t'; return false;
-  case 'n': *character = '\n'; return false;
-  default: break;
+  case 'd':
+    set_add(reader, set, digits, 1);
+    return true;
+  case 'w':
+    set_add(reader, set, word_characters, 4);
+    return true;
+  case 's':
+    set_add(reader, set, blanks, 2);
+    return true;
+  case 'D':
+    set_add_others(reader, set, digits, 1);
+    return true;
+  case 'W':
+    set_add_others(reader, set, word_characters, 4);
+    return true;
+  case 'S':
+    set_add_others(reader, set, blanks, 2);
+    return true;
+  case 't':
+    *character = '\t';
+    return false;
+  case 'n':
+    *character = '\n';
+    return false;
+  default:
+    break;
   }
   if (!c || !strchr("\\.[](){}*+?|^$-/'\" ,:;!#%&=@_~<>`", c)) refuse(reader, "an escape that is not known");
   return false;
@@ -137,8 +154,10 @@ static struct node *read_atom(struct reader *reader) {
   if (character == '[') return read_set(reader);
   if (character && strchr("*+?{}]^$", (int)character) && character < 0x80)
     return refuse(reader, "a sign that needs a backslash before it here");
-  if (character == '.') set_add_one(reader, set, 1, 0x10ffff);
-  else if (character != '\\' || !read_escape(reader, set, &character)) set_add_one(reader, set, character, character);
+  if (character == '.')
+    set_add_one(reader, set, 1, 0x10ffff);
+  else if (character != '\\' || !read_escape(reader, set, &character))
+    set_add_one(reader, set, character, character);
   return set;
 }
 
@@ -160,8 +179,10 @@ static struct node *read_repeat(struct reader *reader) {
       repeat->most = repeat->least;
       if (*reader->at == ',') {
         reader->at++;
-        if (*reader->at == '}') repeat->most = -1;
-        else if (!read_count(reader, &repeat->most)) return refuse(reader, "a count that cannot be read");
+        if (*reader->at == '}')
+          repeat->most = -1;
+        else if (!read_count(reader, &repeat->most))
+          return refuse(reader, "a count that cannot be read");
       }
       if (*reader->at++ != '}') return refuse(reader, "a { without its }");
       if (repeat->most >= 0 && repeat->most < repeat->least) return refuse(reader, "a count that runs backwards");
@@ -260,11 +281,16 @@ static bool emit_repeat(struct pattern *pattern, const struct node *node) {
 static bool emit(struct pattern *pattern, const struct node *node) {
   if (++pattern->steps > 20 * PATTERN_STATES) return false;
   switch (node->kind) {
-  case NODE_EMPTY: return true;
-  case NODE_SET: return state_add(pattern, (struct state){.kind = STATE_SET, .set = node});
-  case NODE_BOTH: return emit(pattern, node->left) && emit(pattern, node->right);
-  case NODE_EITHER: return emit_either(pattern, node);
-  case NODE_REPEAT: return emit_repeat(pattern, node);
+  case NODE_EMPTY:
+    return true;
+  case NODE_SET:
+    return state_add(pattern, (struct state){.kind = STATE_SET, .set = node});
+  case NODE_BOTH:
+    return emit(pattern, node->left) && emit(pattern, node->right);
+  case NODE_EITHER:
+    return emit_either(pattern, node);
+  case NODE_REPEAT:
+    return emit_repeat(pattern, node);
   }
   return false;
 }
@@ -312,8 +338,10 @@ static void alive_add(struct alive *alive, const struct pattern *pattern, uint16
     alive->mark[index] = alive->round;
     const struct state *state = &pattern->states[index];
     if (state->kind == STATE_SPLIT) waiting[left++] = state->other;
-    if (state->kind == STATE_SPLIT || state->kind == STATE_JUMP) waiting[left++] = state->to;
-    else alive->list[alive->count++] = index;
+    if (state->kind == STATE_SPLIT || state->kind == STATE_JUMP)
+      waiting[left++] = state->to;
+    else
+      alive->list[alive->count++] = index;
   }
 }
 
