@@ -17,4 +17,6 @@ struct command {
 
 extern const struct command commands[]; /* ends with a row without a name */
 
+int command_check(int argc, char **argv);
+
 #endif

@@ -45,7 +45,7 @@ char *finding_text(struct arena *arena, const struct study_finding *finding) {
   if (finding->line) buf_addf(&out, ", line %d", finding->line);
   if (finding->column) buf_addf(&out, ", column %d", finding->column);
   if (finding->where[0]) buf_addf(&out, " (%s)", finding->where);
-  buf_addf(&out, ": %s%s%s", finding->text, finding->cure[0] ? " " : "", finding->cure);
+  buf_addf(&out, ": %s%s%s", finding->text, finding->cure[0] ? ". " : "", finding->cure);
   buf_addf(&out, " [%s]", finding->id);
   return out.data;
 }

@@ -41,7 +41,7 @@ void finding_add(struct study_findings *findings, enum study_severity severity, 
                  struct study_place place, const char *cure, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
-/* "forms/a.csv, line 4, column 2: the sentence. The cure. [id]" in the arena. */
+/* "forms/a.csv, line 4, column 2 (item): the sentence. The cure. [id]" in the arena. */
 char *finding_text(struct arena *arena, const struct study_finding *finding);
 
 #endif

@@ -409,7 +409,7 @@ static void check_to_be_set(struct study_reading *reading) {
       broken(reading, "place-unknown", TEXT("/to_be_set/%zu/at", i), "Point at a place that exists, or take it out.",
              TEXT("there is nothing at %.100s", at));
     else
-      study_say(reading, STUDY_NOTICE, "to-be-set", at, "Set it, and take the entry out of 'to_be_set'.",
+      study_say(reading, STUDY_NOTICE, "to-be-set", at, "",
                 TEXT("a value for the study's own team: %s", json_text(one, "why", "")));
   }
 }
