@@ -22,6 +22,7 @@ struct txn {
 
 struct ledger {
   struct ledger_config config;
+  char origin[129];
   struct db *db;
   pthread_t thread;
   pthread_mutex_t mutex;
@@ -481,6 +482,8 @@ enum err ledger_open(struct ledger **out, const struct ledger_config *config, st
   struct ledger *ledger = calloc(1, sizeof *ledger);
   if (!ledger) die("out of memory");
   ledger->config = *config;
+  snprintf(ledger->origin, sizeof ledger->origin, "%s", config->origin);
+  ledger->config.origin = ledger->origin;
   ledger->txn.ledger = ledger;
   ledger->erased = json_array();
   pthread_mutex_init(&ledger->mutex, NULL);

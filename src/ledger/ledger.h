@@ -49,7 +49,7 @@ struct entry_kind {
   enum err (*apply)(struct db *db, const struct entry *entry, const json_t *body, struct error *error);
 };
 
-struct ledger_config {
+struct ledger_config { /* copied, the origin's text too; the store, the keys and the kinds must outlive the ledger */
   struct store *store;
   const struct keys *keys;
   struct clock clock;
@@ -96,8 +96,10 @@ struct arena *txn_arena(struct txn *txn); /* reset after each job */
  * defect and ends the process; a job that only writes run_ or cache_ tables appends none. */
 enum err ledger_append(struct txn *txn, const char *actor, const char *kind, const char *subject, json_t *body,
                        struct error *error);
-/* Destroys the subject's key for good (inside the erasing verb, whose own entry has another subject), and writes the
- * line to HOME/erasures, durable before the commit. */
+/* Destroys the subject's key for good, inside the erasing verb and before its ledger_append(), whose entry has another
+ * subject: the body then gets the list `keys_destroyed`, and ledger_verify() accepts a missing key only when an entry
+ * says so. The line in HOME/erasures is durable before the commit. ERR_MISSING "subject-unknown" when there is no such
+ * key. Afterwards ledger_append() about this subject is refused ("subject-erased"). */
 enum err ledger_destroy_key(struct txn *txn, const char *subject, struct error *error);
 /* Keeps the checkpoint of this batch under a reason ("study", "release", "lock"). */
 void ledger_keep_checkpoint(struct txn *txn, const char *reason);

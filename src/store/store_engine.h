@@ -91,7 +91,7 @@ enum err masked_text_check(const struct masked_words *words, const char *sql, st
 
 /* ---- store_sqlite.c, for store_backup.c and the tests ---- */
 
-/* A SQLite file that is no home: to write a backup (`fresh`: must not exist) or to read one. */
+/* A SQLite file that is no home: to write a backup (`fresh`: an empty file) or to read one. */
 enum err sqlite_file_open(struct db **db, const char *file, bool fresh, struct error *error);
 /* The guard behind the text: the program that SQLite makes of the statement opens allowed root pages only. */
 enum err sqlite_explain_check(struct db *masked, const char *sql, struct error *error);

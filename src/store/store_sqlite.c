@@ -186,7 +186,7 @@ static enum err open_db(struct db **out, struct store *store, enum db_kind kind,
 
 enum err sqlite_file_open(struct db **out, const char *file, bool fresh, struct error *error) {
   struct sqlite_db *db;
-  int flags = fresh ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_EXCLUSIVE : SQLITE_OPEN_READONLY;
+  int flags = fresh ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
   enum err err = open_file(&db, file, flags, error);
   if (err) return err;
   db->base.kind = fresh ? DB_WRITER : DB_OPEN;
