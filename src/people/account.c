@@ -320,7 +320,7 @@ enum err account_credential(struct txn *txn, void *input, struct error *error) {
   if (!own && (err = check_administrator(txn, in->by, error))) return err;
   if (!in->password_hash && !in->totp_secret && !in->remove_totp) return OK;
   if (in->password_hash &&
-      (strncmp(in->password_hash, "$argon2id$", 10) || strlen(in->password_hash) >= PASSWORD_HASH_BYTES))
+      (strncmp(in->password_hash, "$argon2id$", 10) != 0 || strlen(in->password_hash) >= PASSWORD_HASH_BYTES))
     return fail(error, ERR_INPUT, "password-hash", "password", "this is no Argon2id hash");
   json_t *body;
   if ((err = credential_body(txn, in, &body, error))) return err;
