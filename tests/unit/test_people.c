@@ -3,7 +3,7 @@
 #include "people/password.h"
 #include "people/sign_in.h"
 
-#include "world.h"
+#include "test_people_world.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -33,7 +33,8 @@ static enum err apply_erasure(struct db *db, const struct entry *entry, const js
   enum err err = db_erase_subject(db, erased, error);
   if (err) return err;
   return db_exec(db, error,
-                 "INSERT INTO tombstone (erased, subject, kind, site, therapist, time_ms) VALUES ($1, 'study', 'account', '', '', $2)",
+                 "INSERT INTO tombstone (erased, subject, kind, site, therapist, time_ms) VALUES ($1, 'study', "
+                 "'account', '', '', $2)",
                  ARGS(v_text(erased), v_int(entry->time_ms)));
 }
 
@@ -73,7 +74,7 @@ static void must(verb *verb_run, void *input) {
   if (run(verb_run, input)) fail_msg("%s: %s", why.id, why.text);
 }
 
-#define refused_by(verb_run, input, wanted, wanted_id)                                                                   \
+#define refused_by(verb_run, input, wanted, wanted_id)                                                                 \
   do {                                                                                                                 \
     int64_t before_ = entries();                                                                                       \
     assert_int_equal(run(verb_run, input), wanted);                                                                    \
@@ -87,11 +88,19 @@ static int64_t number(const char *sql) {
   return out;
 }
 
-static int64_t entries(void) { return number("SELECT count(*) FROM ledger_entry"); }
+static int64_t entries(void) {
+  return number("SELECT count(*) FROM ledger_entry");
+}
 
 static struct account_create plain(unsigned roles, const char *login) {
-  return (struct account_create){.by = "cli", .roles = roles, .person = "", .site = "", .language = "en", .login = login,
-                                 .name = "Ada Byron", .address = "ada@example.org"};
+  return (struct account_create){.by = "cli",
+                                 .roles = roles,
+                                 .person = "",
+                                 .site = "",
+                                 .language = "en",
+                                 .login = login,
+                                 .name = "Ada Byron",
+                                 .address = "ada@example.org"};
 }
 
 /* An account with a password, its code in memory that lives as long as the test. */
@@ -110,8 +119,8 @@ static const char *const noon_codes[] = {"454838", "625812", "995064"};
 static struct sign_in_try attempt(const char *login, const char *address, bool right) {
   struct sign_in_candidate candidate;
   assert_int_equal(sign_in_candidate(w->db, &w->keys, login, &candidate, &why), OK);
-  struct sign_in_try in = {.login = login, .address = address, .password_right = right,
-                           .account = arena_text(&w->arena, candidate.account)};
+  struct sign_in_try in = {
+      .login = login, .address = address, .password_right = right, .account = arena_text(&w->arena, candidate.account)};
   must(sign_in_try, &in);
   assert_true((in.refused.code != OK) == (in.cookie[0] == 0));
   return in;
@@ -206,8 +215,8 @@ static void names_are_sealed_and_opened_by_the_identity_key_alone(void **state) 
 static void accounts_are_listed_by_code_each_once(void **state) {
   (void)state;
   for (int i = 0; i < 70; i++) { /* more than the list's first room */
-    struct account_create create = plain(i % 2 ? ROLE_TRAINER | ROLE_RATER | ROLE_ANALYST : ROLE_TRAINER,
-                                         arena_printf(&w->arena, "person %d", i));
+    struct account_create create =
+        plain(i % 2 ? ROLE_TRAINER | ROLE_RATER | ROLE_ANALYST : ROLE_TRAINER, arena_printf(&w->arena, "person %d", i));
     must(account_create, &create);
   }
   struct account *list;
@@ -258,8 +267,13 @@ static void what_makes_no_account_is_refused_with_its_field(void **state) {
       {ROLE_RATER, THERAPIST, "", "en", "ada", "Ada", "", "person-missing", "person"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    struct account_create create = {.by = "cli", .roles = cases[i].roles, .person = cases[i].person, .site = cases[i].site,
-                                    .language = cases[i].language, .login = cases[i].login, .name = cases[i].name,
+    struct account_create create = {.by = "cli",
+                                    .roles = cases[i].roles,
+                                    .person = cases[i].person,
+                                    .site = cases[i].site,
+                                    .language = cases[i].language,
+                                    .login = cases[i].login,
+                                    .name = cases[i].name,
                                     .address = cases[i].address};
     refused_by(account_create, &create, ERR_INPUT, cases[i].id);
     assert_string_equal(why.field, cases[i].field);
@@ -338,11 +352,12 @@ static void changes_are_entries_and_no_change_is_none(void **state) {
   must(account_create, &create);
   int64_t before = entries();
   must(account_change, &(struct account_change){.by = "cli", .account = create.code, .disabled = -1});
-  must(account_change,
-       &(struct account_change){.by = "cli", .account = create.code, .roles = ROLE_RATER, .disabled = 0, .language = "en"});
+  must(account_change, &(struct account_change){
+                           .by = "cli", .account = create.code, .roles = ROLE_RATER, .disabled = 0, .language = "en"});
   assert_int_equal(entries(), before);
-  must(account_change, &(struct account_change){.by = "cli", .account = create.code, .roles = ROLE_TRAINER | ROLE_ANALYST,
-                                                .disabled = 1, .language = "fr"});
+  must(account_change,
+       &(struct account_change){
+           .by = "cli", .account = create.code, .roles = ROLE_TRAINER | ROLE_ANALYST, .disabled = 1, .language = "fr"});
   assert_int_equal(entries(), before + 1);
   struct account account;
   assert_int_equal(account_read(w->db, create.code, &account, &why), OK);
@@ -580,8 +595,9 @@ static void a_new_password_ends_the_other_sign_ins(void **state) {
   struct sign_in_link_make link = {.account = ada, .valid_ms = HOUR_MS, .purpose = "test"};
   must(sign_in_link_make, &link);
   assert_int_equal(find(this), OK);
-  must(account_credential, &(struct account_credential){.by = ada, .account = ada, .password_hash = RIGHT_HASH,
-                                                        .keep_token_hash = found.token_hash});
+  must(account_credential,
+       &(struct account_credential){
+           .by = ada, .account = ada, .password_hash = RIGHT_HASH, .keep_token_hash = found.token_hash});
   assert_int_equal(find(this), OK);
   assert_int_equal(find(other), ERR_MISSING);
   assert_int_equal(find(bea), OK);
@@ -730,9 +746,10 @@ static void a_link_does_not_stand_for_the_authenticator(void **state) {
   assert_false(found.full);
 }
 
-static sem_t go_on, answered;
+static sem_t begun, go_on, answered;
 static enum err wait_in_writer(struct txn *txn, void *input, struct error *error) {
   (void)txn, (void)input, (void)error;
+  sem_post(&begun);
   sem_wait(&go_on);
   return OK;
 }
@@ -747,6 +764,7 @@ static void two_who_use_a_link_at_once_are_one_too_many(void **state) {
   must(account_create, &create);
   struct sign_in_link_make make = {.account = create.code, .valid_ms = HOUR_MS, .purpose = "demo"};
   must(sign_in_link_make, &make);
+  sem_init(&begun, 0, 0);
   sem_init(&go_on, 0, 0);
   sem_init(&answered, 0, 0);
   int64_t batches = ledger_counts(w->ledger).batches;
@@ -755,8 +773,7 @@ static void two_who_use_a_link_at_once_are_one_too_many(void **state) {
   struct job jobs[2] = {{.run = sign_in_link_use, .input = &uses[0], .done = answer},
                         {.run = sign_in_link_use, .input = &uses[1], .done = answer}};
   ledger_post(w->ledger, &hold);
-  while (ledger_counts(w->ledger).batches < batches) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-  nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL); /* the writer is in the held job's batch */
+  sem_wait(&begun); /* the writer is in the held job's batch */
   ledger_post(w->ledger, &jobs[0]);
   ledger_post(w->ledger, &jobs[1]);
   sem_post(&go_on);
@@ -766,6 +783,7 @@ static void two_who_use_a_link_at_once_are_one_too_many(void **state) {
   assert_int_equal(jobs[1].result, ERR_MISSING);
   assert_string_equal(jobs[1].error.id, "link-used");
   assert_int_equal(number("SELECT count(*) FROM run_session"), 1);
+  sem_destroy(&begun);
   sem_destroy(&go_on);
   sem_destroy(&answered);
 }
@@ -807,7 +825,8 @@ static void an_erased_account_leaves_nothing_and_the_replay_agrees(void **state)
     must(sign_in_code, &code);
     assert_int_equal(code.refused.code, OK);
   }
-  must(account_change, &(struct account_change){.by = "cli", .account = ada, .roles = ROLE_ANALYST | ROLE_RATER, .disabled = -1});
+  must(account_change,
+       &(struct account_change){.by = "cli", .account = ada, .roles = ROLE_ANALYST | ROLE_RATER, .disabled = -1});
   struct sign_in_link_make make = {.account = ada, .valid_ms = HOUR_MS, .purpose = "demo"};
   must(sign_in_link_make, &make);
   verified();
@@ -816,9 +835,8 @@ static void an_erased_account_leaves_nothing_and_the_replay_agrees(void **state)
   struct account account;
   assert_int_equal(account_read(w->db, ada, &account, &why), ERR_MISSING);
   assert_int_equal(account_read(w->db, bea, &account, &why), OK);
-  static const char *const left[] = {
-      "SELECT count(*) FROM account",     "SELECT count(*) FROM account_role", "SELECT count(*) FROM run_session",
-      "SELECT count(*) FROM run_totp"};
+  static const char *const left[] = {"SELECT count(*) FROM account", "SELECT count(*) FROM account_role",
+                                     "SELECT count(*) FROM run_session", "SELECT count(*) FROM run_totp"};
   for (size_t i = 0; i < sizeof left / sizeof *left; i++) assert_int_equal(number(left[i]), 1); /* bea's */
   assert_int_equal(number("SELECT count(*) FROM run_sign_in_link"), 0);
   struct account_create create = plain(ROLE_RATER, "ada");
@@ -836,9 +854,10 @@ static void mail_waits_as_a_reference(void **state) {
   (void)state;
   must(put_two, NULL);
   struct rows rows;
-  rows_open(&rows, w->db,
-            "SELECT id, subject, template, occasion, person, serial, made_ms, sent_ms, state FROM run_outbox ORDER BY id",
-            NO_ARGS);
+  rows_open(
+      &rows, w->db,
+      "SELECT id, subject, template, occasion, person, serial, made_ms, sent_ms, state FROM run_outbox ORDER BY id",
+      NO_ARGS);
   int count = 0;
   for (; rows_next(&rows); count++) {
     assert_true(code_valid(rows_text(&rows, 0), 'M'));
@@ -855,7 +874,8 @@ static void mail_waits_as_a_reference(void **state) {
   assert_int_equal(count, 2);
 }
 
-#define on_ledger(test) {#test, test, set_up, tear_down, NULL}
+#define on_ledger(test)                                                                                                \
+  { #test, test, set_up, tear_down, NULL }
 
 int main(void) {
   struct CMUnitTest tests[] = {
@@ -892,5 +912,16 @@ int main(void) {
       on_ledger(an_erased_account_leaves_nothing_and_the_replay_agrees),
       on_ledger(mail_waits_as_a_reference),
   };
-  return world_run_on_engines(tests, sizeof tests / sizeof *tests);
+  const size_t count = sizeof tests / sizeof *tests;
+  crypto_start();
+  for (size_t i = 0; i < count; i++) tests[i].initial_state = (void *)"sqlite";
+  int failed = _cmocka_run_group_tests("people on SQLite", tests, count, NULL, NULL);
+  if (!getenv("ATTUNE_TEST_POSTGRESQL")) return failed;
+  world_sql("postgres", "DROP DATABASE IF EXISTS " WORLD_DATABASE);
+  world_sql("postgres",
+            "CREATE DATABASE " WORLD_DATABASE " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
+  for (size_t i = 0; i < count; i++) tests[i].initial_state = (void *)"postgresql";
+  failed += _cmocka_run_group_tests("people on PostgreSQL", tests, count, NULL, NULL);
+  world_sql("postgres", "DROP DATABASE " WORLD_DATABASE);
+  return failed;
 }
