@@ -11,7 +11,8 @@ static const char *const derived[] = {
 static const char *const ledger[] = {"ledger_body", "ledger_checkpoint", "ledger_entry", "ledger_head", "ledger_key"};
 
 static const char *const working[] = {
-    "cache_detection", "cache_estimate", "run_draft", "run_outbox", "run_session", "run_sign_in_link", "run_throttle",
+    "cache_detection", "cache_estimate",   "run_draft",    "run_outbox",
+    "run_session",     "run_sign_in_link", "run_throttle", "run_totp",
 };
 
 /* A table enters this list only when neither its rows nor their being there depends on an arm, and when a masked page

@@ -5,13 +5,6 @@
 
 #include "test_people_world.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h> /* after our own: it takes the name fail() for itself */
-
 #include <semaphore.h>
 #include <string.h>
 
@@ -71,7 +64,7 @@ static enum err run(verb *verb_run, void *input) {
 }
 
 static void must(verb *verb_run, void *input) {
-  if (run(verb_run, input)) fail_msg("%s: %s", why.id, why.text);
+  if (run(verb_run, input)) stop_test("%s: %s", why.id, why.text);
 }
 
 #define refused_by(verb_run, input, wanted, wanted_id)                                                                 \
@@ -142,7 +135,7 @@ static enum err find(const char *cookie) {
 static void verified(void) {
   struct verify_report report;
   assert_int_equal(ledger_verify(w->store, &w->keys, kinds, &report, &why), OK);
-  if (!report.tree_holds || !report.bodies_hold || !report.tables_hold) fail_msg("%s", report.first_difference);
+  if (!report.tree_holds || !report.bodies_hold || !report.tables_hold) stop_test("%s", report.first_difference);
   assert_int_equal(report.entries, entries());
 }
 
@@ -193,7 +186,7 @@ static void names_are_sealed_and_opened_by_the_identity_key_alone(void **state) 
   create.name = "Ada \"Countess\" \xc3\x89";
   must(account_create, &create);
   uint8_t identity[KEY_BYTES], other[KEY_BYTES] = {9};
-  assert_int_equal(keys_load_identity_secret(identity, w->home, &why), OK);
+  assert_int_equal(keys_load_identity_secret(identity, w->home.path, &why), OK);
   struct account_identity is;
   assert_int_equal(account_identity(w->db, &w->arena, &w->keys, identity, create.code, &is, &why), OK);
   assert_string_equal(is.login, "ada");
@@ -916,12 +909,8 @@ int main(void) {
   crypto_start();
   for (size_t i = 0; i < count; i++) tests[i].initial_state = (void *)"sqlite";
   int failed = _cmocka_run_group_tests("people on SQLite", tests, count, NULL, NULL);
-  if (!getenv("ATTUNE_TEST_POSTGRESQL")) return failed;
-  world_sql("postgres", "DROP DATABASE IF EXISTS " WORLD_DATABASE);
-  world_sql("postgres",
-            "CREATE DATABASE " WORLD_DATABASE " TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'");
+  if (!fixture_server()) return failed;
   for (size_t i = 0; i < count; i++) tests[i].initial_state = (void *)"postgresql";
   failed += _cmocka_run_group_tests("people on PostgreSQL", tests, count, NULL, NULL);
-  world_sql("postgres", "DROP DATABASE " WORLD_DATABASE);
   return failed;
 }
