@@ -3,9 +3,9 @@
 /* Every table of the schema, each list in byte order (a test compares them with the schema itself). */
 
 static const char *const derived[] = {
-    "account",    "account_role", "answer",  "arm_allocation", "arm_showing", "audit_masked", "consent",
-    "correction", "identity",     "link",    "note",           "occasion",    "person",       "rating",
-    "score",      "screening",    "session", "study_version",  "submission",  "tombstone",
+    "account",    "account_role", "answer",    "arm_allocation", "arm_showing",   "audit_masked", "consent",
+    "correction", "identity",     "link",      "note",           "occasion",      "person",       "rating",
+    "reminder",   "score",        "screening", "session",        "study_version", "submission",   "tombstone",
 };
 
 static const char *const ledger[] = {"ledger_body", "ledger_checkpoint", "ledger_entry", "ledger_head", "ledger_key"};
@@ -19,9 +19,9 @@ static const char *const working[] = {
  * has need of it. Left out beside what tells the arm: account (password, second factor), identity, note (the free
  * text of a therapist, who may write of the training), run_outbox (a trained therapist's mail differs). */
 static const char *const masked[] = {
-    "account_role", "answer",   "audit_masked",  "cache_detection", "consent",   "correction",
-    "link",         "occasion", "person",        "rating",          "run_draft", "score",
-    "screening",    "session",  "study_version", "submission",      "tombstone",
+    "account_role", "answer",    "audit_masked", "cache_detection", "consent",    "correction",
+    "link",         "occasion",  "person",       "rating",          "reminder",   "run_draft",
+    "score",        "screening", "session",      "study_version",   "submission", "tombstone",
 };
 
 /* The rest of the derived, cache_ and run_ tables have the column `subject`. */

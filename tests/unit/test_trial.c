@@ -1,0 +1,281 @@
+/* The first verbs of the trial, on both engines: what they store, what they refuse, and that the replay of the ledger
+ * gives the same tables, an erasure among them. */
+#include "trial_fixture.h"
+
+static void count_is(struct trial *trial, int64_t expected, const char *sql) {
+  struct db *db;
+  int64_t count;
+  assert_ok(db_open(&db, trial->home->store, DB_OPEN, error));
+  assert_ok(db_int(db, error, &count, -1, sql, NO_ARGS));
+  db_close(db);
+  if (count != expected) stop_test("%s: %lld, not %lld", sql, (long long)count, (long long)expected);
+}
+
+/* One therapist, three patients, six sessions; a correction, a withdrawal, a reminder, a showing, a note, an erasure. */
+static void play(struct trial *trial) {
+  char therapist[CODE_BYTES], patients[3][CODE_BYTES];
+  trial_person(trial, "therapist", "", "t@example.org", therapist);
+  for (int i = 0; i < 3; i++) trial_person(trial, "patient", therapist, i == 0 ? "a@example.org" : i == 1 ? "b@example.org" : "c@example.org", patients[i]);
+  if (home_study(trial->home)->arm_count) {
+    struct release release = {.home = trial->home, .by = &the_coordinator, .person = therapist, .arm = "programme", .wave = 1, .slot = 1};
+    must(trial, allocation_release, &release);
+  }
+  for (int session = 1; session <= 6; session++) {
+    trial->now_ms += 7 * DAY_MS;
+    for (int i = 0; i < 3; i++) {
+      trial_session(trial, patients[i], session);
+      trial->now_ms += HOUR_MS;
+      bool low = i == 0 && session == 4;
+      trial_submit(trial, patients[i], session, "patient", low ? "1" : session % 2 ? "5" : "6", low ? "1" : "0");
+      if (session != 3) trial_submit(trial, patients[i], session, "therapist", "5", "0");
+    }
+  }
+  struct form_correct correct = {.home = trial->home, .by = &the_coordinator, .item = "goal", .value = "4", .reason = "typed wrongly"};
+  struct occasion occasion = trial_occasion(trial, patients[1], 2, "patient");
+  correct.occasion = occasion.id;
+  must(trial, form_correct, &correct);
+  correct.value = "9";
+  refused(trial, form_correct, &correct, ERR_INPUT, "answer-out-of-range");
+  correct.reason = "";
+  refused(trial, form_correct, &correct, ERR_INPUT, "reason-missing");
+  struct occasion unanswered = trial_occasion(trial, patients[2], 3, "therapist");
+  struct form_remind remind = {.home = trial->home, .by = &the_coordinator, .occasion = unanswered.id};
+  refused(trial, form_remind, &remind, ERR_STATE, "form-late");
+  struct withdraw withdraw = {.home = trial->home, .by = &the_coordinator, .person = patients[2], .reason = "moved"};
+  must(trial, person_withdraw, &withdraw);
+  refused(trial, person_withdraw, &withdraw, ERR_CONFLICT, "withdrawn-already");
+  trial_verify(trial);
+  struct person_erase erase = {.home = trial->home, .by = &the_coordinator, .person = patients[1], .reason = "asked for it"};
+  must(trial, person_erase, &erase);
+  refused(trial, person_erase, &erase, ERR_CONFLICT, "erased-already");
+  count_is(trial, 1, "SELECT count(*) FROM tombstone");
+  count_is(trial, 2, "SELECT count(*) FROM person WHERE kind = 'patient'");
+  count_is(trial, 12, "SELECT count(*) FROM session");
+  trial_verify(trial);
+}
+
+static void scenario(const char *study) {
+  struct trial sqlite, postgresql;
+  trial_open(&sqlite, study, false);
+  play(&sqlite);
+  struct dumped first = trial_dump(&sqlite);
+  assert_true(first.length > 10000);
+  if (fixture_server()) {
+    trial_open(&postgresql, study, true);
+    play(&postgresql);
+    struct dumped second = trial_dump(&postgresql);
+    assert_int_equal(first.length, second.length);
+    assert_memory_equal(first.bytes, second.bytes, first.length);
+    free(second.bytes);
+    trial_close(&postgresql);
+  } else
+    print_message("PostgreSQL was left out: ATTUNE_TEST_POSTGRESQL is not set\n");
+  free(first.bytes);
+  trial_close(&sqlite);
+}
+
+static void test_scenario_trial(void **state) {
+  (void)state;
+  scenario("tensions-and-repair");
+}
+static void test_scenario_practice(void **state) {
+  (void)state;
+  scenario("practice");
+}
+
+static void test_submissions(void **state) {
+  (void)state;
+  struct trial trial;
+  char therapist[CODE_BYTES], patient[CODE_BYTES], other[CODE_BYTES];
+  trial_open(&trial, "practice", false);
+  trial_person(&trial, "therapist", "", "t@example.org", therapist);
+  trial_person(&trial, "patient", therapist, "p@example.org", patient);
+  trial_person(&trial, "patient", therapist, "q@example.org", other);
+  trial_session(&trial, patient, 1);
+  struct occasion occasion = trial_occasion(&trial, patient, 1, "patient");
+  struct answered first, second;
+  trial_answers(&trial, &occasion, "5", "0", "key-A", &first);
+  first.submit.respondent = other; /* another patient who has got hold of the form's id */
+  refused(&trial, form_submit, &first.submit, ERR_MISSING, "no-such-form");
+  first.submit.respondent = patient;
+  must(&trial, form_submit, &first.submit);
+  assert_false(first.submit.again);
+  must(&trial, form_submit, &first.submit);
+  assert_true(first.submit.again);
+  trial_answers(&trial, &occasion, "4", "0", "key-A", &second);
+  refused(&trial, form_submit, &second.submit, ERR_CONFLICT, "key-reused");
+  second.submit.key = "key-B";
+  refused(&trial, form_submit, &second.submit, ERR_CONFLICT, "form-done");
+  count_is(&trial, 1, "SELECT count(*) FROM submission");
+  trial_session(&trial, patient, 2);
+  occasion = trial_occasion(&trial, patient, 2, "patient");
+  trial_answers(&trial, &occasion, "4", "0", "key-C", &second);
+  trial.now_ms = occasion.closes_ms;
+  refused(&trial, form_submit, &second.submit, ERR_STATE, "form-late");
+  trial.now_ms -= 1;
+  must(&trial, form_submit, &second.submit);
+  second.submit.key = "not a key!";
+  refused(&trial, form_submit, &second.submit, ERR_INPUT, "key-wrong");
+  trial_verify(&trial);
+  trial_close(&trial);
+}
+
+static void test_sessions(void **state) {
+  (void)state;
+  struct trial trial;
+  char therapist[CODE_BYTES], other[CODE_BYTES], patient[CODE_BYTES];
+  trial_open(&trial, "tensions-and-repair", false);
+  trial_person(&trial, "therapist", "", "t@example.org", therapist);
+  trial_person(&trial, "therapist", "", "u@example.org", other);
+  trial_person(&trial, "patient", therapist, "p@example.org", patient);
+  struct actor stranger = {.code = "A-OTHER", .roles = ROLE_THERAPIST, .site = "", .person = other};
+  struct actor own = {.code = "A-OWN", .roles = ROLE_THERAPIST, .site = "", .person = therapist};
+  struct session_record record = {.home = trial.home, .by = &stranger, .patient = patient, .number = 1, .held_day = trial.now_ms / DAY_MS};
+  refused(&trial, session_record, &record, ERR_MISSING, "no-such-person");
+  record.by = &own;
+  record.held_day += 3;
+  refused(&trial, session_record, &record, ERR_INPUT, "session-future");
+  record.held_day -= 3;
+  must(&trial, session_record, &record);
+  refused(&trial, session_record, &record, ERR_CONFLICT, "session-exists");
+  record.number = 7;
+  refused(&trial, session_record, &record, ERR_STATE, "sessions-complete");
+  count_is(&trial, 2, "SELECT count(*) FROM link");
+  struct enrol again = {.home = trial.home, .by = &the_coordinator, .kind = "patient", .site = home_study(trial.home)->sites[0].name,
+                        .therapist = therapist, .language = "en", .name = "X", .address = " P@EXAMPLE.org "};
+  refused(&trial, person_enrol, &again, ERR_INPUT, "address-wrong");
+  again.address = "P@EXAMPLE.org";
+  refused(&trial, person_enrol, &again, ERR_CONFLICT, "duplicate-person");
+  again.address = "new@example.org";
+  again.language = "xx";
+  refused(&trial, person_enrol, &again, ERR_INPUT, "no-such-language");
+  again.language = "en";
+  again.by = &own;
+  refused(&trial, person_enrol, &again, ERR_DENIED, "not-allowed");
+  trial_verify(&trial);
+  trial_close(&trial);
+}
+
+/* Who sees a course: the study's rule by role and arm, and each showing on record once in five minutes. */
+static void test_feedback(void **state) {
+  (void)state;
+  struct trial trial;
+  char trained[CODE_BYTES], control[CODE_BYTES], patients[2][CODE_BYTES];
+  trial_open(&trial, "tensions-and-repair", false);
+  trial_person(&trial, "therapist", "", "t@example.org", trained);
+  trial_person(&trial, "therapist", "", "u@example.org", control);
+  struct release release = {.home = trial.home, .by = &the_coordinator, .person = trained, .arm = "programme", .wave = 1, .slot = 0};
+  must(&trial, allocation_release, &release);
+  refused(&trial, allocation_release, &release, ERR_CONFLICT, "released-already");
+  release.person = control, release.arm = "control", release.slot = 1;
+  must(&trial, allocation_release, &release);
+  for (int i = 0; i < 2; i++) {
+    trial_person(&trial, "patient", i ? control : trained, i ? "a@example.org" : "b@example.org", patients[i]);
+    for (int session = 1; session <= 3; session++) {
+      trial.now_ms += 7 * DAY_MS;
+      trial_session(&trial, patients[i], session);
+      trial_submit(&trial, patients[i], session, "patient", session == 3 ? "1" : "6", session == 3 ? "1" : "0");
+    }
+  }
+  struct actor trainer = {.code = "A-TRAIN", .roles = ROLE_TRAINER, .site = "", .person = ""};
+  struct actor therapists[2] = {{.code = "A-T", .roles = ROLE_THERAPIST, .site = "", .person = trained}, {.code = "A-U", .roles = ROLE_THERAPIST, .site = "", .person = control}};
+  struct db *db;
+  struct error said;
+  assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
+  assert_int_equal(feedback_may_see(db, trial.home, &trainer, patients[0], &said), OK);
+  assert_int_equal(feedback_may_see(db, trial.home, &trainer, patients[1], &said), ERR_MISSING);
+  for (int i = 0; i < 2; i++) {
+    struct caseload caseload;
+    assert_int_equal(feedback_may_see(db, trial.home, &therapists[i], patients[i], &said), ERR_MISSING);
+    assert_int_equal(feedback_caseload(db, trial.home, &trial.arena, &therapists[i], trial.now_ms, &caseload, &said), OK);
+    assert_int_equal(caseload.count, 1);
+    assert_false(caseload.feedback);
+    assert_false(caseload.rows[0].shown);
+    assert_int_equal(caseload.task_count, i); /* the first therapist's forms have closed since */
+  }
+  struct caseload list;
+  assert_int_equal(feedback_caseload(db, trial.home, &trial.arena, &trainer, trial.now_ms, &list, &said), OK);
+  assert_int_equal(list.count, 1);
+  assert_string_equal(list.rows[0].patient, patients[0]);
+  assert_int_equal(list.rows[0].course.state, COURSE_TENSION);
+  struct feedback_show show = {.home = trial.home, .viewer = &trainer, .page = "course", .sign_in = "s1", .patient = patients[0]};
+  const char *both[] = {patients[0]}, **due;
+  size_t count;
+  must(&trial, feedback_show, &show);
+  assert_int_equal(feedback_showings_due(db, &trial.arena, &trainer, "course", "s1", trial.now_ms, both, 1, &due, &count, &said), OK);
+  assert_int_equal(count, 0);
+  assert_int_equal(feedback_showings_due(db, &trial.arena, &trainer, "course", "s1", trial.now_ms + SHOWING_MS, both, 1, &due, &count, &said), OK);
+  assert_int_equal(count, 1);
+  show.patient = patients[1];
+  refused(&trial, feedback_show, &show, ERR_MISSING, "no-such-person");
+  struct note_write note = {.home = trial.home, .by = &trainer, .patient = patients[0], .text = "Ask about the homework."};
+  must(&trial, note_write, &note);
+  struct course course;
+  assert_int_equal(feedback_course(db, trial.home, &trial.arena, &trainer, patients[0], &course, &said), OK);
+  assert_int_equal(course.note_count, 1);
+  assert_int_equal(course.count, 3);
+  db_close(db);
+  trial_verify(&trial);
+  trial_close(&trial);
+}
+
+static void test_overview(void **state) {
+  (void)state;
+  struct trial trial;
+  trial_open(&trial, "tensions-and-repair", false);
+  play(&trial);
+  struct db *db;
+  struct overview overview;
+  struct log_row *rows;
+  size_t count;
+  assert_ok(db_open(&db, trial.home->store, DB_MASKED, error));
+  assert_ok(monitoring_overview(db, trial.home, &trial.arena, "", trial.now_ms, &overview, error));
+  assert_int_equal(overview.therapists.reached, 1);
+  assert_int_equal(overview.patients.reached, 2);
+  assert_int_equal(overview.flow.erased, 1);
+  assert_int_equal(overview.flow.patients_complete, 1);
+  assert_true(overview.week_count >= 6);
+  struct log_filter filter = {.kind = "allocation.release"};
+  assert_ok(monitoring_log(db, &trial.arena, &filter, &rows, &count, error));
+  assert_int_equal(count, 0);
+  filter.kind = "session.record";
+  assert_ok(monitoring_log(db, &trial.arena, &filter, &rows, &count, error));
+  assert_int_equal(count, 18);
+  db_close(db);
+  trial_close(&trial);
+}
+
+static void test_drafts(void **state) {
+  (void)state;
+  struct trial trial;
+  char therapist[CODE_BYTES], patient[CODE_BYTES];
+  trial_open(&trial, "practice", false);
+  trial_person(&trial, "therapist", "", "t@example.org", therapist);
+  trial_person(&trial, "patient", therapist, "p@example.org", patient);
+  trial_session(&trial, patient, 1);
+  struct occasion occasion = trial_occasion(&trial, patient, 1, "patient");
+  struct typed typed[] = {{"goal", "5"}, {"feeling", "99"}}, *back;
+  struct draft_save save = {.occasion = occasion.id, .typed = typed, .count = 2};
+  must(&trial, draft_save, &save);
+  struct db *db;
+  size_t count;
+  assert_ok(db_open(&db, trial.home->store, DB_MASKED, error));
+  assert_ok(draft_read(db, &trial.arena, occasion.id, &back, &count, error));
+  assert_int_equal(count, 2);
+  trial_submit(&trial, patient, 1, "patient", "4", "0");
+  assert_ok(draft_read(db, &trial.arena, occasion.id, &back, &count, error));
+  assert_int_equal(count, 0);
+  refused(&trial, draft_save, &save, ERR_STATE, "form-done");
+  db_close(db);
+  trial_close(&trial);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_scenario_trial), cmocka_unit_test(test_scenario_practice), cmocka_unit_test(test_submissions),
+      cmocka_unit_test(test_sessions),       cmocka_unit_test(test_feedback),          cmocka_unit_test(test_overview),
+      cmocka_unit_test(test_drafts),
+  };
+  crypto_start();
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
