@@ -18,5 +18,9 @@ struct command {
 extern const struct command commands[]; /* ends with a row without a name */
 
 int command_check(int argc, char **argv);
+int command_demo(int argc, char **argv);
+int command_import(int argc, char **argv);
+int command_init(int argc, char **argv);
+int command_study(int argc, char **argv);
 
 #endif

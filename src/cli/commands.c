@@ -4,5 +4,9 @@
 
 const struct command commands[] = {
     {"check", "is this study definition fit to go live?", command_check},
+    {"demo", "complete studies in mid-flight with simulated people, served on loopback", command_demo},
+    {"import", "take in session ratings from another system", command_import},
+    {"init", "make a home: a study with its own ledger", command_init},
+    {"study", "amend a study: the difference in words, then one entry", command_study},
     {NULL, NULL, NULL},
 };

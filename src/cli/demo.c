@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "cli/options.h"
-#include "cli/rows.h"
+#include "cli/study_from.h"
 #include "people/sign_in.h"
 #include "trial/demonstration.h"
 #include "web/server.h"

@@ -2,7 +2,6 @@
 #include <stdio.h>
 
 #include "cli/options.h"
-#include "cli/rows.h"
 #include "trial/import.h"
 
 static void print_refusal(void *state, size_t line, const char *sentence) {

@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/options.h"
-#include "cli/rows.h"
+#include "cli/study_from.h"
 #include "trial/home.h"
 
 static void print_difference(const struct study *before, const struct study *after, struct arena *arena) {
