@@ -297,8 +297,11 @@ struct expression_desk *expression_desk_open(void) {
   desk->context->opLimit = DESK_OPERATIONS;
   xmlXPathContextSetCache(desk->context, 1, -1, 0);
   xmlXPathRegisterVariableLookup(desk->context, variable_value, desk);
-  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
-    xmlXPathRegisterFunc(desk->context, (const xmlChar *)calls[i].name, calls[i].call);
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+    const xmlChar *name = (const xmlChar *)calls[i].name;
+    xmlXPathRegisterFunc(desk->context, name, NULL); /* round and sum are there already, and would stay */
+    xmlXPathRegisterFunc(desk->context, name, calls[i].call);
+  }
   return desk;
 }
 

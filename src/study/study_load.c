@@ -77,8 +77,8 @@ static enum err load(const struct study **out, const struct source *source, stru
   return err;
 }
 
-static enum err load_source(const struct study **out, const struct source *source, struct study_findings *findings,
-                            struct arena *arena, struct error *error) {
+enum err study_load_source(const struct study **out, const struct source *source, struct study_findings *findings,
+                           struct arena *arena, struct error *error) {
   struct arena scratch;
   arena_init(&scratch, 0);
   if (!findings->arena) findings->arena = arena;
@@ -92,7 +92,7 @@ enum err study_load_dir(const struct study **out, const char *dir, struct study_
   struct source source;
   *out = NULL;
   enum err err = source_read_dir(&source, dir, arena, error);
-  return err ? err : load_source(out, &source, findings, arena, error);
+  return err ? err : study_load_source(out, &source, findings, arena, error);
 }
 
 enum err study_load_embedded(const struct study **out, const char *name, struct study_findings *findings,
@@ -100,7 +100,7 @@ enum err study_load_embedded(const struct study **out, const char *name, struct 
   struct source source;
   *out = NULL;
   enum err err = source_read_embedded(&source, name, arena, error);
-  return err ? err : load_source(out, &source, findings, arena, error);
+  return err ? err : study_load_source(out, &source, findings, arena, error);
 }
 
 enum err study_from_bundle(const struct study **out, const char *text, size_t length, struct study_findings *findings,
@@ -108,7 +108,7 @@ enum err study_from_bundle(const struct study **out, const char *text, size_t le
   struct source source;
   *out = NULL;
   enum err err = source_read_bundle(&source, text, length, arena, error);
-  return err ? err : load_source(out, &source, findings, arena, error);
+  return err ? err : study_load_source(out, &source, findings, arena, error);
 }
 
 enum err study_check_forms(const char *dir, struct study_findings *findings, struct arena *arena, struct error *error) {

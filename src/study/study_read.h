@@ -1,5 +1,6 @@
-/* study_read.h: the steps of loading a study, for study_load.c alone: study_read.c takes the values out of study.json
- * (whatever has another shape than the schema says becomes empty), study_check.c looks at the study as a whole. */
+/* study_read.h: the steps of loading a study, for study_load.c and its tests: study_read.c takes the values out of
+ * study.json (whatever has another shape than the schema says becomes empty), study_check.c looks at the study as a
+ * whole. */
 #ifndef ATTUNE_STUDY_STUDY_READ_H
 #define ATTUNE_STUDY_STUDY_READ_H
 
@@ -19,6 +20,10 @@ struct study_reading {
 void study_read_languages(struct study_reading *reading);
 void study_read_all(struct study_reading *reading);
 void study_check_all(struct study_reading *reading);
+
+/* The whole of loading, once the files are in memory. */
+enum err study_load_source(const struct study **out, const struct source *source, struct study_findings *findings,
+                           struct arena *arena, struct error *error);
 
 void study_say(struct study_reading *reading, enum study_severity severity, const char *id, const char *pointer,
                const char *cure, const char *text);
