@@ -1,0 +1,527 @@
+#include "stats/formula.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stats/model_base.h"
+
+#define DEPTH_MAXIMUM 60
+
+/* Terms while they are being read. `intercept`: 1 asked for, -1 taken away, 0 not spoken of. */
+struct terms {
+  uint64_t term[FORMULA_TERMS];
+  size_t count;
+  int intercept;
+};
+
+struct reader {
+  const char *text, *at;
+  const struct stats_memory *memory;
+  struct stats_error *error;
+  struct formula *formula;
+  int depth;
+  bool failed;
+};
+
+static void *take(struct reader *r, size_t count, size_t size) {
+  void *bytes = model_take(r->memory, count, size);
+  if (!bytes && !r->failed) {
+    model_no_memory(r->error);
+    r->failed = true;
+  }
+  return bytes;
+}
+
+static void complain(struct reader *r, const char *what) {
+  if (r->failed) return;
+  r->failed = true;
+  size_t at = (size_t)(r->at - r->text);
+  if (*r->at)
+    model_fail(r->error, STATS_BAD_FORMULA, "formula", "the formula %s, at character %zu: '%.24s'", what, at + 1, r->at);
+  else
+    model_fail(r->error, STATS_BAD_FORMULA, "formula", "the formula %s, at its end", what);
+}
+
+static char peek(struct reader *r) {
+  while (isspace((unsigned char)*r->at)) r->at++;
+  return r->failed ? '\0' : *r->at;
+}
+
+static bool accept(struct reader *r, char c) {
+  if (c == '\0' || peek(r) != c) return false;
+  r->at++;
+  return true;
+}
+
+static void expect(struct reader *r, char c) {
+  char what[40];
+  if (accept(r, c)) return;
+  snprintf(what, sizeof what, "lacks a '%c'", c);
+  complain(r, what);
+}
+
+static bool starts_name(char c) { return isalpha((unsigned char)c) || c == '.' || c == '`' || (unsigned char)c >= 128; }
+static bool goes_on(char c) { return isalnum((unsigned char)c) || c == '.' || c == '_' || (unsigned char)c >= 128; }
+
+static const char *read_name(struct reader *r) {
+  const char *start, *end;
+  if (!starts_name(peek(r))) {
+    complain(r, "lacks a name");
+    return "";
+  }
+  if (*r->at == '`') {
+    start = ++r->at;
+    while (*r->at && *r->at != '`') r->at++;
+    end = r->at;
+    if (*r->at != '`') {
+      complain(r, "lacks a closing `");
+      return "";
+    }
+    r->at++;
+  } else {
+    start = r->at;
+    while (goes_on(*r->at)) r->at++;
+    end = r->at;
+  }
+  char *name = take(r, (size_t)(end - start) + 1, 1);
+  if (!name) return "";
+  memcpy(name, start, (size_t)(end - start));
+  return name;
+}
+
+/* --- variables ---------------------------------------------------------------------------------------------------- */
+
+static size_t variable_index(struct reader *r, struct formula_variable variable) {
+  struct formula *f = r->formula;
+  for (size_t i = 0; i < f->variables; i++)
+    if (!strcmp(f->variable[i].label, variable.label)) return i;
+  if (f->variables == FORMULA_VARIABLES) {
+    complain(r, "names more than 60 variables");
+    return 0;
+  }
+  f->variable[f->variables] = variable;
+  return f->variables++;
+}
+
+/* Expressions within I(): each reader appends postfix steps and returns the text as R writes it. */
+struct expression {
+  struct formula_op *op;
+  size_t ops;
+};
+
+static const char *read_sum(struct reader *r, struct expression *e);
+
+static void push(struct reader *r, struct expression *e, char op, double number, const char *name) {
+  if (e->ops == FORMULA_OPS) {
+    complain(r, "holds an I() that is too long");
+    return;
+  }
+  e->op[e->ops++] = (struct formula_op){op, number, name};
+}
+
+static const char *text_of(struct reader *r, const char *a, const char *op, const char *b) {
+  const char *text = model_text(r->memory, "%s%s%s", a, op, b);
+  if (!text) take(r, SIZE_MAX, 1);
+  return text ? text : "";
+}
+
+static bool enter(struct reader *r) {
+  if (++r->depth <= DEPTH_MAXIMUM) return true;
+  complain(r, "nests too deeply");
+  return false;
+}
+
+static const char *read_number(struct reader *r, double *number) {
+  char *end;
+  const char *start = r->at;
+  if (!isdigit((unsigned char)*start) && *start != '.') {
+    complain(r, "lacks a number or a name");
+    return "";
+  }
+  *number = strtod(start, &end);
+  if (end == start || !isfinite(*number)) {
+    complain(r, "holds a number that cannot be read");
+    return "";
+  }
+  r->at = end;
+  return model_text(r->memory, "%.15g", *number);
+}
+
+static const char *read_operand(struct reader *r, struct expression *e) {
+  if (!enter(r)) return "";
+  const char *text = "";
+  if (accept(r, '(')) {
+    text = text_of(r, "(", read_sum(r, e), ")");
+    expect(r, ')');
+  } else if (accept(r, '-')) {
+    text = text_of(r, "-", read_operand(r, e), "");
+    push(r, e, '~', 0, NULL);
+  } else if (starts_name(peek(r)) && !(*r->at == '.' && isdigit((unsigned char)r->at[1]))) {
+    text = read_name(r);
+    push(r, e, 'c', 0, text);
+  } else {
+    double number = 0;
+    text = read_number(r, &number);
+    push(r, e, 'n', number, NULL);
+  }
+  r->depth--;
+  return text ? text : "";
+}
+
+static const char *read_power(struct reader *r, struct expression *e) {
+  if (!enter(r)) return "";
+  bool minus = accept(r, '-');
+  const char *text = read_operand(r, e);
+  if (accept(r, '^')) {
+    text = text_of(r, text, "^", read_power(r, e));
+    push(r, e, '^', 0, NULL);
+  }
+  if (minus) {
+    text = text_of(r, "-", text, "");
+    push(r, e, '~', 0, NULL);
+  }
+  r->depth--;
+  return text;
+}
+
+static const char *read_product(struct reader *r, struct expression *e) {
+  const char *text = read_power(r, e);
+  while (peek(r) == '*' || peek(r) == '/') {
+    char op = *r->at++;
+    text = text_of(r, text, op == '*' ? " * " : "/", read_power(r, e));
+    push(r, e, op, 0, NULL);
+  }
+  return text;
+}
+
+static const char *read_sum(struct reader *r, struct expression *e) {
+  if (!enter(r)) return "";
+  const char *text = read_product(r, e);
+  while (peek(r) == '+' || peek(r) == '-') {
+    char op = *r->at++;
+    text = text_of(r, text, op == '+' ? " + " : " - ", read_product(r, e));
+    push(r, e, op, 0, NULL);
+  }
+  r->depth--;
+  return text;
+}
+
+static size_t read_expression(struct reader *r) {
+  struct expression e = {take(r, FORMULA_OPS, sizeof *e.op), 0};
+  if (!e.op) return 0;
+  const char *text = read_sum(r, &e);
+  expect(r, ')');
+  struct formula_variable v = {FORMULA_EXPRESSION, text_of(r, "I(", text, ")"), NULL, e.op, e.ops};
+  return variable_index(r, v);
+}
+
+static size_t read_variable(struct reader *r) {
+  const char *name = read_name(r);
+  if (r->failed) return 0;
+  if (!accept(r, '(')) return variable_index(r, (struct formula_variable){FORMULA_COLUMN, name, name, NULL, 0});
+  if (!strcmp(name, "I")) return read_expression(r);
+  if (strcmp(name, "factor") != 0) {
+    r->at--;
+    complain(r, "calls a function other than I() and factor()");
+    return 0;
+  }
+  const char *column = read_name(r);
+  expect(r, ')');
+  return variable_index(r, (struct formula_variable){FORMULA_FACTOR, text_of(r, "factor(", column, ")"), column, NULL, 0});
+}
+
+/* --- terms -------------------------------------------------------------------------------------------------------- */
+
+static void terms_add(struct reader *r, struct terms *set, uint64_t term) {
+  for (size_t i = 0; i < set->count; i++)
+    if (set->term[i] == term) return;
+  if (set->count == FORMULA_TERMS) {
+    complain(r, "expands to more than 400 terms");
+    return;
+  }
+  set->term[set->count++] = term;
+}
+
+static void terms_join(struct reader *r, struct terms *set, const struct terms *more) {
+  for (size_t i = 0; i < more->count; i++) terms_add(r, set, more->term[i]);
+  if (more->intercept) set->intercept = more->intercept;
+}
+
+static void terms_remove(struct terms *set, const struct terms *less) {
+  size_t kept = 0;
+  for (size_t i = 0; i < set->count; i++) {
+    bool found = false;
+    for (size_t j = 0; j < less->count; j++) found |= set->term[i] == less->term[j];
+    if (!found) set->term[kept++] = set->term[i];
+  }
+  set->count = kept;
+  if (less->intercept) set->intercept = -less->intercept;
+}
+
+static struct terms *terms_new(struct reader *r) {
+  return take(r, 1, sizeof(struct terms));
+}
+
+/* a:b, every term of one with every term of the other. */
+static struct terms *terms_cross(struct reader *r, const struct terms *a, const struct terms *b) {
+  struct terms *set = terms_new(r);
+  if (!set) return NULL;
+  for (size_t i = 0; i < a->count; i++)
+    for (size_t j = 0; j < b->count && !r->failed; j++) terms_add(r, set, a->term[i] | b->term[j]);
+  return set;
+}
+
+static struct terms *read_terms(struct reader *r);
+
+static void add_random(struct reader *r, const struct terms *effect, bool correlated);
+
+/* A parenthesis: a group of terms, or a random term (which leaves no fixed terms behind). */
+static struct terms *read_parenthesis(struct reader *r) {
+  size_t before = r->formula->randoms;
+  struct terms *set = read_terms(r);
+  if (r->failed || !set) return NULL;
+  if (accept(r, '|')) {
+    bool correlated = !accept(r, '|');
+    if (r->formula->randoms > before)
+      complain(r, "holds a random term within another");
+    else
+      add_random(r, set, correlated);
+    expect(r, ')');
+    return terms_new(r);
+  }
+  expect(r, ')');
+  return set;
+}
+
+static struct terms *read_atom(struct reader *r) {
+  char c = peek(r);
+  struct terms *set;
+  if (c == '(') {
+    r->at++;
+    return read_parenthesis(r);
+  }
+  if (!(set = terms_new(r))) return NULL;
+  if (c == '0' || c == '1') {
+    if (isalnum((unsigned char)r->at[1]) || r->at[1] == '.') complain(r, "has a number other than 0 and 1");
+    r->at++;
+    set->intercept = c == '1' ? 1 : -1;
+    return set;
+  }
+  size_t v = read_variable(r);
+  if (!r->failed) terms_add(r, set, UINT64_C(1) << v);
+  return set;
+}
+
+static struct terms *read_raised(struct reader *r) {
+  struct terms *set = read_atom(r);
+  while (!r->failed && set && accept(r, '^')) {
+    char c = peek(r);
+    if (c < '1' || c > '9' || isdigit((unsigned char)r->at[1])) {
+      complain(r, "raises terms to something else than 1 to 9");
+      return NULL;
+    }
+    r->at++;
+    struct terms *sum = set, *base = set;
+    for (int i = 1; i < c - '0' && sum && !r->failed; i++) {
+      struct terms *next = terms_new(r), *cross = terms_cross(r, sum, base);
+      if (!next || !cross) return NULL;
+      terms_join(r, next, sum);
+      terms_join(r, next, cross);
+      sum = next;
+    }
+    set = sum;
+  }
+  return set;
+}
+
+static struct terms *read_interaction(struct reader *r) {
+  struct terms *set = read_raised(r);
+  while (!r->failed && set && accept(r, ':')) {
+    struct terms *other = read_raised(r);
+    if (!other || r->failed) return NULL;
+    if (set->intercept || other->intercept) complain(r, "joins 0 or 1 to a term by ':'");
+    set = terms_cross(r, set, other);
+  }
+  return set;
+}
+
+/* a * b is a + b + a:b, and a / b is a + (all variables of a):b. */
+static struct terms *read_crossing(struct reader *r) {
+  struct terms *set = read_interaction(r);
+  while (!r->failed && set && (peek(r) == '*' || peek(r) == '/')) {
+    char op = *r->at++;
+    struct terms *other = read_interaction(r), *inner;
+    if (!other || r->failed) return NULL;
+    if (op == '*') {
+      inner = terms_cross(r, set, other);
+      terms_join(r, set, other);
+    } else {
+      struct terms *all = terms_new(r);
+      if (!all) return NULL;
+      uint64_t every = 0;
+      for (size_t i = 0; i < set->count; i++) every |= set->term[i];
+      if (every) terms_add(r, all, every);
+      inner = terms_cross(r, all, other);
+    }
+    if (!inner) return NULL;
+    terms_join(r, set, inner);
+  }
+  return set;
+}
+
+static struct terms *read_terms(struct reader *r) {
+  if (!enter(r)) return NULL;
+  struct terms *sum = terms_new(r);
+  bool minus = accept(r, '-');
+  if (!minus) accept(r, '+');
+  while (sum && !r->failed) {
+    struct terms *next = read_crossing(r);
+    if (!next || r->failed) break;
+    if (minus)
+      terms_remove(sum, next);
+    else
+      terms_join(r, sum, next);
+    char c = peek(r);
+    if (c != '+' && c != '-') break;
+    minus = c == '-';
+    r->at++;
+  }
+  r->depth--;
+  return r->failed ? NULL : sum;
+}
+
+/* --- random terms ------------------------------------------------------------------------------------------------- */
+
+static int degree(uint64_t term) { return __builtin_popcountll(term); }
+
+/* Orders terms by degree and keeps the order of appearance within one. */
+static void finish_terms(struct reader *r, const struct terms *from, struct formula_terms *to) {
+  to->intercept = from->intercept >= 0;
+  to->terms = 0;
+  to->term = take(r, from->count, sizeof *to->term);
+  if (!to->term) return;
+  for (int d = 1; d <= FORMULA_VARIABLES; d++)
+    for (size_t i = 0; i < from->count; i++)
+      if (degree(from->term[i]) == d) to->term[to->terms++] = from->term[i];
+}
+
+static struct formula_random *new_random(struct reader *r) {
+  struct formula *f = r->formula;
+  if (f->randoms == FORMULA_RANDOM) {
+    complain(r, "has more than 40 random terms");
+    return NULL;
+  }
+  return &f->random[f->randoms++];
+}
+
+/* One group for one set of effects; `||` gives each effect a term of its own, as lme4 does. */
+static void add_group(struct reader *r, const struct terms *effect, bool correlated, const struct formula_random *group) {
+  struct formula_terms all;
+  finish_terms(r, effect, &all);
+  if (r->failed) return;
+  if (!all.intercept && !all.terms) {
+    complain(r, "has a random term without any effect");
+    return;
+  }
+  size_t pieces = correlated ? 1 : all.terms + all.intercept;
+  for (size_t i = 0; i < pieces && !r->failed; i++) {
+    struct formula_random *random = new_random(r);
+    if (!random) return;
+    *random = *group;
+    random->correlated = correlated;
+    random->effect = all;
+    if (correlated) continue;
+    random->effect.intercept = all.intercept && i == 0;
+    random->effect.terms = random->effect.intercept ? 0 : 1;
+    random->effect.term = all.term + (random->effect.intercept ? 0 : i - all.intercept);
+  }
+}
+
+/* One grouping column, or several joined by ':'. */
+static void read_group(struct reader *r, struct formula_random *group) {
+  const char *label = "";
+  group->parts = 0;
+  do {
+    bool parenthesis = accept(r, '(');
+    const char *name = read_name(r);
+    if (!strcmp(name, "factor") && accept(r, '(')) {
+      name = read_name(r);
+      expect(r, ')');
+    }
+    if (parenthesis) expect(r, ')');
+    if (r->failed) return;
+    if (group->parts == FORMULA_GROUP_PARTS) {
+      complain(r, "joins more than 8 columns to one group");
+      return;
+    }
+    label = group->parts ? text_of(r, label, ":", name) : name;
+    group->part[group->parts++] = name;
+  } while (accept(r, ':'));
+  group->group = label;
+}
+
+static void add_random(struct reader *r, const struct terms *effect, bool correlated) {
+  struct formula_random outer = {0}, next = {0};
+  read_group(r, &outer);
+  if (r->failed) return;
+  add_group(r, effect, correlated, &outer);
+  while (!r->failed && accept(r, '/')) {
+    read_group(r, &next);
+    if (r->failed) return;
+    if (outer.parts + next.parts > FORMULA_GROUP_PARTS) {
+      complain(r, "joins more than 8 columns to one group");
+      return;
+    }
+    bool deep = strchr(outer.group, ':') != NULL;
+    const char *tail = deep ? text_of(r, "(", outer.group, ")") : outer.group;
+    next.group = text_of(r, next.group, ":", tail);
+    memcpy(next.part + next.parts, outer.part, outer.parts * sizeof *outer.part);
+    next.parts += outer.parts;
+    outer = next;
+    add_group(r, effect, correlated, &outer);
+  }
+}
+
+/* --- the whole ---------------------------------------------------------------------------------------------------- */
+
+static void check_response(struct reader *r) {
+  struct formula *f = r->formula;
+  uint64_t bit = UINT64_C(1) << f->response;
+  if (f->variable[f->response].kind == FORMULA_FACTOR)
+    model_fail(r->error, STATS_BAD_FORMULA, "formula", "the response cannot be a factor"), r->failed = true;
+  for (size_t i = 0; i < f->fixed.terms && !r->failed; i++)
+    if (f->fixed.term[i] & bit) {
+      model_fail(r->error, STATS_BAD_FORMULA, "formula", "the response '%s' is also on the right-hand side",
+                 f->variable[f->response].label);
+      r->failed = true;
+    }
+}
+
+enum stats_status formula_read(const char *text, const struct stats_memory *memory, struct formula *formula,
+                               struct stats_error *error) {
+  struct stats_error unused;
+  struct reader r = {text, text, memory, error ? error : &unused, formula, 0, false};
+  *formula = (struct formula){.text = text};
+  if (strlen(text) > FORMULA_TEXT_MAXIMUM)
+    return model_fail(error, STATS_BAD_FORMULA, "formula", "the formula is longer than %d bytes", FORMULA_TEXT_MAXIMUM);
+  formula->variable = take(&r, FORMULA_VARIABLES, sizeof *formula->variable);
+  formula->random = take(&r, FORMULA_RANDOM, sizeof *formula->random);
+  if (r.failed) return STATS_NO_MEMORY;
+  formula->response = read_variable(&r);
+  expect(&r, '~');
+  struct terms *fixed = r.failed ? NULL : read_terms(&r);
+  if (!r.failed && peek(&r)) complain(&r, "goes on where it should end");
+  if (!r.failed && fixed) finish_terms(&r, fixed, &formula->fixed);
+  if (!r.failed) check_response(&r);
+  return r.failed ? r.error->status : STATS_OK;
+}
+
+const char *formula_term_label(const struct formula *formula, uint64_t term, const struct stats_memory *memory) {
+  const char *label = "";
+  for (size_t v = 0; v < formula->variables && label; v++)
+    if (term >> v & 1) label = model_text(memory, "%s%s%s", label, *label ? ":" : "", formula->variable[v].label);
+  return label;
+}

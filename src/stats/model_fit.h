@@ -1,0 +1,27 @@
+/* model_fit.h: what the parts of a fitted model share (the model files only). */
+#ifndef ATTUNE_STATS_MODEL_FIT_H
+#define ATTUNE_STATS_MODEL_FIT_H
+
+#include "stats/model_base.h"
+#include "stats/model_data.h"
+
+struct stats_model_work {
+  const struct stats_memory *memory;
+  struct formula formula;
+  struct frame frame;
+  struct model_data data;
+  struct kernel_work *kernel_work; /* evaluated at theta */
+  double *theta;                   /* of the centred and scaled columns */
+  struct kernel_outcome outcome;
+  double *to_beta;                 /* [p * p] T: beta = centre of y in the intercept + scale of y * T * beta_c */
+  double y_scale, y_centre;
+};
+
+/* A of one kernel term (b = A b_c, up to the scale of y): size x size, row by row. */
+void model_effect_transform(const struct stats_model_work *work, size_t term, double *a);
+/* vcov of beta in the user's columns from that of the scaled ones: y_scale^2 T v T'. */
+void model_carry_covariance(const struct stats_model_work *work, const double *v, double *out, double *scratch);
+/* Fills se, t, p of the coefficients from vcov and df. */
+void model_fill_tests(struct stats_model *model);
+
+#endif
