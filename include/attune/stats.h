@@ -6,5 +6,6 @@
 #include "attune/stats_math.h"
 #include "attune/stats_distributions.h"
 #include "attune/stats_random.h"
+#include "attune/stats_model.h"
 
 #endif

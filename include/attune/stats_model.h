@@ -63,20 +63,20 @@ struct stats_table {
 
 /* How the degrees of freedom of t and F tests are found. */
 enum stats_df {
-  STATS_DF_SATTERTHWAITE, /* Giesbrecht & Burns 1985; Fai & Cornelius 1996; as lmerTest has it */
-  STATS_DF_KENWARD_ROGER, /* Kenward & Roger 1997, with their adjusted covariance; as pbkrtest has it */
+  STATS_DF_SATTERTHWAITE,  /* Giesbrecht & Burns 1985; Fai & Cornelius 1996; as lmerTest has it */
+  STATS_DF_KENWARD_ROGER,  /* Kenward & Roger 1997, with their adjusted covariance; as pbkrtest has it */
   STATS_DF_BETWEEN_WITHIN, /* counts of groups and coefficients, see docs/fit.md */
   STATS_DF_NONE            /* z tests */
 };
 
 struct stats_model_options {
-  bool ml;            /* maximum likelihood instead of REML */
+  bool ml; /* maximum likelihood instead of REML */
   enum stats_df df;
   const char *cluster; /* CR2 standard errors over this column; NULL: the model's own */
 };
 
 struct stats_coefficient {
-  const char *name; /* as lme4 names it: "(Intercept)", "armprogramme", "arm:time" */
+  const char *name;              /* as lme4 names it: "(Intercept)", "armprogramme", "arm:time" */
   double estimate, se, df, t, p; /* df is infinite under STATS_DF_NONE */
 };
 

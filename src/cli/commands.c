@@ -8,5 +8,6 @@ const struct command commands[] = {
     {"import", "take in session ratings from another system", command_import},
     {"init", "make a home: a study with its own ledger", command_init},
     {"study", "amend a study: the difference in words, then one entry", command_study},
+    {"fit", "fit a linear mixed model to a CSV file", command_fit},
     {NULL, NULL, NULL},
 };

@@ -40,7 +40,8 @@ static void complain(struct reader *r, const char *what) {
   r->failed = true;
   size_t at = (size_t)(r->at - r->text);
   if (*r->at)
-    model_fail(r->error, STATS_BAD_FORMULA, "formula", "the formula %s, at character %zu: '%.24s'", what, at + 1, r->at);
+    model_fail(r->error, STATS_BAD_FORMULA, "formula", "the formula %s, at character %zu: '%.24s'", what, at + 1,
+               r->at);
   else
     model_fail(r->error, STATS_BAD_FORMULA, "formula", "the formula %s, at its end", what);
 }
@@ -63,8 +64,12 @@ static void expect(struct reader *r, char c) {
   complain(r, what);
 }
 
-static bool starts_name(char c) { return isalpha((unsigned char)c) || c == '.' || c == '`' || (unsigned char)c >= 128; }
-static bool goes_on(char c) { return isalnum((unsigned char)c) || c == '.' || c == '_' || (unsigned char)c >= 128; }
+static bool starts_name(char c) {
+  return isalpha((unsigned char)c) || c == '.' || c == '`' || (unsigned char)c >= 128;
+}
+static bool goes_on(char c) {
+  return isalnum((unsigned char)c) || c == '.' || c == '_' || (unsigned char)c >= 128;
+}
 
 static const char *read_name(struct reader *r) {
   const char *start, *end;
@@ -230,7 +235,8 @@ static size_t read_variable(struct reader *r) {
   }
   const char *column = read_name(r);
   expect(r, ')');
-  return variable_index(r, (struct formula_variable){FORMULA_FACTOR, text_of(r, "factor(", column, ")"), column, NULL, 0});
+  return variable_index(r,
+                        (struct formula_variable){FORMULA_FACTOR, text_of(r, "factor(", column, ")"), column, NULL, 0});
 }
 
 /* --- terms -------------------------------------------------------------------------------------------------------- */
@@ -395,7 +401,9 @@ static struct terms *read_terms(struct reader *r) {
 
 /* --- random terms ------------------------------------------------------------------------------------------------- */
 
-static int degree(uint64_t term) { return __builtin_popcountll(term); }
+static int degree(uint64_t term) {
+  return __builtin_popcountll(term);
+}
 
 /* Orders terms by degree and keeps the order of appearance within one. */
 static void finish_terms(struct reader *r, const struct terms *from, struct formula_terms *to) {
@@ -418,7 +426,8 @@ static struct formula_random *new_random(struct reader *r) {
 }
 
 /* One group for one set of effects; `||` gives each effect a term of its own, as lme4 does. */
-static void add_group(struct reader *r, const struct terms *effect, bool correlated, const struct formula_random *group) {
+static void add_group(struct reader *r, const struct terms *effect, bool correlated,
+                      const struct formula_random *group) {
   struct formula_terms all;
   finish_terms(r, effect, &all);
   if (r->failed) return;

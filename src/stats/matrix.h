@@ -8,9 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-static inline size_t packed_size(size_t n) { return n * (n + 1) / 2; }
+static inline size_t packed_size(size_t n) {
+  return n * (n + 1) / 2;
+}
 /* Where row i of a packed matrix begins, at its diagonal. */
-static inline size_t packed_row(size_t n, size_t i) { return i * n - i * (i - 1) / 2; }
+static inline size_t packed_row(size_t n, size_t i) {
+  return i * n - i * (i - 1) / 2;
+}
 
 /* c (m x n) = a (m x k) b (k x n); c += likewise with `add`. c may not overlap a or b. */
 void matrix_multiply(double *c, const double *a, const double *b, size_t m, size_t k, size_t n, bool add);

@@ -8,7 +8,8 @@
 
 /* `count` zeroed elements of `size` bytes; NULL when there is no memory or the product overflows. */
 void *model_take(const struct stats_memory *memory, size_t count, size_t size);
-const char *model_text(const struct stats_memory *memory, const char *format, ...) __attribute__((format(printf, 2, 3)));
+const char *model_text(const struct stats_memory *memory, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Fills *error (may be NULL) and returns `status`. */
 enum stats_status model_fail(struct stats_error *error, enum stats_status status, const char *field, const char *format,
                              ...) __attribute__((format(printf, 4, 5)));

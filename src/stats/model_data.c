@@ -5,14 +5,14 @@
 
 #include "stats/model_base.h"
 
-#define TRY(call)                  \
-  do {                             \
-    enum stats_status try_ = call; \
-    if (try_) return try_;         \
+#define TRY(call)                                                                                                      \
+  do {                                                                                                                 \
+    enum stats_status try_ = call;                                                                                     \
+    if (try_) return try_;                                                                                             \
   } while (0)
-#define DENSE_MAXIMUM 3000   /* columns of the dense block that crossed factors share */
-#define RANK_SUSPECT 1e-9    /* squared relative residual below which rank is looked at closely */
-#define RANK_TOLERANCE 1e-7  /* relative residual of a column that counts as none, as in R's qr() */
+#define DENSE_MAXIMUM 3000  /* columns of the dense block that crossed factors share */
+#define RANK_SUSPECT 1e-9   /* squared relative residual below which rank is looked at closely */
+#define RANK_TOLERANCE 1e-7 /* relative residual of a column that counts as none, as in R's qr() */
 
 /* --- distinct columns --------------------------------------------------------------------------------------------- */
 
@@ -105,11 +105,13 @@ static void add_moments(struct moments *m, const double *value, size_t n, bool f
   m->square += square;
 }
 
-static enum stats_status set_scale(struct model_data *data, size_t c, const struct moments *m, struct stats_error *error) {
+static enum stats_status set_scale(struct model_data *data, size_t c, const struct moments *m,
+                                   struct stats_error *error) {
   struct data_column *column = &data->column[c];
   double n = (double)data->frame->n, mean = m->sum / n;
   column->centre = column->centred ? m->shift + mean : 0;
-  double square = column->centred ? m->square / n - mean * mean : m->square / n + 2 * m->shift * mean + m->shift * m->shift;
+  double square =
+      column->centred ? m->square / n - mean * mean : m->square / n + 2 * m->shift * mean + m->shift * m->shift;
   bool constant = m->least == m->most;
   if (c == data->response && constant)
     return model_fail(error, STATS_BAD_DATA, data->frame->variable[data->frame->formula->response].label,
@@ -156,7 +158,8 @@ static enum stats_status pass_one(struct model_data *data, struct first_pass *pa
       add_moments(&pass->moments[c], value, block.n, first);
     }
     for (size_t s = 0; s + 1 < frame->groups && !data->crossed; s++)
-      data->crossed = !note_parents(pass->parent[s], block.group[pass->group[s]], block.group[pass->group[s + 1]], block.n);
+      data->crossed =
+          !note_parents(pass->parent[s], block.group[pass->group[s]], block.group[pass->group[s + 1]], block.n);
     first = false;
   }
   for (size_t c = 0; c < data->columns; c++) TRY(set_scale(data, c, &pass->moments[c], error));
@@ -199,7 +202,8 @@ static void lay_terms(struct model_data *data) {
   }
 }
 
-static enum stats_status lay_out(struct model_data *data, struct first_pass *pass, bool reml, struct stats_error *error) {
+static enum stats_status lay_out(struct model_data *data, struct first_pass *pass, bool reml,
+                                 struct stats_error *error) {
   const struct frame *frame = data->frame;
   struct kernel *kernel = &data->kernel;
   *kernel = (struct kernel){.n = frame->n, .p = data->p, .terms = frame->terms, .reml = reml};
@@ -234,12 +238,12 @@ struct place { /* a column right of Z_0 */
 
 struct crossing {
   struct model_data *data;
-  size_t *own, owns;    /* columns of Z_0 */
+  size_t *own, owns; /* columns of Z_0 */
   struct place *place;
   size_t places;
-  double *g;            /* [groups][packed q] */
-  double *gram;         /* packed, of the current run */
-  size_t *position;     /* [places] */
+  double *g;        /* [groups][packed q] */
+  double *gram;     /* packed, of the current run */
+  size_t *position; /* [places] */
 };
 
 static enum stats_status find_places(struct crossing *c, struct stats_error *error) {
@@ -441,7 +445,7 @@ enum stats_status data_build(const struct frame *frame, bool reml, const struct 
     if (round == 0) TRY(drop_dependent(data, &changed, error));
   }
   if (frame->n <= data->p)
-    return model_fail(error, STATS_BAD_DATA, "", "there are %zu rows for %zu fixed effects: none are left for the residual",
-                      frame->n, data->p);
+    return model_fail(error, STATS_BAD_DATA, "",
+                      "there are %zu rows for %zu fixed effects: none are left for the residual", frame->n, data->p);
   return STATS_OK;
 }

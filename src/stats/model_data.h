@@ -9,7 +9,7 @@
 #include "stats/model_frame.h"
 #include "stats/model_kernel.h"
 
-struct data_column { /* a distinct column; those of X and Z that are the same share one */
+struct data_column {               /* a distinct column; those of X and Z that are the same share one */
   const struct frame_column *from; /* NULL for the response */
   bool centred;
   double centre, scale;
@@ -20,17 +20,17 @@ struct model_data {
   const struct stats_memory *memory;
   struct data_column *column;
   size_t columns, response;
-  size_t *x;        /* [p] columns of X that are kept */
-  size_t *x_frame;  /* [p] their places in frame->fixed */
+  size_t *x;       /* [p] columns of X that are kept */
+  size_t *x_frame; /* [p] their places in frame->fixed */
   size_t p;
-  size_t **z;       /* [terms][size] */
-  size_t *order;    /* [terms] the frame's term of each kernel term: most levels first */
+  size_t **z;                         /* [terms][size] */
+  size_t *order;                      /* [terms] the frame's term of each kernel term: most levels first */
   size_t group_stage[FORMULA_RANDOM]; /* stage of each frame group; with crossed factors 0 or 1 */
   size_t stage_group[KERNEL_STAGES];  /* and back, on the nested path */
   bool crossed;
-  size_t *dropped;  /* places in frame->fixed of columns left out */
+  size_t *dropped; /* places in frame->fixed of columns left out */
   size_t dropped_count;
-  double *total;    /* packed cross-products of all columns */
+  double *total; /* packed cross-products of all columns */
   struct kernel kernel;
 };
 

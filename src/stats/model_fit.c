@@ -6,10 +6,10 @@
 #include "attune/stats_distributions.h"
 #include "stats/model_df.h"
 
-#define TRY(call)                  \
-  do {                             \
-    enum stats_status try_ = call; \
-    if (try_) return try_;         \
+#define TRY(call)                                                                                                      \
+  do {                                                                                                                 \
+    enum stats_status try_ = call;                                                                                     \
+    if (try_) return try_;                                                                                             \
   } while (0)
 
 /* --- from the scaled columns back to the user's ------------------------------------------------------------------- */
@@ -51,7 +51,7 @@ void model_fill_tests(struct stats_model *model) {
     struct stats_coefficient *c = &model->fixed[j];
     c->se = sqrt(model->vcov[j * model->p + j]);
     c->t = c->estimate / c->se;
-    c->p = isinf(c->df) ? 2 * stats_normal_cdf(-fabs(c->t)) : 2 * stats_t_cdf(-fabs(c->t), c->df);
+    c->p = stats_t_two_sided(c->t, c->df);
   }
 }
 
@@ -164,9 +164,10 @@ static enum stats_status minimise(struct stats_model_work *work, struct stats_er
   if (!work->kernel_work || !work->theta) return model_no_memory(error);
   kernel_start(kernel, work->theta);
   if (!kernel_fit(kernel, work->kernel_work, work->theta, NULL, work->memory, &work->outcome))
-    return model_fail(error, STATS_NOT_FITTED, "",
-                      "the model fits the response exactly, or the numbers run out of range: no residual variance is left "
-                      "to estimate");
+    return model_fail(
+        error, STATS_NOT_FITTED, "",
+        "the model fits the response exactly, or the numbers run out of range: no residual variance is left "
+        "to estimate");
   return STATS_OK;
 }
 

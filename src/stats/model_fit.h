@@ -13,7 +13,7 @@ struct stats_model_work {
   struct kernel_work *kernel_work; /* evaluated at theta */
   double *theta;                   /* of the centred and scaled columns */
   struct kernel_outcome outcome;
-  double *to_beta;                 /* [p * p] T: beta = centre of y in the intercept + scale of y * T * beta_c */
+  double *to_beta; /* [p * p] T: beta = centre of y in the intercept + scale of y * T * beta_c */
   double y_scale, y_centre;
 };
 

@@ -7,10 +7,10 @@
 
 #include "stats/model_base.h"
 
-#define TRY(call)                  \
-  do {                             \
-    enum stats_status try_ = call; \
-    if (try_) return try_;         \
+#define TRY(call)                                                                                                      \
+  do {                                                                                                                 \
+    enum stats_status try_ = call;                                                                                     \
+    if (try_) return try_;                                                                                             \
   } while (0)
 
 /* --- finding columns ---------------------------------------------------------------------------------------------- */
@@ -37,8 +37,8 @@ static size_t distance(const char *a, const char *b) {
   return row[n];
 }
 
-enum stats_status frame_column_find(const struct stats_table *table, const char *name, const struct stats_column **column,
-                                    struct stats_error *error) {
+enum stats_status frame_column_find(const struct stats_table *table, const char *name,
+                                    const struct stats_column **column, struct stats_error *error) {
   const char *nearest = NULL;
   size_t least = SIZE_MAX;
   for (size_t c = 0; c < table->columns; c++) {
@@ -52,8 +52,10 @@ enum stats_status frame_column_find(const struct stats_table *table, const char 
       nearest = table->column[c].name;
     }
   }
-  if (!nearest) return model_fail(error, STATS_BAD_DATA, name, "there is no column '%s': the data have no columns", name);
-  return model_fail(error, STATS_BAD_DATA, name, "there is no column '%.60s'; the nearest name is '%.60s'", name, nearest);
+  if (!nearest)
+    return model_fail(error, STATS_BAD_DATA, name, "there is no column '%s': the data have no columns", name);
+  return model_fail(error, STATS_BAD_DATA, name, "there is no column '%.60s'; the nearest name is '%.60s'", name,
+                    nearest);
 }
 
 /* --- factors ------------------------------------------------------------------------------------------------------ */
@@ -222,7 +224,8 @@ static enum stats_status factor_of_parts(const struct frame *frame, const struct
   uint64_t size = 1;
   for (size_t p = 0; p < parts; p++)
     if (__builtin_mul_overflow(size, (uint64_t)part[p].levels, &size))
-      return model_fail(error, STATS_BAD_DATA, "", "a group of several columns has more combinations than can be numbered");
+      return model_fail(error, STATS_BAD_DATA, "",
+                        "a group of several columns has more combinations than can be numbered");
   if (!code) return model_no_memory(error);
   for (size_t i = 0; i < rows; i++) {
     code[i] = -1;
@@ -287,12 +290,23 @@ static void evaluate(const struct frame_variable *v, const uint32_t *row, size_t
     }
     double *a = stack[top >= 2 && op->op != '~' ? top - 2 : top - 1], *b = stack[top - 1];
     for (size_t i = 0; i < n; i++) switch (op->op) {
-      case '~': a[i] = -a[i]; break;
-      case '+': a[i] += b[i]; break;
-      case '-': a[i] -= b[i]; break;
-      case '*': a[i] *= b[i]; break;
-      case '/': a[i] /= b[i]; break;
-      default: a[i] = b[i] == 2 ? a[i] * a[i] : pow(a[i], b[i]);
+      case '~':
+        a[i] = -a[i];
+        break;
+      case '+':
+        a[i] += b[i];
+        break;
+      case '-':
+        a[i] -= b[i];
+        break;
+      case '*':
+        a[i] *= b[i];
+        break;
+      case '/':
+        a[i] /= b[i];
+        break;
+      default:
+        a[i] = b[i] == 2 ? a[i] * a[i] : pow(a[i], b[i]);
       }
     if (op->op != '~') top--;
   }
@@ -320,14 +334,16 @@ static enum stats_status drop_missing_numbers(struct frame *frame, const char *l
   for (size_t i = 0; i < n; i++) {
     if (fabs(value[i]) <= FRAME_VALUE_MAXIMUM) continue;
     if (!isnan(value[i]))
-      return model_fail(error, STATS_BAD_DATA, label, "'%.60s' is %g in data row %u, which is too large to compute with",
-                        label, value[i], row[i] + 1);
+      return model_fail(error, STATS_BAD_DATA, label,
+                        "'%.60s' is %g in data row %u, which is too large to compute with", label, value[i],
+                        row[i] + 1);
     TRY(drop_row(frame, row[i], memory, error));
   }
   return STATS_OK;
 }
 
-static enum stats_status drop_missing(struct frame *frame, const struct stats_memory *memory, struct stats_error *error) {
+static enum stats_status drop_missing(struct frame *frame, const struct stats_memory *memory,
+                                      struct stats_error *error) {
   const struct formula *formula = frame->formula;
   double(*stack)[FRAME_BLOCK] = model_take(memory, FORMULA_OPS, sizeof *stack);
   uint32_t row[FRAME_BLOCK];
@@ -357,7 +373,8 @@ static enum stats_status drop_missing_codes(struct frame *frame, const char *nam
 
 static enum stats_status find_rows(struct frame *frame, const struct stats_memory *memory, struct stats_error *error) {
   const struct formula *formula = frame->formula;
-  if (frame->table->rows > UINT32_MAX) return model_fail(error, STATS_BAD_DATA, "", "the data have more than 2^32 rows");
+  if (frame->table->rows > UINT32_MAX)
+    return model_fail(error, STATS_BAD_DATA, "", "the data have more than 2^32 rows");
   TRY(drop_missing(frame, memory, error));
   for (size_t v = 0; v < formula->variables; v++)
     if (frame->variable[v].is_factor && uses_variable(formula, v))
@@ -369,7 +386,8 @@ static enum stats_status find_rows(struct frame *frame, const struct stats_memor
   for (size_t i = 0; frame->dropped && i < frame->table->rows; i++) frame->n -= frame->dropped[i];
   frame->rows_dropped = frame->table->rows - frame->n;
   if (!frame->n)
-    return model_fail(error, STATS_BAD_DATA, "", "no rows are left: each of the %zu has a missing value", frame->table->rows);
+    return model_fail(error, STATS_BAD_DATA, "", "no rows are left: each of the %zu has a missing value",
+                      frame->table->rows);
   return STATS_OK;
 }
 
@@ -477,7 +495,8 @@ static enum stats_status add_random(struct frame *frame, const struct formula_ra
   size_t g = 0, before = 0;
   while (g < frame->groups && !same_parts(&frame->group[g], random)) g++;
   if (g == frame->groups) {
-    frame->group[frame->groups++] = (struct frame_group){.label = random->group, .part = random->part, .parts = random->parts};
+    frame->group[frame->groups++] =
+        (struct frame_group){.label = random->group, .part = random->part, .parts = random->parts};
     TRY(code_group(frame, &frame->group[g], memory, error));
   }
   for (size_t t = 0; t + 1 < frame->terms; t++) before += frame->term[t].group == g;
@@ -488,21 +507,24 @@ static enum stats_status add_random(struct frame *frame, const struct formula_ra
   TRY(add_terms(frame, &random->effect, memory, &term->columns, error));
   size_t effects = term->columns.count * frame->group[g].factor.levels;
   if (effects >= frame->n)
-    return model_fail(error, STATS_BAD_DATA, random->group,
-                      "the random term of '%.60s' has %zu effects (%zu for each of %zu groups) but there are only %zu rows",
-                      random->group, effects, term->columns.count, frame->group[g].factor.levels, frame->n);
+    return model_fail(
+        error, STATS_BAD_DATA, random->group,
+        "the random term of '%.60s' has %zu effects (%zu for each of %zu groups) but there are only %zu rows",
+        random->group, effects, term->columns.count, frame->group[g].factor.levels, frame->n);
   return STATS_OK;
 }
 
-static enum stats_status code_factors(struct frame *frame, const struct stats_memory *memory, struct stats_error *error) {
+static enum stats_status code_factors(struct frame *frame, const struct stats_memory *memory,
+                                      struct stats_error *error) {
   for (size_t v = 0; v < frame->formula->variables; v++) {
     struct frame_variable *variable = &frame->variable[v];
     if (!variable->is_factor || !uses_variable(frame->formula, v)) continue;
     TRY(frame_factor_of(frame, frame->formula->variable[v].name, true, memory, &variable->factor, error));
     if (variable->factor.levels < 2)
-      return model_fail(error, STATS_BAD_DATA, variable->label,
-                        "the factor '%.60s' has a single level, '%.60s', in the rows that count: it cannot be estimated",
-                        variable->label, variable->factor.level[0]);
+      return model_fail(
+          error, STATS_BAD_DATA, variable->label,
+          "the factor '%.60s' has a single level, '%.60s', in the rows that count: it cannot be estimated",
+          variable->label, variable->factor.level[0]);
   }
   return STATS_OK;
 }

@@ -11,8 +11,8 @@
 #include "stats/formula.h"
 
 #define FRAME_BLOCK 256
-#define FRAME_PARTS 16      /* variables in one term */
-#define FRAME_COLUMNS 600   /* columns of X, or of one random term */
+#define FRAME_PARTS 16    /* variables in one term */
+#define FRAME_COLUMNS 600 /* columns of X, or of one random term */
 #define FRAME_VALUE_MAXIMUM 1e100
 
 struct frame_factor {
@@ -99,7 +99,7 @@ enum stats_status frame_factor_of(const struct frame *frame, const char *column,
                                   const struct stats_memory *memory, struct frame_factor *factor,
                                   struct stats_error *error);
 /* Finds a column, or names the nearest one in the error. */
-enum stats_status frame_column_find(const struct stats_table *table, const char *name, const struct stats_column **column,
-                                    struct stats_error *error);
+enum stats_status frame_column_find(const struct stats_table *table, const char *name,
+                                    const struct stats_column **column, struct stats_error *error);
 
 #endif

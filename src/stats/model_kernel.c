@@ -8,8 +8,12 @@
 #define WIDE 40 /* columns beyond which rows of U are taken to be sparse */
 #define LOG_2PI 1.8378770664093454836
 
-static size_t depth_of(const struct kernel *kernel) { return kernel->levels ? 1 : 0; }
-static size_t width(const struct kernel *kernel, size_t stage) { return kernel->stage[stage].q + kernel->stage[stage].w; }
+static size_t depth_of(const struct kernel *kernel) {
+  return kernel->levels ? 1 : 0;
+}
+static size_t width(const struct kernel *kernel, size_t stage) {
+  return kernel->stage[stage].q + kernel->stage[stage].w;
+}
 
 /* --- building ----------------------------------------------------------------------------------------------------- */
 
@@ -46,7 +50,8 @@ static bool find_patterns(struct kernel *kernel, const double *g, const struct s
   for (size_t i = 0; i < groups; i++) {
     const double *own = g + i * size;
     size_t at = hash_numbers(own, size) & (capacity - 1);
-    while (slot[at] && memcmp(own, g + first[slot[at] - 1] * size, size * sizeof *g) != 0) at = (at + 1) & (capacity - 1);
+    while (slot[at] && memcmp(own, g + first[slot[at] - 1] * size, size * sizeof *g) != 0)
+      at = (at + 1) & (capacity - 1);
     if (!slot[at]) {
       first[kernel->patterns] = (uint32_t)i;
       slot[at] = (uint32_t)++kernel->patterns;
@@ -106,7 +111,8 @@ static bool find_cells(struct kernel *kernel, const struct stats_memory *memory)
     kernel->cells = 0;
     for (size_t i = 0; i < groups; i++) {
       uint32_t g = kernel->member[i], before = i ? kernel->member[i - 1] : 0;
-      bool same = i && stage->parent[g] == stage->parent[before] && kernel->group_pattern[g] == kernel->group_pattern[before];
+      bool same =
+          i && stage->parent[g] == stage->parent[before] && kernel->group_pattern[g] == kernel->group_pattern[before];
       if (!same && pass) kernel->cell[kernel->cells] = (struct kernel_cell){kernel->group_pattern[g], 0, i, NULL};
       if (!same) kernel->cells++;
       if (pass) {
@@ -175,7 +181,8 @@ void kernel_response_changed(struct kernel *kernel) {
   }
 }
 
-static bool new_nodes(const struct kernel *kernel, struct kernel_work *work, size_t s, const struct stats_memory *memory) {
+static bool new_nodes(const struct kernel *kernel, struct kernel_work *work, size_t s,
+                      const struct stats_memory *memory) {
   const struct kernel_stage *stage = &kernel->stage[s];
   size_t q2 = stage->q * stage->q, qw = stage->q * stage->w, each = 3 * q2 + 2 * qw;
   double *numbers = model_take(memory, stage->nodes, each * sizeof *numbers);
@@ -209,7 +216,8 @@ struct kernel_work *kernel_work_new(const struct kernel *kernel, const struct st
   fine &= (work->beta = model_take(memory, p + 1, sizeof(double))) != NULL;
   fine &= (work->inverse = model_take(memory, p * p + 1, sizeof(double))) != NULL;
   fine &= (work->root = model_take(memory, (p + 1) * (p + 1), sizeof(double))) != NULL;
-  for (size_t i = 0; i < 5; i++) fine &= (work->scratch[i] = model_take(memory, widest * widest + 1, sizeof(double))) != NULL;
+  for (size_t i = 0; i < 5; i++)
+    fine &= (work->scratch[i] = model_take(memory, widest * widest + 1, sizeof(double))) != NULL;
   fine &= (work->full = model_take(memory, widest * widest + 1, sizeof(double))) != NULL;
   if (!fine) return NULL;
   work->pattern_h = work->pattern_k + kernel->patterns * q0 * q0;
@@ -304,7 +312,8 @@ static void subtract_product(double *sum, const double *u, const double *n, size
   }
 }
 
-static void subtract_group(struct kernel_work *work, double *sum, const double *u, const double *k, size_t q, size_t w) {
+static void subtract_group(struct kernel_work *work, double *sum, const double *u, const double *k, size_t q,
+                           size_t w) {
   if (w <= WIDE) {
     double *n = work->scratch[0];
     matrix_multiply(n, k, u, q, q, w, false);
@@ -324,7 +333,8 @@ static void subtract_group(struct kernel_work *work, double *sum, const double *
   }
 }
 
-static void subtract_cell(const struct kernel *kernel, struct kernel_work *work, const struct kernel_cell *cell, double *sum) {
+static void subtract_cell(const struct kernel *kernel, struct kernel_work *work, const struct kernel_cell *cell,
+                          double *sum) {
   size_t q = kernel->stage[0].q, w = kernel->stage[0].w, size = packed_size(w);
   const double *k = work->pattern_k + cell->pattern * q * q, *gram = cell->gram;
   if (!gram) {
@@ -380,7 +390,8 @@ static bool solve_root(const struct kernel *kernel, struct kernel_work *work) {
 
 static bool go_up(const struct kernel *kernel, struct kernel_work *work) {
   size_t levels = kernel->levels, first = depth_of(kernel);
-  memcpy(work->sum[first], kernel->base, kernel->stage[first].nodes * packed_size(width(kernel, first)) * sizeof(double));
+  memcpy(work->sum[first], kernel->base,
+         kernel->stage[first].nodes * packed_size(width(kernel, first)) * sizeof(double));
   for (size_t s = first + 1; s <= levels; s++)
     memset(work->sum[s], 0, kernel->stage[s].nodes * packed_size(width(kernel, s)) * sizeof(double));
   work->logdet = 0;
@@ -400,8 +411,8 @@ static bool go_up(const struct kernel *kernel, struct kernel_work *work) {
 
 /* Adds to lambda_bar, and to d_bar (the derivative by D) when wanted, what K, with derivative kbar, and `count` times
  * log|I + DG| say. */
-static void lambda_derivative(struct kernel_work *work, size_t q, const double *lambda, const double *g, const double *h,
-                              const double *kbar, double count, double *lambda_bar, double *d_bar) {
+static void lambda_derivative(struct kernel_work *work, size_t q, const double *lambda, const double *g,
+                              const double *h, const double *kbar, double count, double *lambda_bar, double *d_bar) {
   double *f = work->scratch[0], *t = work->scratch[1];
   if (q == 1) {
     double one = 1 - h[0] * lambda[0] * g[0];
@@ -425,7 +436,8 @@ static void lambda_derivative(struct kernel_work *work, size_t q, const double *
 }
 
 /* kbar -= U F U' for one group. */
-static void group_derivative(struct kernel_work *work, const double *u, const double *f, size_t q, size_t w, double *kbar) {
+static void group_derivative(struct kernel_work *work, const double *u, const double *f, size_t q, size_t w,
+                             double *kbar) {
   double *uf = work->scratch[0], *few = work->scratch[1];
   size_t count = w;
   if (w > WIDE) {
@@ -514,8 +526,7 @@ static void node_derivative(const struct kernel *kernel, struct kernel_work *wor
   matrix_multiply(uf, node->u, f, q, w, w, false);
   matrix_multiply_nt(kbar, uf, node->u, q, w, q, false);
   for (size_t k = 0; k < q * q; k++) kbar[k] = -kbar[k];
-  lambda_derivative(work, q, work->lambda[s], node->g, node->h, kbar, 1, work->lambda_bar[s],
-                    work->d_bar[s]);
+  lambda_derivative(work, q, work->lambda[s], node->g, node->h, kbar, 1, work->lambda_bar[s], work->d_bar[s]);
 }
 
 static void collect_gradient(const struct kernel *kernel, const struct kernel_work *work, double *gradient) {

@@ -38,10 +38,10 @@
 #define KERNEL_TERMS 40
 
 struct kernel_term {
-  size_t size;          /* effects in its block */
-  size_t stage, at;     /* where its first block stands among the effects of the stage */
-  size_t repeat;        /* blocks, one after the other (1 on the nested path) */
-  size_t theta;         /* index of its first parameter */
+  size_t size;      /* effects in its block */
+  size_t stage, at; /* where its first block stands among the effects of the stage */
+  size_t repeat;    /* blocks, one after the other (1 on the nested path) */
+  size_t theta;     /* index of its first parameter */
 };
 
 struct kernel_stage {
@@ -79,10 +79,10 @@ struct kernel_node { /* what an elimination leaves behind for the way back */
 
 struct kernel_work {
   double criterion, logdet, logdet_x, rss;
-  double *beta, *inverse; /* [p], [p * p] = (X'V^-1 X)^-1 with V relative to sigma2 */
+  double *beta, *inverse;            /* [p], [p * p] = (X'V^-1 X)^-1 with V relative to sigma2 */
   double *lambda[KERNEL_STAGES];     /* dense q x q */
   double *lambda_bar[KERNEL_STAGES]; /* derivative of the criterion by lambda */
-  double *d_bar[KERNEL_STAGES]; /* derivative by D, added up when not NULL (the caller sets and clears it) */
+  double *d_bar[KERNEL_STAGES];      /* derivative by D, added up when not NULL (the caller sets and clears it) */
   double *pattern_k, *pattern_h, *pattern_kbar;
   struct kernel_node *node[KERNEL_STAGES];
   double *sum[KERNEL_STAGES + 1]; /* per node, packed: cross-products on the way up */
@@ -118,8 +118,9 @@ struct kernel_outcome {
 };
 
 /* Minimises the criterion from theta (start and result) by BFGS, theta unbounded because the sign of a column of
- * Lambda means nothing; leaves `work` evaluated at the optimum. `hessian` (thetas^2) is a start for BFGS that the caller
- * knows, or NULL for the expected one. theta comes back canonical: diagonals >= 0, exact zeros where D is singular. */
+ * Lambda means nothing; leaves `work` evaluated at the optimum. `hessian` (thetas^2) is a start for BFGS that the
+ * caller knows, or NULL for the expected one. theta comes back canonical: diagonals >= 0, exact zeros where D is
+ * singular. */
 bool kernel_fit(const struct kernel *kernel, struct kernel_work *work, double *theta, const double *hessian,
                 const struct stats_memory *memory, struct kernel_outcome *outcome);
 void kernel_start(const struct kernel *kernel, double *theta); /* a start when nothing is known: Lambda = I */

@@ -6,7 +6,7 @@
 
 #define ITERATIONS 300
 #define GRADIENT_GOAL 1e-9
-#define SNAP 2e-4  /* a diagonal of Lambda below this is tried as an exact zero */
+#define SNAP 2e-4 /* a diagonal of Lambda below this is tried as an exact zero */
 #define ESCAPES 6
 
 struct search {

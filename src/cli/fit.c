@@ -1,0 +1,143 @@
+/* attune fit: a linear mixed model from a formula and a CSV file. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/command.h"
+#include "cli/fit_print.h"
+#include "cli/fit_read.h"
+#include "cli/options.h"
+#include "stats/formula.h"
+
+#define NAMES_MAXIMUM 2000
+
+struct wanted { /* columns that the formula and the options name */
+  const char *name[NAMES_MAXIMUM];
+  bool as_levels[NAMES_MAXIMUM];
+  size_t count;
+};
+
+struct fit_request {
+  const char *formula, *path, *df, *robust, *cluster;
+  struct repeated levels;
+  bool ml, json;
+};
+
+static void *take(void *state, size_t bytes) {
+  return arena_alloc(state, bytes);
+}
+
+/* A column is read as text only when nothing needs its numbers. */
+static void want(struct wanted *wanted, const char *name, bool as_levels) {
+  for (size_t i = 0; i < wanted->count; i++)
+    if (!strcmp(wanted->name[i], name)) {
+      wanted->as_levels[i] &= as_levels;
+      return;
+    }
+  if (wanted->count == NAMES_MAXIMUM) return;
+  wanted->name[wanted->count] = name;
+  wanted->as_levels[wanted->count++] = as_levels;
+}
+
+static void want_formula(struct wanted *wanted, const struct formula *formula) {
+  for (size_t v = 0; v < formula->variables; v++) {
+    const struct formula_variable *variable = &formula->variable[v];
+    if (variable->name) want(wanted, variable->name, variable->kind == FORMULA_FACTOR);
+    for (size_t i = 0; i < variable->ops; i++)
+      if (variable->op[i].op == 'c') want(wanted, variable->op[i].name, false);
+  }
+  for (size_t r = 0; r < formula->randoms; r++)
+    for (size_t i = 0; i < formula->random[r].parts; i++) want(wanted, formula->random[r].part[i], false);
+}
+
+static enum err from_stats(const struct stats_error *from, struct error *error) {
+  return fail(error, ERR_INPUT, "model", from->field, "%s", from->text);
+}
+
+static enum err choose(const struct fit_request *request, struct stats_model_options *options, struct error *error) {
+  static const char *const methods[] = {"satterthwaite", "kenward-roger", "between-within", "none"};
+  bool found = false;
+  options->ml = request->ml;
+  for (int i = 0; i < 4; i++)
+    if (!strcmp(request->df, methods[i])) {
+      options->df = (enum stats_df)i;
+      found = true;
+    }
+  if (!found)
+    return fail(error, ERR_USAGE, "df", "--df",
+                "--df is satterthwaite, kenward-roger, between-within or none, not '%s'", request->df);
+  if (request->robust && strcmp(request->robust, "cr2") != 0)
+    return fail(error, ERR_USAGE, "robust", "--robust", "--robust is cr2, not '%s'", request->robust);
+  if (!request->robust != !request->cluster)
+    return fail(error, ERR_USAGE, "robust", "--cluster", "--robust cr2 and --cluster COLUMN go together");
+  options->cluster = request->cluster;
+  return OK;
+}
+
+static void report(const struct fit_request *request, const struct stats_model *model, int64_t milliseconds) {
+  if (!request->json) {
+    fit_print(stdout, model);
+    return;
+  }
+  json_t *document = fit_json(model);
+  json_object_set_new(document, "seconds", json_real((double)milliseconds / 1000));
+  json_dumpf(document, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+  printf("\n");
+  json_decref(document);
+}
+
+static enum err fit(const struct fit_request *request, struct arena *arena, struct fit_data *data,
+                    struct error *error) {
+  struct stats_memory memory = {take, arena};
+  struct stats_model_options options = {0};
+  struct stats_error said;
+  struct formula formula;
+  struct wanted *wanted = arena_alloc(arena, sizeof *wanted);
+  struct fit_levels levels[OPTION_REPEATS];
+  enum err err = choose(request, &options, error);
+  for (size_t i = 0; i < request->levels.count && !err; i++)
+    err = fit_levels_parse(&levels[i], request->levels.values[i], arena, error);
+  if (err) return err;
+  if (formula_read(request->formula, &memory, &formula, &said)) return from_stats(&said, error);
+  want_formula(wanted, &formula);
+  if (request->cluster) want(wanted, request->cluster, false);
+  for (size_t i = 0; i < request->levels.count; i++) want(wanted, levels[i].column, true);
+  err = fit_read(data, request->path, wanted->name, wanted->as_levels, wanted->count, levels, request->levels.count,
+                 arena, error);
+  if (err) return err;
+  struct stats_model *model;
+  int64_t start = clock_elapsed_ms();
+  if (stats_model_fit(request->formula, &data->table, &options, &memory, &model, &said))
+    return from_stats(&said, error);
+  report(request, model, clock_elapsed_ms() - start);
+  return OK;
+}
+
+int command_fit(int argc, char **argv) {
+  struct fit_request request = {.df = "none"};
+  const struct option options[] = {
+      {"ml", NULL, "maximum likelihood instead of REML", .flag = &request.ml},
+      {"df", "METHOD", "satterthwaite, kenward-roger, between-within or none", .text = &request.df},
+      {"robust", "cr2", "cluster-robust standard errors", .text = &request.robust},
+      {"cluster", "COLUMN", "the clusters of --robust", .text = &request.cluster},
+      {"levels", "COLUMN=a,b,c", "this column is a factor; its first levels, in order", .repeated = &request.levels},
+      {"json", NULL, "one JSON document with full precision", .flag = &request.json},
+      {.name = NULL}};
+  struct arguments arguments = {.usage = "attune fit 'y ~ x + (1 | group)' FILE.csv",
+                                .about = "Fits a linear mixed model; the formula is lme4's. See docs/fit.md.",
+                                .options = options,
+                                .least = 2,
+                                .most = 2};
+  int code = arguments_read(&arguments, argc, argv);
+  if (code >= 0) return code;
+  request.formula = arguments.words[0];
+  request.path = arguments.words[1];
+  struct arena arena;
+  struct error error = {0};
+  struct fit_data data = {0};
+  arena_init(&arena, (size_t)64 << 30);
+  enum err err = fit(&request, &arena, &data, &error);
+  fit_data_free(&data);
+  arena_free(&arena);
+  return err ? say_no(&error) : EXIT_DONE;
+}

@@ -1,0 +1,162 @@
+#include "cli/fit_read.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/csv.h"
+
+enum err fit_levels_parse(struct fit_levels *out, const char *text, struct arena *arena, struct error *error) {
+  const char *equals = strchr(text, '=');
+  if (!equals || equals == text || !equals[1])
+    return fail(error, ERR_USAGE, "levels", "--levels", "--levels wants COLUMN=first,second,..., not '%s'", text);
+  size_t count = 1;
+  for (const char *c = equals; *c; c++) count += *c == ',';
+  const char **level = arena_array(arena, count, sizeof *level);
+  *out = (struct fit_levels){arena_text_n(arena, text, (size_t)(equals - text)), level, 0};
+  for (const char *at = equals + 1;; at++) {
+    const char *end = strchrnul(at, ',');
+    level[out->levels] = arena_text_n(arena, at, (size_t)(end - at));
+    for (size_t i = 0; i < out->levels; i++)
+      if (!strcmp(level[i], level[out->levels]))
+        return fail(error, ERR_USAGE, "levels", out->column, "--levels %s names '%s' twice", out->column, level[i]);
+    out->levels++;
+    if (!*end) return OK;
+    at = end;
+  }
+}
+
+static enum err no_memory(struct error *error) {
+  return fail(error, ERR_LIMIT, "memory", "", "the file's columns do not fit into memory");
+}
+
+static enum err grow(struct stats_column *column, bool numbers, size_t capacity, struct error *error) {
+  void *old = numbers ? (void *)(uintptr_t)column->number : (void *)(uintptr_t)column->code;
+  void *bytes = realloc(old, capacity * (numbers ? sizeof(double) : sizeof(int32_t)));
+  if (!bytes) return no_memory(error);
+  if (numbers)
+    column->number = bytes;
+  else
+    column->code = bytes;
+  return OK;
+}
+
+static void forget(struct fit_data *data) {
+  for (size_t i = 0; i < data->table.columns; i++) {
+    free((void *)(uintptr_t)data->column[i].number);
+    free((void *)(uintptr_t)data->column[i].code);
+    data->column[i].number = NULL;
+    data->column[i].code = NULL;
+  }
+  data->table.rows = 0;
+}
+
+void fit_data_free(struct fit_data *data) {
+  if (data->column) forget(data);
+}
+
+static enum err take_chunk(struct fit_data *data, const struct csv_chunk *chunk, const int *at, size_t *capacity,
+                           struct error *error) {
+  if (chunk->restarted) {
+    forget(data);
+    *capacity = 0;
+  }
+  size_t rows = data->table.rows, after = rows + chunk->rows;
+  bool more = after > *capacity;
+  while (after > *capacity) *capacity = *capacity ? 2 * *capacity : 8192;
+  for (size_t i = 0; i < data->table.columns; i++) {
+    struct stats_column *column = &data->column[i];
+    const double *numbers = chunk->numbers[at[i]];
+    enum err err = more ? grow(column, numbers != NULL, *capacity, error) : OK;
+    if (err) return err;
+    if (numbers)
+      memcpy((double *)(uintptr_t)column->number + rows, numbers, chunk->rows * sizeof *numbers);
+    else
+      memcpy((int32_t *)(uintptr_t)column->code + rows, chunk->codes[at[i]], chunk->rows * sizeof *column->code);
+  }
+  data->table.rows = after;
+  return OK;
+}
+
+struct text_code {
+  const char *text;
+  size_t rank; /* its place among the levels asked for, or SIZE_MAX */
+  size_t code;
+};
+
+static int by_rank_and_bytes(const void *a, const void *b) {
+  const struct text_code *x = a, *y = b;
+  if (x->rank != y->rank) return x->rank < y->rank ? -1 : 1;
+  return strcmp(x->text, y->text);
+}
+
+/* Puts the levels of a factor in order and renumbers its codes; missing values become -1. */
+static void order_levels(struct fit_data *data, struct stats_column *column, const char *const *text, size_t count,
+                         const struct fit_levels *asked, struct arena *arena) {
+  struct text_code *order = arena_array(arena, count + 1, sizeof *order);
+  int32_t *renumber = arena_array(arena, count + 1, sizeof *renumber), *code = (int32_t *)(uintptr_t)column->code;
+  const char **level = arena_array(arena, count + 1, sizeof *level);
+  for (size_t i = 0; i < count; i++) {
+    order[i] = (struct text_code){text[i], SIZE_MAX, i};
+    for (size_t j = 0; asked && j < asked->levels; j++)
+      if (!strcmp(asked->level[j], text[i])) order[i].rank = j;
+  }
+  qsort(order, count, sizeof *order, by_rank_and_bytes);
+  for (size_t i = 0; i < count; i++) {
+    level[i] = arena_text(arena, order[i].text);
+    renumber[order[i].code] = (int32_t)i;
+  }
+  for (size_t i = 0; i < data->table.rows; i++) code[i] = (uint32_t)code[i] == CSV_NO_LEVEL ? -1 : renumber[code[i]];
+  column->level = level;
+  column->levels = count;
+}
+
+static enum err read_all(struct fit_data *data, struct csv *csv, const int *at, struct error *error) {
+  struct csv_chunk chunk;
+  size_t capacity = 0;
+  enum err err;
+  while (!(err = csv_next_chunk(csv, &chunk, error)) && chunk.rows)
+    if ((err = take_chunk(data, &chunk, at, &capacity, error))) return err;
+  return err;
+}
+
+static enum err check_levels(const struct stats_column *column, const struct fit_levels *levels, struct error *error) {
+  for (size_t j = 0; j < levels->levels; j++) {
+    bool found = false;
+    for (size_t i = 0; i < column->levels; i++) found |= !strcmp(column->level[i], levels->level[j]);
+    if (!found)
+      return fail(error, ERR_INPUT, "levels", column->name, "--levels %s names '%s', which no row has", column->name,
+                  levels->level[j]);
+  }
+  return OK;
+}
+
+enum err fit_read(struct fit_data *data, const char *path, const char *const *name, const bool *as_levels, size_t names,
+                  const struct fit_levels *levels, size_t levels_count, struct arena *arena, struct error *error) {
+  struct csv *csv;
+  int *at = arena_array(arena, names + 1, sizeof *at);
+  *data = (struct fit_data){.column = arena_array(arena, names + 1, sizeof *data->column)};
+  data->table = (struct stats_table){.column = data->column, .columns = names};
+  enum err err = csv_open_file(&csv, arena, path, error);
+  for (size_t i = 0; i < names && !err; i++) {
+    bool text = as_levels[i];
+    for (size_t j = 0; j < levels_count; j++) text |= !strcmp(levels[j].column, name[i]);
+    if ((err = csv_need_column(csv, name[i], &at[i], error))) break;
+    data->column[i].name = arena_text(arena, name[i]);
+    csv_want(csv, at[i], text ? CSV_LEVELS : CSV_AUTO);
+  }
+  if (!err) err = read_all(data, csv, at, error);
+  if (!err && !data->table.rows) err = fail(error, ERR_INPUT, "rows", path, "%s has no rows under its header", path);
+  for (size_t i = 0; i < names && !err; i++) {
+    const struct fit_levels *asked = NULL;
+    size_t count;
+    if (!data->column[i].code) continue;
+    const char *const *text = csv_levels(csv, at[i], &count);
+    for (size_t j = 0; j < levels_count; j++)
+      if (!strcmp(levels[j].column, name[i])) asked = &levels[j];
+    order_levels(data, &data->column[i], text, count, asked, arena);
+    if (asked) err = check_levels(&data->column[i], asked, error);
+  }
+  csv_close(csv);
+  return err;
+}

@@ -1,0 +1,28 @@
+/* fit_read.h: the columns that a formula names, from a CSV file into memory. */
+#ifndef ATTUNE_CLI_FIT_READ_H
+#define ATTUNE_CLI_FIT_READ_H
+
+#include "attune/stats_model.h"
+#include "base/arena.h"
+#include "base/err.h"
+
+/* --levels COLUMN=a,b,c: the column is a factor with these levels first, in this order. */
+struct fit_levels {
+  const char *column;
+  const char *const *level;
+  size_t levels;
+};
+
+struct fit_data {
+  struct stats_table table;
+  struct stats_column *column; /* what table.column points to */
+};
+
+enum err fit_levels_parse(struct fit_levels *out, const char *text, struct arena *arena, struct error *error);
+/* Reads the named columns. Those in `as_levels` become factors whatever they hold; others do when a value is no
+ * number. Levels are in byte order, after those asked for. Release with fit_data_free(). */
+enum err fit_read(struct fit_data *data, const char *path, const char *const *name, const bool *as_levels, size_t names,
+                  const struct fit_levels *levels, size_t levels_count, struct arena *arena, struct error *error);
+void fit_data_free(struct fit_data *data);
+
+#endif
