@@ -114,7 +114,7 @@ static enum err fit(const struct fit_request *request, struct arena *arena, stru
 }
 
 int command_fit(int argc, char **argv) {
-  struct fit_request request = {.df = "none"};
+  struct fit_request request = {.df = "satterthwaite"};
   const struct option options[] = {
       {"ml", NULL, "maximum likelihood instead of REML", .flag = &request.ml},
       {"df", "METHOD", "satterthwaite, kenward-roger, between-within or none", .text = &request.df},

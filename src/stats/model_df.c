@@ -1,7 +1,57 @@
 #include "stats/model_df.h"
 
+#include <math.h>
+#include <string.h>
+
+#include "stats/model_curvature.h"
+
+struct curvature *model_curvature_of(struct stats_model *model) {
+  struct stats_model_work *work = model->work;
+  if (work->curvature) return work->curvature;
+  struct curvature *curvature = curvature_new(&work->data.kernel, work->memory);
+  if (!curvature || !curvature_fill(curvature, &work->data.kernel, work->kernel_work, work->theta)) return NULL;
+  return work->curvature = curvature;
+}
+
+void model_contrast(const struct stats_model *model, const double *contrast, double *out) {
+  size_t p = model->p;
+  for (size_t i = 0; i < p; i++) {
+    out[i] = 0;
+    for (size_t j = 0; j < p; j++) out[i] += model->work->to_beta[j * p + i] * contrast[j];
+  }
+}
+
+static enum stats_status no_curvature(struct stats_error *error) {
+  return model_fail(error, STATS_NOT_FITTED, "",
+                    "the criterion has no finite curvature at its optimum: ask for --df none");
+}
+
+static enum stats_status satterthwaite(struct stats_model *model, struct stats_error *error) {
+  struct curvature *curvature = model_curvature_of(model);
+  if (!curvature) return no_curvature(error);
+  for (size_t j = 0; j < model->p; j++)
+    model->fixed[j].df = curvature_satterthwaite(curvature, model->work->to_beta + j * model->p);
+  return STATS_OK;
+}
+
+static enum stats_status kenward_roger(struct stats_model *model, struct stats_error *error) {
+  struct curvature *curvature = model_curvature_of(model);
+  if (model->ml)
+    return model_fail(error, STATS_BAD_FORMULA, "df",
+                      "Kenward and Roger's method is for REML fits, not for maximum likelihood");
+  if (!curvature || !curvature_kenward_roger(curvature)) return no_curvature(error);
+  double *scratch = model_take(model->work->memory, model->p * model->p + 1, sizeof *scratch), scale;
+  if (!scratch) return model_no_memory(error);
+  model_carry_covariance(model->work, curvature->adjusted, model->vcov, scratch);
+  for (size_t j = 0; j < model->p; j++)
+    model->fixed[j].df = curvature_kenward_roger_df(curvature, model->work->to_beta + j * model->p, 1, &scale);
+  return STATS_OK;
+}
+
 enum stats_status model_find_df(struct stats_model *model, enum stats_df df, struct stats_error *error) {
-  if (df == STATS_DF_NONE) return STATS_OK;
-  return model_fail(error, STATS_BAD_FORMULA, "df", "degrees of freedom for '%.100s' are not to be had yet: use none",
-                    model->formula);
+  enum stats_status status = STATS_OK;
+  if (df == STATS_DF_SATTERTHWAITE) status = satterthwaite(model, error);
+  if (df == STATS_DF_KENWARD_ROGER) status = kenward_roger(model, error);
+  if (!status) model_fill_tests(model);
+  return status;
 }

@@ -1,4 +1,4 @@
-/* model_df.h: degrees of freedom and adjusted covariances of the fixed effects, from second-order derivatives. */
+/* model_df.h: degrees of freedom and adjusted covariances of the fixed effects. */
 #ifndef ATTUNE_STATS_MODEL_DF_H
 #define ATTUNE_STATS_MODEL_DF_H
 
@@ -6,5 +6,9 @@
 
 /* Sets df (and under Kenward-Roger the adjusted vcov), t and p of all coefficients. */
 enum stats_status model_find_df(struct stats_model *model, enum stats_df df, struct stats_error *error);
+/* The curvature at the optimum, found once. NULL without memory or where it is not finite. */
+struct curvature *model_curvature_of(struct stats_model *model);
+/* A contrast of the user's coefficients in the kernel's columns: out = T' contrast. */
+void model_contrast(const struct stats_model *model, const double *contrast, double *out);
 
 #endif

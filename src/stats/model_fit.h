@@ -3,6 +3,7 @@
 #define ATTUNE_STATS_MODEL_FIT_H
 
 #include "stats/model_base.h"
+#include "stats/model_curvature.h"
 #include "stats/model_data.h"
 
 struct stats_model_work {
@@ -15,6 +16,7 @@ struct stats_model_work {
   struct kernel_outcome outcome;
   double *to_beta; /* [p * p] T: beta = centre of y in the intercept + scale of y * T * beta_c */
   double y_scale, y_centre;
+  struct curvature *curvature; /* when it was asked for */
 };
 
 /* A of one kernel term (b = A b_c, up to the scale of y): size x size, row by row. */

@@ -333,10 +333,10 @@ static void subtract_group(struct kernel_work *work, double *sum, const double *
   }
 }
 
-static void subtract_cell(const struct kernel *kernel, struct kernel_work *work, const struct kernel_cell *cell,
-                          double *sum) {
+void kernel_subtract_cell(const struct kernel *kernel, struct kernel_work *work, const struct kernel_cell *cell,
+                          const double *k, double *sum) {
   size_t q = kernel->stage[0].q, w = kernel->stage[0].w, size = packed_size(w);
-  const double *k = work->pattern_k + cell->pattern * q * q, *gram = cell->gram;
+  const double *gram = cell->gram;
   if (!gram) {
     for (size_t m = 0; m < cell->members; m++)
       subtract_group(work, sum, kernel->u + kernel->member[cell->first + m] * q * w, k, q, w);
@@ -397,10 +397,11 @@ static bool go_up(const struct kernel *kernel, struct kernel_work *work) {
   work->logdet = 0;
   if (levels) {
     work->logdet = eliminate_patterns(kernel, work);
-    size_t size = packed_size(width(kernel, 1));
+    size_t size = packed_size(width(kernel, 1)), q = kernel->stage[0].q;
     for (size_t i = 0; i < kernel->stage[1].nodes; i++)
       for (size_t c = kernel->cell_start[i]; c < kernel->cell_start[i + 1]; c++)
-        subtract_cell(kernel, work, &kernel->cell[c], work->sum[1] + i * size);
+        kernel_subtract_cell(kernel, work, &kernel->cell[c], work->pattern_k + kernel->cell[c].pattern * q * q,
+                             work->sum[1] + i * size);
   }
   for (size_t s = 1; s < levels; s++)
     for (size_t i = 0; i < kernel->stage[s].nodes; i++) work->logdet += eliminate_node(kernel, work, s, i);

@@ -109,6 +109,10 @@ void kernel_expected_hessian(const struct kernel *kernel, struct kernel_work *wo
 /* The dense factor of a stage at theta; its parameters are the columns of each term's lower triangle. */
 void kernel_lambda(const struct kernel *kernel, size_t stage, const double *theta, double *lambda);
 
+/* sum (packed, of the parent) -= the cell's U'K U, for any symmetric K. */
+void kernel_subtract_cell(const struct kernel *kernel, struct kernel_work *work, const struct kernel_cell *cell,
+                          const double *k, double *sum);
+
 /* A kernel of the same design whose response is its own to change. */
 bool kernel_copy(struct kernel *to, const struct kernel *from, const struct stats_memory *memory);
 struct kernel_outcome {
