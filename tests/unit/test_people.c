@@ -912,5 +912,6 @@ int main(void) {
   if (!fixture_server()) return failed;
   for (size_t i = 0; i < count; i++) tests[i].initial_state = (void *)"postgresql";
   failed += _cmocka_run_group_tests("people on PostgreSQL", tests, count, NULL, NULL);
+  home_remove(&shared);
   return failed;
 }

@@ -22,6 +22,37 @@ static const char *world_engine(void **state) {
   return *state;
 }
 
+/* A PostgreSQL database takes half a second to make: one serves all tests, emptied before each. */
+static struct home shared;
+
+static void empty_shared(void) {
+  char connect[600], erasures[FIXTURE_PATH + 16];
+  fixture_connect(connect, sizeof connect, shared.database);
+  PGconn *connection = PQconnectdb(connect);
+  PGresult *result =
+      PQexec(connection, "DO $$ DECLARE name text; BEGIN FOR name IN SELECT tablename FROM pg_tables WHERE "
+                         "schemaname = 'public' AND tablename NOT LIKE 'schema%' ORDER BY tablename LOOP "
+                         "EXECUTE 'DELETE FROM ' || quote_ident(name); END LOOP; END $$");
+  if (PQresultStatus(result) != PGRES_COMMAND_OK) stop_test("%s", PQerrorMessage(connection));
+  PQclear(result);
+  PQfinish(connection);
+  snprintf(erasures, sizeof erasures, "%s/erasures", shared.path);
+  unlink(erasures);
+}
+
+static struct home world_home(bool postgresql, const struct chance *chance) {
+  struct home home;
+  if (!postgresql) {
+    home_make(&home, false, chance);
+    return home;
+  }
+  if (*shared.path)
+    empty_shared();
+  else
+    home_make(&shared, true, chance);
+  return shared;
+}
+
 static struct world *world_open(const char *engine, const struct entry_kind *kinds, int64_t now_ms,
                                 struct chance chance) {
   struct world *world = calloc(1, sizeof *world);
@@ -29,7 +60,7 @@ static struct world *world_open(const char *engine, const struct entry_kind *kin
   arena_init(&world->arena, 0);
   world->now_ms = now_ms;
   world->seen = sign_in_seen_new();
-  home_make(&world->home, !strcmp(engine, "postgresql"), &chance);
+  world->home = world_home(!strcmp(engine, "postgresql"), &chance);
   assert_ok(keys_load(&world->keys, world->home.path, error));
   assert_ok(store_open(&world->store, world->home.path, STORE_OWN, error));
   struct ledger_config config = {.store = world->store,
@@ -49,7 +80,7 @@ static void world_close(struct world *world) {
   store_close(world->store);
   sign_in_seen_free(world->seen);
   arena_free(&world->arena);
-  home_remove(&world->home);
+  if (!*world->home.database) home_remove(&world->home);
   free(world);
 }
 
