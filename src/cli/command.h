@@ -23,5 +23,6 @@ int command_import(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_study(int argc, char **argv);
 int command_fit(int argc, char **argv);
+int command_user(int argc, char **argv);
 
 #endif

@@ -9,5 +9,6 @@ const struct command commands[] = {
     {"init", "make a home: a study with its own ledger", command_init},
     {"study", "amend a study: the difference in words, then one entry", command_study},
     {"fit", "fit a linear mixed model to a CSV file", command_fit},
+    {"user", "accounts: add, list, change, disable, password, authenticator, link", command_user},
     {NULL, NULL, NULL},
 };
