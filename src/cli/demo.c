@@ -44,7 +44,7 @@ static enum err make_home(struct demo *demo, struct shown *one, const char *name
       .directory = one->directory, .by = "demo", .study = study, .clock = clock_fixed(&now), .chance = demo->chance};
   err = home_create(&create, error);
   struct home *home = NULL;
-  if (!err) err = home_open(&home, one->directory, STORE_OWN, create.clock, demo->chance, error);
+  if (!err) err = home_open(&home, one->directory, STORE_MAKE, create.clock, demo->chance, error);
   struct demonstration_plan plan = {.home = home,
                                     .now_ms = &now,
                                     .until_ms = demo->now_ms,

@@ -40,10 +40,17 @@ static struct store *store_new(const char *home, enum store_mode mode) {
   return store;
 }
 
+static void sync_at_last(const struct store *store) {
+  int file = open(store->file, O_RDONLY | O_CLOEXEC);
+  if (file < 0 || fsync(file)) die("%s: could not be written to the disk: throw this home away", store->file);
+  close(file);
+}
+
 void store_close(struct store *store) {
   if (!store) return;
   if (store->anchor) db_close(store->anchor);
   if (store->connections) die("a store was closed while %d of its connections were open: a defect", store->connections);
+  if (store->mode == STORE_MAKE && store->file) sync_at_last(store);
   if (store->lock >= 0) close(store->lock);
   free(store->home);
   free(store->file);
@@ -147,10 +154,10 @@ static enum err settings_write(const struct store *store, struct error *error) {
 /* Brings the schema forward (or looks at its version) through a connection of its own. */
 static enum err schema_visit(struct store *store, struct error *error) {
   struct db *db;
-  enum err err = db_open(&db, store, store->mode == STORE_OWN ? DB_WRITER : DB_OPEN, error);
+  enum err err = db_open(&db, store, store->mode != STORE_LOOK ? DB_WRITER : DB_OPEN, error);
   if (err) return err;
-  err = schema_forward(db, store->mode == STORE_OWN, error);
-  if (!err && store->mode == STORE_OWN && store->engine->grant) err = store->engine->grant(db, error);
+  err = schema_forward(db, store->mode != STORE_LOOK, error);
+  if (!err && store->mode != STORE_LOOK && store->engine->grant) err = store->engine->grant(db, error);
   db_close(db);
   return err;
 }
@@ -186,7 +193,7 @@ enum err store_open(struct store **out, const char *home, enum store_mode mode, 
   *out = NULL;
   struct store *store = store_new(home, mode);
   enum err err = settings_read(store, error);
-  if (!err && mode == STORE_OWN && store->file) err = lock_take(store, error);
+  if (!err && mode != STORE_LOOK && store->file) err = lock_take(store, error);
   if (!err && store->file && access(store->file, F_OK))
     err = fail(error, ERR_STATE, "home-missing", "", "%s is not there; restore it from a backup (attune restore)",
                store->file);
@@ -215,7 +222,7 @@ enum err store_open_memory(struct store **out, struct error *error) {
 enum err db_open(struct db **db, struct store *store, enum db_kind kind, struct error *error) {
   *db = NULL;
   if (kind == DB_WRITER) {
-    if (store->mode != STORE_OWN)
+    if (store->mode == STORE_LOOK)
       return fail(error, ERR_STATE, "home-looked-at", "", "%s was opened to read: nothing can be written", store->home);
     if (__atomic_fetch_add(&store->writers, 1, __ATOMIC_SEQ_CST)) {
       __atomic_fetch_sub(&store->writers, 1, __ATOMIC_SEQ_CST);

@@ -31,8 +31,10 @@ struct store;
 struct db;
 
 enum store_mode {
-  STORE_OWN, /* to write: takes HOME/lock (SQLite), brings the schema forward */
-  STORE_LOOK /* to read beside a running server: never writes, never checkpoints */
+  STORE_OWN,  /* to write: takes HOME/lock (SQLite), brings the schema forward */
+  STORE_MAKE, /* to own, while a home is filled with made-up people: no sync a commit, one when it is closed. What a crash
+                 leaves is to be thrown away; never for a home that real people use */
+  STORE_LOOK  /* to read beside a running server: never writes, never checkpoints */
 };
 enum db_kind { DB_WRITER, DB_OPEN, DB_MASKED };
 

@@ -100,6 +100,7 @@ static enum err session_settings(struct postgresql_db *db, struct error *error) 
                      "SET client_encoding = 'UTF8'; SET search_path = public; SET standard_conforming_strings = on; "
                      "SET client_min_messages = warning; SET bytea_output = 'hex'; SET synchronous_commit = on",
                      error);
+  if (!err && db->base.store->mode == STORE_MAKE) err = run(db, "SET synchronous_commit = off", error);
   if (!err && db->base.kind != DB_WRITER) err = run(db, "SET default_transaction_read_only = on", error);
   return err;
 }

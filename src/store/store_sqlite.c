@@ -98,14 +98,18 @@ static void configure(sqlite3 *handle) {
   sqlite3_busy_timeout(handle, 5000);
 }
 
-static enum err settings_of_kind(struct sqlite_db *db, enum db_kind kind, bool memory, struct error *error) {
+static enum err settings_of_kind(struct sqlite_db *db, enum db_kind kind, const struct store *store,
+                                 struct error *error) {
+  bool memory = store->memory;
   if (kind != DB_WRITER) {
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_wal_autocheckpoint(db->handle, 0);
     return pragmas(db, "PRAGMA mmap_size = 0; PRAGMA query_only = ON; PRAGMA cache_size = -2000;", error);
   }
   enum err err = pragmas(db, "PRAGMA mmap_size = 0; PRAGMA secure_delete = ON; PRAGMA cache_size = -16000;", error);
-  if (!err && !memory) err = pragmas(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;", error);
+  const char *sync = store->mode == STORE_MAKE ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = FULL";
+  if (!err && !memory) err = pragmas(db, "PRAGMA journal_mode = WAL;", error);
+  if (!err && !memory) err = pragmas(db, sync, error);
   char limit[64];
   snprintf(limit, sizeof limit, "PRAGMA journal_size_limit = %d", WAL_KEPT_BYTES);
   if (!err && !memory) err = pragmas(db, limit, error);
@@ -175,7 +179,7 @@ static enum err open_db(struct db **out, struct store *store, enum db_kind kind,
   if (err) return err;
   db->base.store = store;
   db->base.kind = kind;
-  err = settings_of_kind(db, kind, store->memory, error);
+  err = settings_of_kind(db, kind, store, error);
   if (!err && kind == DB_MASKED) err = mask(db, error);
   if (err)
     close_db(&db->base);

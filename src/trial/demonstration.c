@@ -39,6 +39,7 @@ struct world {
   const struct study *study;
   struct arena arena; /* for the whole making */
   struct expression_desk *desk;
+  struct db *open;
   struct sim_therapist *therapists;
   struct sim_patient *patients;
   int therapist_count, patient_count, session_count;
@@ -122,14 +123,16 @@ static void make_patient(struct world *world, int index, int therapist, int64_t 
   const struct sim_therapist *by = &world->therapists[therapist];
   int64_t left = world->plan->until_ms - by->enrol_ms - WEEK_MS;
   one->therapist = therapist;
-  one->enrol_ms = working_time(by->enrol_ms + WEEK_MS + (int64_t)(stats_random_uniform(&stream) * 0.9 * (double)left), &stream) + HOUR_MS;
+  /* The later of two draws: recruitment gathers pace, and many are in mid-flight at the end. */
+  double share = stats_random_uniform(&stream), again = stats_random_uniform(&stream);
+  one->enrol_ms = working_time(by->enrol_ms + WEEK_MS + (int64_t)((share > again ? share : again) * 0.9 * (double)left), &stream) + HOUR_MS;
   one->pace_ms = stats_random_uniform(&stream) < 0.75 ? WEEK_MS : 2 * WEEK_MS;
   one->first_ms = one->enrol_ms + (3 + (int64_t)stats_random_below(&stream, 6)) * DAY_MS;
   one->level = by->level + 0.7 * stats_random_normal(&stream);
   one->slope = 0.06 + 0.05 * stats_random_normal(&stream);
   int planned = world->study->sessions_planned;
   int most = planned ? planned : (int)(span_ms / WEEK_MS);
-  one->sessions = planned ? planned : 8 + (int)stats_random_below(&stream, (uint64_t)(most > 16 ? 10 : 4));
+  one->sessions = planned ? planned : 8 + (int)stats_random_below(&stream, (uint64_t)(most > 16 ? 14 : 4));
   make_tension(one, &stream, one->sessions);
   if (stats_random_uniform(&stream) < SHARE_LEAVES) one->leaves_after = 2 + (int)stats_random_below(&stream, 3);
 }
@@ -148,8 +151,8 @@ static void plan_patient(struct world *world, int index) {
     for (int rater = 0; rater < 2; rater++) {
       bool missed = stats_random_uniform(&stream) < SHARE_MISSED;
       int64_t after = HOUR_MS + (int64_t)(stats_random_uniform(&stream) * (rater ? 20.0 : 46.0) * (double)HOUR_MS);
-      /* The last two days' forms of patients wait for whoever opens the demonstration. */
-      bool waits = rater == 0 && held > world->plan->until_ms - 3 * DAY_MS;
+      /* The last days' forms of patients wait for whoever opens the demonstration. */
+      bool waits = rater == 0 && held > world->plan->until_ms - 5 * DAY_MS;
       if (!missed && !waits) add_event(world, held + 50 * MINUTE_MS + after, STEP_ANSWER, index, n, rater);
     }
     if (world->study->arm_count && n > 1 && n % 2 == 0) add_event(world, held + 3 * DAY_MS, STEP_SHOWING, index, n, 0);
@@ -161,7 +164,7 @@ static void make_world(struct world *world) {
   int64_t span_ms = 26 * WEEK_MS;
   int target = (int)world->study->therapist_target.count;
   world->therapist_count = plan->therapists ? plan->therapists : target ? target * 8 / 10 : 6;
-  int each = plan->patients_each ? plan->patients_each : world->study->arm_count ? 3 : 6;
+  int each = plan->patients_each ? plan->patients_each : world->study->arm_count ? 3 : 8;
   make_therapists(world, span_ms);
   world->patient_count = world->therapist_count * each;
   world->patients = arena_array(&world->arena, (size_t)world->patient_count, sizeof *world->patients);
@@ -229,14 +232,10 @@ static enum err answer_step(struct world *world, const struct event *event, stru
   struct sim_patient *patient = &world->patients[event->who];
   const char *rater = event->rater ? "therapist" : "patient";
   char *id;
-  struct db *open;
-  enum err err = db_open(&open, world->plan->home->store, DB_OPEN, error);
-  if (err) return err;
-  err = db_text(open, error, &arena, &id, "SELECT id FROM occasion WHERE patient = $1 AND session_number = $2 AND rater = $3 AND submitted_ms = 0 ORDER BY id",
+  enum err err = db_text(world->open, error, &arena, &id, "SELECT id FROM occasion WHERE patient = $1 AND session_number = $2 AND rater = $3 AND submitted_ms = 0 ORDER BY id",
                 ARGS(v_text(patient->code), v_int(event->session), v_text(rater)));
   struct occasion occasion;
-  bool there = !err && id && !(err = occasion_by_id(open, id, &occasion, error));
-  db_close(open);
+  bool there = !err && id && !(err = occasion_by_id(world->open, id, &occasion, error));
   if (!there) {
     arena_free(&arena);
     return err;
@@ -412,9 +411,11 @@ static enum err therapist_accounts(struct world *world, struct demonstration *ma
 enum err demonstration_make(const struct demonstration_plan *plan, struct demonstration *made, struct error *error) {
   struct world world = {.plan = plan, .study = home_study(plan->home)};
   memset(made, 0, sizeof *made);
+  enum err err = db_open(&world.open, plan->home->store, DB_OPEN, error);
+  if (err) return err;
   world.desk = expression_desk_open();
   make_world(&world);
-  enum err err = staff_accounts(&world, made, error);
+  err = staff_accounts(&world, made, error);
   for (size_t i = 0; i < world.event_count && !err; i++) {
     *plan->now_ms = world.events[i].at_ms;
     err = one_step(&world, &world.events[i], error);
@@ -427,6 +428,7 @@ enum err demonstration_make(const struct demonstration_plan *plan, struct demons
     made->repairs += world.patients[i].ends != 0;
   }
   expression_desk_close(world.desk);
+  db_close(world.open);
   arena_free(&world.arena);
   return err ? err : detector_learn(plan->home, error);
 }

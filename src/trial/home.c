@@ -100,7 +100,7 @@ static enum err home_fill(struct home *home, enum store_mode mode, struct error 
     return fail(error, ERR_STATE, "home-empty", home->directory,
                 "%s: this home holds no study yet; remove it and run 'attune init' again", home->directory);
   snprintf(home->name, sizeof home->name, "%s", home_study(home)->name);
-  if (mode == STORE_OWN && (err = ledger_start(home, error))) return err;
+  if (mode != STORE_LOOK && (err = ledger_start(home, error))) return err;
   return detector_open(&home->detector, home, error);
 }
 
