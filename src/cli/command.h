@@ -24,5 +24,8 @@ int command_init(int argc, char **argv);
 int command_study(int argc, char **argv);
 int command_fit(int argc, char **argv);
 int command_user(int argc, char **argv);
+int command_verify(int argc, char **argv);
+int command_backup(int argc, char **argv);
+int command_restore(int argc, char **argv);
 
 #endif

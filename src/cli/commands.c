@@ -10,5 +10,8 @@ const struct command commands[] = {
     {"study", "amend a study: the difference in words, then one entry", command_study},
     {"fit", "fit a linear mixed model to a CSV file", command_fit},
     {"user", "accounts: add, list, change, disable, password, authenticator, link", command_user},
+    {"verify", "does the ledger hold, and give the tables as they are?", command_verify},
+    {"backup", "copy a home's database into one file, while it is in use", command_backup},
+    {"restore", "make a new home from a backup", command_restore},
     {NULL, NULL, NULL},
 };

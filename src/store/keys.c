@@ -88,6 +88,22 @@ enum err keys_load_identity_secret(uint8_t secret[KEY_BYTES], const char *home, 
   return key_read(home, "identity", secret, error);
 }
 
+enum err keys_copy(const char *from, const char *to, struct error *error) {
+  static const char *const files[] = {"log", "log.public", "body", "link", "lookup", "identity", "identity.public"};
+  struct arena arena = {0};
+  enum err err = OK;
+  if (mkdir(to, 0700)) err = fail(error, ERR_STATE, "keys-exist", to, "%s: cannot be made: %s", to, strerror(errno));
+  for (size_t i = 0; !err && i < sizeof files / sizeof *files; i++) {
+    char *text;
+    size_t length;
+    err = file_read(&arena, arena_printf(&arena, "%s/%s", from, files[i]), 256, &text, &length, error);
+    if (!err) err = file_write_whole(arena_printf(&arena, "%s/%s", to, files[i]), text, length, error);
+    if (text) bytes_wipe(text, length);
+  }
+  arena_free(&arena);
+  return err;
+}
+
 void keys_wipe(struct keys *keys) {
   bytes_wipe(keys, sizeof *keys);
 }

@@ -1,6 +1,6 @@
 /* keys.h: the keys of a home, one file each under HOME/keys/ (mode 0600, the directory 0700).
  *
- *     log        Ed25519: signs the ledger's checkpoints
+ *     log        Ed25519: signs the ledger's checkpoints; its public half stands in log.public
  *     body       wraps the key of each subject, under which the bodies of its entries are sealed
  *     link       makes the tokens of patients' links: HMAC-SHA256(link key, form id || serial), first 160 bits
  *     lookup     keyed hash by which a person or an account is found again without its name
@@ -23,6 +23,8 @@ struct keys {
 enum err keys_create(const char *home, const struct chance *chance, struct error *error);
 enum err keys_load(struct keys *keys, const char *home, struct error *error);
 enum err keys_load_identity_secret(uint8_t secret[KEY_BYTES], const char *home, struct error *error);
+/* Copies the key files of one directory (HOME/keys, or where a copy of it is kept) into another, which is made. */
+enum err keys_copy(const char *from, const char *to, struct error *error);
 void keys_wipe(struct keys *keys);
 
 /* The keyed hash of a normalised name or address (ASCII letters lowered, outer blanks cut), as 64 hex digits. */
