@@ -24,6 +24,11 @@ static const char *const hidden[] = {"rowid",          "oid",
                                      "current_schema", "current_time",
                                      "current_date",   "current_timestamp",
                                      "localtime",      "localtimestamp"};
+/* Words of either grammar that could stand where a name is given, and would then mean something else. */
+static const char *const reserved[] = {
+    "natural",     "using",  "full",      "right", "indexed", "window",  "for",   "fetch",   "only", "lateral",
+    "into",        "set",    "returning", "over",  "filter",  "values",  "table", "collate", "glob", "materialized",
+    "tablesample", "isnull", "notnull",   "match", "regexp",  "similar", "ilike", "array"};
 static const char *const prefixes[] = {"arm_", "ledger_", "run_",    "cache_",
                                        "pg_",  "sqlite_", "schema_", "information_"};
 
@@ -124,7 +129,8 @@ static bool is_alias(const struct aliases *aliases, const char *word) {
 static bool may_be_alias(const char *word) {
   for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
     if (!strncmp(word, prefixes[i], strlen(prefixes[i]))) return false;
-  return !HOLDS(keywords, word) && !HOLDS(functions, word) && !HOLDS(hidden, word) && !store_table_known(word);
+  return !HOLDS(keywords, word) && !HOLDS(functions, word) && !HOLDS(hidden, word) && !HOLDS(reserved, word) &&
+         !store_table_known(word);
 }
 
 /* A name is given after AS, after a table's name, after a closing parenthesis, and before "AS (" (a CTE). */

@@ -44,6 +44,7 @@ static enum err sqlite_fail(struct sqlite_db *db, int code, const char *sql, str
   if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC)
     die("%s: the disk did not take what was written (%s): stopped, so that nothing unsaved is confirmed", db->name,
         what);
+  if (db->words && !strncmp(what, "not authorized", 14)) code = SQLITE_AUTH; /* of a function it is a plain error */
   switch (code & 0xff) {
   case SQLITE_FULL:
     return fail(error, ERR_BUSY, "disk-full", "",
