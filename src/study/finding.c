@@ -30,7 +30,7 @@ void finding_add(struct study_findings *findings, enum study_severity severity, 
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   *finding = (struct study_finding){.severity = severity,
-                                    .id = id,
+                                    .id = arena_text(findings->arena, id),
                                     .file = arena_text(findings->arena, place.file),
                                     .line = place.line,
                                     .column = place.column,

@@ -53,15 +53,25 @@ static void seal(struct study *study, const struct source *source, const json_t 
   memcpy(study->hash, hex, sizeof study->hash - 1);
 }
 
+/* The sentence begins with "study.json: line L, column C: ". */
+static void say_json(struct study_findings *findings, const struct error *why) {
+  struct study_place place = {.file = "study.json", .where = ""};
+  int taken = 0;
+  if (sscanf(why->text, "study.json: line %d, column %d: %n", &place.line, &place.column, &taken) < 2) taken = 0;
+  finding_add(findings, STUDY_BROKEN, "json-broken", place, "", "this is not JSON: %s", why->text + taken);
+}
+
 static enum err load(const struct study **out, const struct source *source, struct study_findings *findings,
                      struct arena *arena, struct arena *scratch, struct error *error) {
   const struct source_file *file = source_find(source, "study.json");
   if (!file) return fail(error, ERR_MISSING, "study-json", "study.json", "there is no study.json here");
   json_t *root;
-  if (json_read(&root, file->bytes, file->length, "study.json", error)) {
-    finding_add(findings, STUDY_BROKEN, "json-broken", (struct study_place){.file = "study.json", .where = ""}, "",
-                "%s", error ? error->text : "this is not JSON");
-    return ERR_INPUT;
+  struct error why;
+  enum err err = json_read(&root, file->bytes, file->length, "study.json", &why);
+  if (err) {
+    say_json(findings, &why);
+    if (error) *error = why;
+    return err;
   }
   struct study *study = arena_alloc(arena, sizeof *study);
   struct study_reading reading = {root, file, study, arena, scratch, findings};
@@ -70,7 +80,7 @@ static enum err load(const struct study **out, const struct source *source, stru
   read_forms(&reading, source);
   study_read_all(&reading);
   study_check_all(&reading);
-  enum err err = broken(findings, scratch, error);
+  err = broken(findings, scratch, error);
   if (!err) seal(study, source, root, arena);
   if (!err) *out = study;
   json_decref(root);
@@ -81,6 +91,7 @@ enum err study_load_source(const struct study **out, const struct source *source
                            struct arena *arena, struct error *error) {
   struct arena scratch;
   arena_init(&scratch, 0);
+  *out = NULL;
   if (!findings->arena) findings->arena = arena;
   enum err err = load(out, source, findings, arena, &scratch, error);
   arena_free(&scratch);

@@ -50,8 +50,7 @@ static const struct expression *compile(const char *text) {
 static const char *value(const char *text, const char *self) {
   const struct expression *expression = compile(text);
   if (!expression) return "refused";
-  const char *result =
-      expression_text(desk, expression, (struct expression_values){item_values, self}, &arena);
+  const char *result = expression_text(desk, expression, (struct expression_values){item_values, self}, &arena);
   return result ? result : "";
 }
 
@@ -228,8 +227,9 @@ static void numbers_have_one_text(void **state) {
   static const struct {
     double number;
     const char *text;
-  } cases[] = {{0, "0"},           {-0.0, "0"},           {3, "3"},      {-12, "-12"},      {0.5, "0.5"},
-               {1e14, "100000000000000"}, {2.0 / 3, "0.666667"}, {1e-9, "0"},   {-1e-9, "0"}};
+  } cases[] = {
+      {0, "0"},    {-0.0, "0"}, {3, "3"}, {-12, "-12"}, {0.5, "0.5"}, {1e14, "100000000000000"}, {2.0 / 3, "0.666667"},
+      {1e-9, "0"}, {-1e-9, "0"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     assert_string_equal(number_text(&arena, cases[i].number), cases[i].text);
   assert_null(number_text(&arena, NAN));
@@ -237,8 +237,8 @@ static void numbers_have_one_text(void **state) {
   assert_null(number_text(&arena, 1e15));
   double number;
   assert_true(number_read("-3.25", &number) && number == -3.25);
-  static const char *const none[] = {"", "-", ".", "1.", ".5", "1e3", "0x10", " 1", "1 ", "nan", "inf", "+1", "1,5",
-                                     "1234567890123456"};
+  static const char *const none[] = {"",   "-",  ".",   "1.",  ".5", "1e3", "0x10",
+                                     " 1", "1 ", "nan", "inf", "+1", "1,5", "1234567890123456"};
   for (size_t i = 0; i < sizeof none / sizeof *none; i++) assert_false(number_read(none[i], &number));
 }
 
@@ -272,8 +272,9 @@ static void patterns_match_whole_texts(void **state) {
 
 static void wrong_patterns_are_refused(void **state) {
   (void)state;
-  static const char *const wrong[] = {"(",  ")",   "a)",     "[",     "[b-a]", "*a",        "a{",        "a{2",
-                                      "a{3,2}", "\\q", "a{2000}", "\\",   "(?=a)", "a{999}{999}", "((){900}){900}{900}"};
+  static const char *const wrong[] = {"(",       ")",  "a)",    "[",           "[b-a]",
+                                      "*a",      "a{", "a{2",   "a{3,2}",      "\\q",
+                                      "a{2000}", "\\", "(?=a)", "a{999}{999}", "((){900}){900}{900}"};
   const struct pattern *pattern;
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
     if (pattern_compile(&pattern, wrong[i], &arena, &error) != ERR_INPUT) fail_msg("%s was taken", wrong[i]);
