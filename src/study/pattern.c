@@ -184,7 +184,8 @@ static struct node *read_repeat(struct reader *reader) {
         else if (!read_count(reader, &repeat->most))
           return refuse(reader, "a count that cannot be read");
       }
-      if (*reader->at++ != '}') return refuse(reader, "a { without its }");
+      if (*reader->at != '}') return refuse(reader, "a { without its }");
+      reader->at++;
       if (repeat->most >= 0 && repeat->most < repeat->least) return refuse(reader, "a count that runs backwards");
     }
     if (++reader->depth > 4 * PATTERN_DEPTH) return refuse(reader, "too many repetitions of repetitions");
