@@ -179,7 +179,7 @@ static const struct fault faults[] = {
     {"language-unknown", "study.json", "\"fr\": \"Centre 1\"}", "\"fr\": \"Centre 1\", \"de\": \"Ort\"}",
      "/sites/0/label", 0},
     {"translation-missing", "study.json", "\"languages\": [\"en\", \"fr\"]", "\"languages\": [\"en\", \"fr\", \"de\"]",
-     NULL, -1},
+     "/sites/0/label", -1},
     {"name-twice", "study.json", "\"name\": \"site-2\"", "\"name\": \"site-1\"", "/sites/1/name", 0},
     {"name-twice", "study.json", "\"name\": \"session-therapist\"", "\"name\": \"session-patient\"",
      "/occasions/1/name", 0},
