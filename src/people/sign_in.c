@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include "people/password.h"
+#include "people/throttle.h"
 #include "people/token.h"
 
 /* ---- when each was last seen ---- */
@@ -136,4 +137,10 @@ enum err sign_in_candidate(struct db *db, const struct keys *keys, const char *l
     snprintf(candidate->hash, sizeof candidate->hash, "%s", rows_text(&rows, 0));
   }
   return rows_close(&rows, error);
+}
+
+enum err sign_in_held(struct db *db, const struct keys *keys, const char *login, const char *address, int64_t now_ms,
+                      bool *held, struct error *error) {
+  const struct throttled counted[] = {{"name", login}, {"address", address}};
+  return throttle_read(db, keys, now_ms, counted, 2, held, error);
 }

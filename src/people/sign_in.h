@@ -54,6 +54,11 @@ struct sign_in_candidate {
 enum err sign_in_candidate(struct db *db, const struct keys *keys, const char *login,
                            struct sign_in_candidate *candidate, struct error *error);
 
+/* Whether the name or the network address ("" if unknown) has had its wrong tries. Asked before hashing, it keeps
+ * someone who only guesses from filling the pool; sign_in_try asks again. */
+enum err sign_in_held(struct db *db, const struct keys *keys, const char *login, const char *address, int64_t now_ms,
+                      bool *held, struct error *error);
+
 struct sign_in_try {
   const char *login, *address;      /* of the network; "" if unknown */
   const char *account;              /* candidate.account */

@@ -12,7 +12,10 @@
 struct throttled {
   const char *purpose, *what;
 };
-/* Whether one of them has had its tries; drops the windows that are over. */
+/* Whether one of them has had its tries. */
+enum err throttle_read(struct db *db, const struct keys *keys, int64_t now_ms, const struct throttled *counted,
+                       size_t count, bool *held, struct error *error);
+/* The same inside a verb; drops the windows that are over. */
 enum err throttle_held(struct txn *txn, const struct throttled *counted, size_t count, bool *held, struct error *error);
 enum err throttle_count(struct txn *txn, const struct throttled *counted, size_t count, struct error *error);
 enum err throttle_forget(struct txn *txn, struct throttled counted, struct error *error);

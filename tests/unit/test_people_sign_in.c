@@ -57,6 +57,25 @@ static void it_cannot_be_told_which_names_exist(void **state) {
   }
 }
 
+static void what_changes_while_a_password_is_hashed_counts(void **state) {
+  (void)state;
+  const char *ada = person_with_password(ROLE_RATER, "ada");
+  struct sign_in_try in = {.login = "ada", .address = "", .account = ada, .password_right = true};
+  must(account_change, &(struct account_change){.by = "cli", .account = ada, .disabled = 1});
+  must(sign_in_try, &in);
+  assert_string_equal(in.refused.id, "sign-in-wrong");
+  struct account_create create = plain(ROLE_RATER, "linkonly");
+  must(account_create, &create);
+  in.account = create.code;
+  must(sign_in_try, &in);
+  assert_string_equal(in.refused.id, "sign-in-wrong"); /* it has no password */
+  must(erase, (void *)ada);
+  in.account = ada;
+  must(sign_in_try, &in);
+  assert_string_equal(in.refused.id, "sign-in-wrong");
+  assert_int_equal(number("SELECT count(*) FROM run_session"), 0);
+}
+
 static void ten_wrong_tries_close_a_name_for_a_quarter_of_an_hour(void **state) {
   (void)state;
   person_with_password(ROLE_RATER, "ada");
@@ -412,6 +431,7 @@ int main(void) {
   struct CMUnitTest tests[] = {
       on_ledger(a_right_password_signs_in_and_a_wrong_one_does_not),
       on_ledger(it_cannot_be_told_which_names_exist),
+      on_ledger(what_changes_while_a_password_is_hashed_counts),
       on_ledger(ten_wrong_tries_close_a_name_for_a_quarter_of_an_hour),
       on_ledger(an_unknown_name_is_closed_like_a_known_one),
       on_ledger(ten_wrong_tries_close_an_address),

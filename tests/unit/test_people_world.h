@@ -191,7 +191,10 @@ static inline struct sign_in_try attempt(const char *login, const char *address,
   assert_int_equal(sign_in_candidate(w->db, &w->keys, login, &candidate, &why), OK);
   struct sign_in_try in = {
       .login = login, .address = address, .password_right = right, .account = arena_text(&w->arena, candidate.account)};
+  bool held;
+  assert_int_equal(sign_in_held(w->db, &w->keys, login, address, w->now_ms, &held, &why), OK);
   must(sign_in_try, &in);
+  assert_int_equal(held, in.refused.code == ERR_LIMIT); /* what is said before hashing is what the writer says */
   assert_true((in.refused.code != OK) == (in.cookie[0] == 0));
   return in;
 }
