@@ -77,6 +77,12 @@ $(B)/unit/%: tests/unit/%.c $(B)/libattune.a
 	@echo '  LD $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests/unit -MMD -MP -o $@ $< $(B)/libattune.a $(LIBS) -lcmocka
 
+# Programs with a planted fault, which a harness must catch: a few functions of the library wrapped at link time.
+$(B)/fault/attune-reply-early: tests/fault/plants/reply_early.c $(B)/obj/$(MAIN:.c=.o) $(B)/libattune.a
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) -Wl,--wrap=db_commit,--wrap=db_begin -o $@ $^ $(LIBS)
+
 $(B)/fault/%: tests/fault/%.c $(B)/libattune.a
 	@mkdir -p $(@D)
 	@echo '  LD $@'

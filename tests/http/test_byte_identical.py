@@ -1,0 +1,235 @@
+"""Two worlds equal but for the arms give masked people the same bytes: every route, message and log line.
+
+`attune demo --frozen` and `--frozen --swap-arms` run side by side; the same requests go to both, one at a time, and
+whole answers (status line, headers, body) are compared. Every masked route of the program's own table must have been
+asked, or the test fails. Then leaks are planted in one world, one after the other, and each must be seen."""
+import json
+import math
+import os
+import re
+import sqlite3
+import subprocess
+import time
+import unittest
+import urllib.parse
+
+from served import ROOT, Person, Served, forms_of
+
+HOST = [("Host", "attune.test")]
+MASKED = ["coordinator", "analyst", "monitor", "rater", "administrator", "assistant"]
+# Written by the arm on purpose, for the few who check the ledger: none of them is a page of a masked role yet.
+EXEMPT = set()
+
+
+def routes():
+    program = os.environ.get("ATTUNE_PROGRAM", str(ROOT / "build/attune"))
+    return json.loads(subprocess.run([program, "routes", "--json"], capture_output=True, check=True).stdout)
+
+
+def pattern_of(route, study):
+    path = route["path"] if route["site"] else f"/{study}{route['path'].rstrip('/')}" if route["path"] != "/" else f"/{study}/"
+    return re.compile("^" + re.sub(r":[a-z_]+", "[^/]+", path) + "/?$")
+
+
+class Pair:
+    """One person in both worlds."""
+
+    def __init__(self, test, a, b):
+        self.test, self.people = test, (Person(a), Person(b))
+
+    def both(self, method, path, body=None):
+        self.test.asked.append((method, path))
+        headers = HOST + ([("Origin", "http://attune.test"), ("Sec-Fetch-Site", "same-origin")] if method == "POST" else [])
+        answers = [p.ask(method, path, headers, body) for p in self.people]
+        self.test.compare(method, path, answers)
+        return answers[0]
+
+    def sign_in(self, links):
+        path = Person.path_of(links[0])
+        self.test.assertEqual(path, Person.path_of(links[1]), "sign-in links must not depend on the arms")
+        answer = self.both("GET", path)
+        form = [f for f in forms_of(answer.text) if f["method"] == "post"][-1]
+        self.both("POST", form["action"] or path, form["fields"])
+
+    def crawl(self, start, most):
+        """Follows every link of the study's own pages, in the order in which they stand."""
+        seen, wait = {start}, [start]
+        while wait and len(seen) <= most:
+            path = wait.pop(0)
+            answer = self.both("GET", path)
+            for link in re.findall(r'href="(/[^"#]*)', answer.text):
+                link = link.replace("&amp;", "&")
+                if link not in seen and not link.startswith("/assets/") and link != "/leave":
+                    seen.add(link)
+                    wait.append(link)
+            if answer.status in (301, 302, 303) and answer.header("location") not in seen:
+                seen.add(answer.header("location"))
+                wait.append(answer.header("location"))
+        return seen
+
+
+class ByteIdentical(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.worlds = [Served("--study", "tensions-and-repair"), Served("--study", "tensions-and-repair", "--swap-arms")]
+        cls.study = "tensions-and-repair"
+
+    @classmethod
+    def tearDownClass(cls):
+        for world in cls.worlds:
+            world.stop()
+
+    def setUp(self):
+        self.asked, self.differences = [], []
+
+    def compare(self, method, path, answers):
+        raw = [(a.status, sorted(a.headers), a.body) if a else None for a in answers]
+        if raw[0] != raw[1] and path not in EXEMPT:
+            at = next((i for i, (x, y) in enumerate(zip(answers[0].body, answers[1].body)) if x != y), -1) if all(answers) else -1
+            self.differences.append(f"{method} {path}: differs at byte {at}: {answers[0].body[at - 60:at + 60] if at >= 0 else raw[0][:2]!r}"
+                                    f" against {answers[1].body[at - 60:at + 60] if at >= 0 else raw[1][:2]!r}")
+
+    def signed_in(self, role):
+        pair = Pair(self, *self.worlds)
+        links = [w.world["sign_in"].get(role) for w in self.worlds]
+        if not links[0]:
+            return None
+        pair.sign_in(links)
+        return pair
+
+    # The order matters: one world is changed by what its people do, and both must be changed alike.
+
+    def test_1_the_worlds_differ(self):
+        """The test's own ground: the arms are exchanged in the tables, and nothing else of the people is."""
+        arms, people = [], []
+        for world in self.worlds:
+            with sqlite3.connect(f"file:{world.world['home']}/attune.db?mode=ro", uri=True) as db:
+                arms.append(dict(db.execute("SELECT person, arm FROM arm_allocation ORDER BY person")))
+                people.append([list(db.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3")) for table in
+                               ("person", "session", "occasion", "answer", "score", "rating", "audit_masked", "link", "consent", "screening")])
+        self.assertEqual(set(arms[0]), set(arms[1]))
+        self.assertGreater(len(arms[0]), 10)
+        self.assertTrue(all(arms[0][p] != arms[1][p] for p in arms[0]))
+        self.assertEqual(people[0], people[1])
+
+    def test_2_public(self):
+        pair = Pair(self, *self.worlds)
+        pair.both("GET", "/")
+        pair.crawl(f"/{self.study}/", 40)
+        for path in (f"/{self.study}/nowhere", "/f/AAAAAAAAAAAAAAAAAAAAAAAAAAA", f"/{self.study}/patients/P-2222222", "/leave"):
+            pair.both("GET", path)
+        self.assertEqual(self.differences, [])
+
+    def test_3_patients(self):
+        forms = [w.world["forms"] for w in self.worlds]
+        self.assertEqual([f["participant"] for f in forms[0]], [f["participant"] for f in forms[1]])
+        self.assertGreaterEqual(len(forms[0]), 20)
+        for number, form in enumerate(forms[0]):
+            pair, path = Pair(self, *self.worlds), Person.path_of(form["url"])
+            page = pair.both("GET", path)
+            pair.both("GET", path + "?language=fr")
+            fields = forms_of(page.text)[-1]
+            action = urllib.parse.urljoin(path, fields["action"] or path)
+            pair.both("POST", action, {**fields["fields"], "goal": "99", "attune-action": "send"})
+            if number % 3 == 0:
+                pair.both("POST", path + "/draft", {**fields["fields"], "goal": "4"})
+            if number % 2 == 0:
+                answers = {"feeling": "4", "goal": "5", "way": "5", "understood": "4", "open": "5", "trust": "6", "tension": "0"}
+                sent = pair.both("POST", action, {**fields["fields"], **answers, "attune-action": "send"})
+                self.assertIn(sent.status, (200, 303))
+                if sent.header("location"):
+                    pair.both("GET", sent.header("location"))
+                pair.both("POST", action, {**fields["fields"], **answers, "attune-action": "send"})
+                pair.both("GET", path)
+        self.assertEqual(self.differences, [])
+
+    def test_4_staff(self):
+        pairs = {role: self.signed_in(role) for role in MASKED}
+        self.assertTrue(pairs["coordinator"] and pairs["analyst"] and pairs["monitor"] and pairs["administrator"])
+        ByteIdentical.again = pairs
+        for role, pair in pairs.items():
+            if pair:
+                seen = pair.crawl(f"/{self.study}/", 120)
+                self.assertGreater(len(seen), 3, role)
+        self.assertEqual(self.differences, [])
+        self.check_coverage()
+
+    def check_coverage(self):
+        """Every masked route of the table has been asked, by this test or the ones before it."""
+        asked = ByteIdentical.history + self.asked
+        left = [f"{r['method']} {r['path']}" for r in routes() if r["reader"] == "masked" and
+                not any(m == r["method"] and pattern_of(r, self.study).match(p.split("?")[0]) for m, p in asked)]
+        missing = [r for r in left if r not in POSTED_ELSEWHERE]
+        self.assertEqual(missing, [])
+
+    def test_5_messages_and_log_lines(self):
+        """Mail that waits for patients, and what the server said on its log, but for the time of day."""
+        boxes, logs = [], []
+        for world in self.worlds:
+            with sqlite3.connect(f"file:{world.world['home']}/attune.db?mode=ro", uri=True) as db:
+                boxes.append(list(db.execute("SELECT * FROM run_outbox WHERE person LIKE 'P-%' ORDER BY id")))
+            logs.append([re.sub(r'"time":"[^"]*"|127\.0\.0\.1:\d+|attune-http-\w+|\d+ ?[mu]?s\b', "", line) for line in world.log().splitlines()])
+        self.assertEqual(boxes[0], boxes[1])
+        self.assertEqual(logs[0], logs[1])
+
+    def test_6_time(self):
+        """How long an answer takes does not tell the arm: Welch's t on patients' forms of both arms, in one world."""
+        world = self.worlds[0]
+        with sqlite3.connect(f"file:{world.world['home']}/attune.db?mode=ro", uri=True) as db:
+            arm = dict(db.execute("SELECT p.code, a.arm FROM person p JOIN arm_allocation a ON a.person = p.therapist ORDER BY p.code"))
+        groups = {}
+        for form in world.world["forms"]:
+            groups.setdefault(arm[form["participant"]], []).append(Person.path_of(form["url"]))
+        self.assertEqual(len(groups), 2)
+        times = {name: [] for name in groups}
+        for round_ in range(300):
+            for name, paths in sorted(groups.items(), key=lambda g: (round_ % 2) * ord(g[0][0])):
+                begun = time.perf_counter()
+                world.ask("GET", paths[round_ % min(len(p) for p in groups.values())], HOST)
+                times[name].append(time.perf_counter() - begun)
+        first, second = (sorted(t)[10:-30] for t in times.values())
+        self.assertLess(abs(welch(first, second)), 4.5)
+        self.assertGreater(abs(welch([t + 0.0005 for t in first], second)), 4.5, "half a millisecond must be seen")
+
+    def test_7_planted_leaks_are_seen(self):
+        """Each plant writes what an arm would do into the tables of one world; the same sweep must see it."""
+        coordinator, monitor = (self.again[role] for role in ("coordinator", "monitor"))
+        world = self.worlds[1].world["home"]
+        trained = "(SELECT p.code FROM person p JOIN arm_allocation a ON a.person = p.therapist WHERE a.arm = 'programme')"
+        plants = {
+            "an overdue form of one arm": (coordinator, f"UPDATE occasion SET due_ms = due_ms - 90000000, closes_ms = 99999999999999 WHERE submitted_ms = 0 AND patient IN {trained}"),
+            "a patient more in one arm": (coordinator, "INSERT INTO person SELECT 'P-LEAK222', 'P-LEAK222', kind, site, therapist, language, study_version, enrolled_ms, 0, '' "
+                                                       "FROM person WHERE code IN " + trained + " ORDER BY code LIMIT 1"),
+            "someone who left one arm": (coordinator, f"UPDATE person SET withdrawn_ms = enrolled_ms + 1 WHERE code = (SELECT min(code) FROM person WHERE code IN {trained} AND withdrawn_ms = 0)"),
+            "a log row that depends on the arm": (monitor, "INSERT INTO audit_masked SELECT max(number) + 1, max(time_ms), 'A-LEAK', 'feedback.show', 'P-LEAK' FROM audit_masked"),
+            "a log row's time": (monitor, "UPDATE audit_masked SET time_ms = time_ms + 60000 WHERE number = (SELECT max(number) FROM audit_masked)"),
+        }
+        caught = 0
+        for name, (pair, sql) in plants.items():
+            self.differences = []
+            with sqlite3.connect(f"{world}/attune.db", timeout=10) as db:
+                db.execute(sql)
+            pair.crawl(f"/{self.study}/", 60)
+            caught += bool(self.differences)
+            self.assertTrue(self.differences, f"not seen: {name}")
+        self.assertEqual(caught, len(plants))
+
+    def tearDown(self):
+        ByteIdentical.history.extend(self.asked)
+
+    history = []
+    again = {}
+
+
+# Changing routes of staff that the crawl cannot post; the trial's own tests run their verbs on both arms.
+POSTED_ELSEWHERE = set()
+
+
+def welch(a, b):
+    mean = [sum(x) / len(x) for x in (a, b)]
+    variance = [sum((v - m) ** 2 for v in x) / (len(x) - 1) for x, m in zip((a, b), mean)]
+    return (mean[0] - mean[1]) / math.sqrt(variance[0] / len(a) + variance[1] / len(b))
+
+
+if __name__ == "__main__":
+    unittest.main()
