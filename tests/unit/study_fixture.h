@@ -34,7 +34,7 @@ static inline int fixture_change(struct source *source, const char *file, const 
   }
   const char *at = find ? strstr(changed->bytes, find) : changed->bytes;
   if (!at) {
-    fprintf(stderr, "%s does not hold %s\n", file, find);
+    fprintf(stderr, "%s does not hold %s\n", file, find ? find : "");
     abort();
   }
   int line = 1;
