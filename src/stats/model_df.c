@@ -52,6 +52,7 @@ enum stats_status model_find_df(struct stats_model *model, enum stats_df df, str
   enum stats_status status = STATS_OK;
   if (df == STATS_DF_SATTERTHWAITE) status = satterthwaite(model, error);
   if (df == STATS_DF_KENWARD_ROGER) status = kenward_roger(model, error);
+  if (df == STATS_DF_BETWEEN_WITHIN) status = model_between_within(model, error);
   if (!status) model_fill_tests(model);
   return status;
 }

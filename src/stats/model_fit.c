@@ -194,7 +194,10 @@ enum stats_status stats_model_fit(const char *formula, const struct stats_table 
   model->terms = work->frame.terms;
   if (!(model->random = model_take(memory, model->terms, sizeof *model->random))) return model_no_memory(error);
   for (size_t t = 0; t < model->terms; t++) TRY(fill_random_term(model, t, error));
-  TRY(model_find_df(model, options->df, error));
+  if (options->cluster)
+    TRY(model_find_robust(model, options->cluster, error));
+  else
+    TRY(model_find_df(model, options->df, error));
   *out = model;
   return STATS_OK;
 }

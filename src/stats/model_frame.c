@@ -569,12 +569,7 @@ static void gather_codes(const struct frame_factor *factor, const uint32_t *row,
   for (size_t i = 0; factor->map && i < n; i++) code[i] = factor->map[code[i]];
 }
 
-bool frame_block_read(const struct frame *frame, struct frame_block *block) {
-  block->n = 0;
-  while (block->n < FRAME_BLOCK && block->next < frame->table->rows) {
-    if (!frame->dropped || !frame->dropped[block->next]) block->row[block->n++] = (uint32_t)block->next;
-    block->next++;
-  }
+void frame_block_fill(const struct frame *frame, struct frame_block *block) {
   for (size_t v = 0; v < frame->formula->variables; v++) {
     const struct frame_variable *variable = &frame->variable[v];
     if (variable->op) {
@@ -588,6 +583,15 @@ bool frame_block_read(const struct frame *frame, struct frame_block *block) {
   }
   for (size_t g = 0; g < frame->groups; g++)
     gather_codes(&frame->group[g].factor, block->row, block->n, block->group[g]);
+}
+
+bool frame_block_read(const struct frame *frame, struct frame_block *block) {
+  block->n = 0;
+  while (block->n < FRAME_BLOCK && block->next < frame->table->rows) {
+    if (!frame->dropped || !frame->dropped[block->next]) block->row[block->n++] = (uint32_t)block->next;
+    block->next++;
+  }
+  frame_block_fill(frame, block);
   return block->n > 0;
 }
 

@@ -90,6 +90,8 @@ struct frame_block {
 enum stats_status frame_block_start(const struct frame *frame, const struct stats_memory *memory,
                                     struct frame_block *block, struct stats_error *error);
 bool frame_block_read(const struct frame *frame, struct frame_block *block); /* false at the end */
+/* Fills the block for the rows that the caller has put into `row` and `n`. */
+void frame_block_fill(const struct frame *frame, struct frame_block *block);
 void frame_column_values(const struct frame *frame, const struct frame_block *block, const struct frame_column *column,
                          double *value);
 
