@@ -366,13 +366,47 @@ static enum err learn_from(struct detector *detector, struct db *open, struct er
   return OK;
 }
 
+struct keep_again {
+  struct detector *detector;
+  const char *patient;
+};
+
+static enum err keep_again(struct txn *txn, void *input, struct error *error) {
+  const struct keep_again *again = input;
+  return detector_keep(again->detector, txn, again->patient, error);
+}
+
+/* What stands in the cache was judged by the estimate before: every course is judged again, a job each. */
+static enum err cache_again(struct home *home, struct db *open, struct error *error) {
+  struct arena arena = {0};
+  int64_t most;
+  size_t count = 0;
+  enum err err = db_int(open, error, &most, 0, "SELECT count(DISTINCT patient) FROM rating", NO_ARGS);
+  const char **patients = arena_array(&arena, (size_t)(err ? 0 : most) + 1, sizeof *patients);
+  struct rows rows;
+  rows_open(&rows, open, "SELECT DISTINCT patient FROM rating ORDER BY patient", NO_ARGS);
+  while (rows_next(&rows) && count < (size_t)most) patients[count++] = arena_text(&arena, rows_text(&rows, 0));
+  if (!err) err = rows_close(&rows, error);
+  for (size_t i = 0; i < count && !err; i++) {
+    struct keep_again again = {home->detector, patients[i]};
+    err = ledger_do(home->ledger, keep_again, &again, error);
+  }
+  arena_free(&arena);
+  return err;
+}
+
 enum err detector_learn(struct home *home, struct error *error) {
   struct db *open;
   enum err err = db_open(&open, home->store, DB_OPEN, error);
   if (err) return err;
+  char before[sizeof home->detector->name];
+  memcpy(before, home->detector->name, sizeof before);
   err = learn_from(home->detector, open, error);
+  bool other = strcmp(before, home->detector->name) != 0;
+  if (!err && home->ledger && other) err = ledger_do(home->ledger, remember, home->detector, error);
+  if (!err && home->ledger && other) err = cache_again(home, open, error);
   db_close(open);
-  return err || !home->ledger ? err : ledger_do(home->ledger, remember, home->detector, error);
+  return err;
 }
 
 enum err detector_open(struct detector **out, const struct home *home, struct error *error) {
