@@ -9,6 +9,8 @@
 #include "trial/monitoring.h"
 #include "web/request.h"
 
+/* The words and the shape of a course: steady, tension, repaired, too early to tell (page_caseload.c). */
+void write_course_state(struct request *request, enum course_state state);
 void chart_course(struct request *request, const struct course *course);
 void chart_spark(struct request *request, const struct course *course);
 void chart_weeks(struct request *request, const struct week *weeks, size_t count);

@@ -113,9 +113,9 @@ static void write_language_switch(struct request *request, const struct page *pa
 
 static void write_account(struct request *request) {
   struct buf *out = &request->out;
-  html(out, "<span class=\"who\">");
+  html(out, "<a class=\"who\" href=\"%s\">", address(request, "/account"));
   say(request, WORD_SIGNED_IN_AS, request->who->account.code);
-  html(out, "</span>");
+  html(out, "</a>");
   post_open(request, "/sign-out", "inline");
   html(out, "<button type=\"submit\" class=\"plain\">");
   say(request, WORD_SIGN_OUT);
@@ -249,15 +249,49 @@ void button(struct request *request, enum word label, const char *class_name) {
   html(&request->out, "</button>");
 }
 
+void table_open(struct request *request, const char *caption, const enum word *headings, size_t count) {
+  struct buf *out = &request->out;
+  html(out, "<table class=\"table\">");
+  if (caption) html(out, "<caption>%s</caption>", caption);
+  html(out, "<thead><tr>");
+  for (size_t i = 0; i < count; i++) {
+    html(out, "<th scope=\"col\">");
+    say(request, headings[i]);
+    html(out, "</th>");
+  }
+  html(out, "</tr></thead><tbody>");
+}
+void table_close(struct request *request) { html(&request->out, "</tbody></table>"); }
+
+void cell_open(struct request *request, enum word heading_word, const char *class_name) {
+  html(&request->out, "<td data-label=\"%s\"", said(request, heading_word));
+  if (class_name) html(&request->out, " class=\"%s\"", class_name);
+  html(&request->out, ">");
+}
+
+void heading(struct request *request, enum word words) {
+  html(&request->out, "<h2>");
+  say(request, words);
+  html(&request->out, "</h2>");
+}
+
+void paragraph(struct request *request, enum word words, const char *class_name) {
+  if (class_name) html(&request->out, "<p class=\"%s\">", class_name);
+  else html(&request->out, "<p>");
+  say(request, words);
+  html(&request->out, "</p>");
+}
+
 /* Widths are attributes of the drawing, because styles inside the page are forbidden. */
 void progress_bar(struct request *request, const char *label, int64_t reached, int64_t target) {
-  double share = target > 0 ? (double)reached / (double)target : 0;
-  if (share > 1) share = 1;
+  double share = target > 0 ? 100 * (double)reached / (double)target : 0;
   html(&request->out,
-       "<svg class=\"progress\" viewBox=\"0 0 400 14\" preserveAspectRatio=\"none\" role=\"img\" aria-label=\"%s\">"
-       "<rect class=\"track\" width=\"400\" height=\"14\" rx=\"7\"/><rect class=\"fill\" width=\"%.1f\" height=\"14\" "
-       "rx=\"7\"/></svg>",
-       label, reached ? (share * 400 < 14 ? 14 : share * 400) : 0.0);
+       "<svg class=\"progress\" role=\"img\" aria-label=\"%s\"><rect class=\"track\" width=\"100%%\" height=\"14\" "
+       "rx=\"7\"/>",
+       label);
+  if (share > 0)
+    html(&request->out, "<rect class=\"fill\" width=\"%.1f%%\" height=\"14\" rx=\"7\"/>", share > 100 ? 100.0 : share);
+  html(&request->out, "</svg>");
 }
 
 void state_mark(struct request *request, enum mark mark, enum word label) {

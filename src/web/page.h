@@ -64,6 +64,12 @@ void form_token_field(struct request *request);
 void post_open(struct request *request, const char *path, const char *class_name);
 void post_close(struct request *request);
 void button(struct request *request, enum word label, const char *class_name);
+/* Cells of a table that becomes cards on narrow screens: each says its heading. table_open() writes the head row. */
+void table_open(struct request *request, const char *caption, const enum word *headings, size_t count);
+void table_close(struct request *request);
+void cell_open(struct request *request, enum word heading, const char *class_name); /* close with </td> */
+void heading(struct request *request, enum word words);                             /* <h2> */
+void paragraph(struct request *request, enum word words, const char *class_name);
 /* A progress bar: `reached` of `target`, labelled for screen readers. */
 void progress_bar(struct request *request, const char *label, int64_t reached, int64_t target);
 /* A marker of state: shape and word. */

@@ -1,0 +1,119 @@
+/* page_log.c: the log as masked roles see it, in sentences that a person can read aloud, with filters. Its rows are
+ * numbered among themselves, and what depends on an arm is not among them. */
+#include "trial/monitoring.h"
+#include "web/fields.h"
+#include "web/page.h"
+#include "web/pages.h"
+
+#define PAGE_ROWS 50
+
+struct log_form {
+  const char *actor, *kind, *about;
+  int64_t from, until, before;
+};
+static const struct field log_fields[] = {
+    FIELD_TEXT(struct log_form, actor, FIELD_OPTIONAL, 0, 23), FIELD_TEXT(struct log_form, kind, FIELD_OPTIONAL, 0, 39),
+    FIELD_TEXT(struct log_form, about, FIELD_OPTIONAL, 0, 23), FIELD_DATE(struct log_form, from, FIELD_OPTIONAL),
+    FIELD_DATE(struct log_form, until, FIELD_OPTIONAL),        FIELD_INT(struct log_form, before, FIELD_OPTIONAL, 0, INT64_MAX),
+};
+
+/* What an entry says: {1} who, {2} about whom. */
+static const struct {
+  const char *kind;
+  enum word sentence;
+} sentences[] = {
+    {"study.set", WORD_LOG_STUDY_SET},           {"account.create", WORD_LOG_ACCOUNT_CREATE}, {"account.change", WORD_LOG_ACCOUNT_CHANGE},
+    {"account.credential", WORD_LOG_CREDENTIAL}, {"person.enrol", WORD_LOG_ENROL},            {"person.screen", WORD_LOG_SCREEN},
+    {"person.consent", WORD_LOG_CONSENT},        {"person.withdraw", WORD_LOG_WITHDRAW},
+    {"person.erase", WORD_LOG_ERASE},            {"session.record", WORD_LOG_SESSION},
+    {"form.submit", WORD_LOG_SUBMIT},            {"form.correct", WORD_LOG_CORRECT},
+    {"form.open", WORD_LOG_FORM_OPEN},           {"form.remind", WORD_LOG_REMIND},
+    {"rating.import", WORD_LOG_IMPORT},          };
+
+static void write_sentence(struct request *request, const struct log_row *row) {
+  for (size_t i = 0; i < COUNT(sentences); i++)
+    if (!strcmp(sentences[i].kind, row->kind)) return say(request, sentences[i].sentence, row->actor, row->about);
+  say(request, WORD_LOG_OTHER, row->actor, row->about, row->kind);
+}
+
+static const struct option *kind_options(struct request *request) {
+  struct option *options = arena_array(request->arena, COUNT(sentences) + 1, sizeof *options);
+  options[0] = (struct option){"", said(request, WORD_EVERYTHING)};
+  for (size_t i = 0; i < COUNT(sentences); i++) options[i + 1] = (struct option){sentences[i].kind, sentences[i].kind};
+  return options;
+}
+
+static void write_filters(struct request *request, const struct fields *fields) {
+  html(&request->out, "<form method=\"get\" action=\"%s\" class=\"card no-print\"><div class=\"filters\">", address(request, "/log"));
+  field_text(request, fields, "actor", WORD_LOG_WHO, "text", "off");
+  field_text(request, fields, "about", WORD_LOG_ABOUT, "text", "off");
+  field_select(request, fields, "kind", WORD_LOG_KIND, kind_options(request), COUNT(sentences) + 1);
+  field_text(request, fields, "from", WORD_LOG_FROM, "date", "off");
+  field_text(request, fields, "until", WORD_LOG_UNTIL, "date", "off");
+  html(&request->out, "</div><p class=\"row\">");
+  button(request, WORD_LOG_SHOW, "primary");
+  html(&request->out, "<a class=\"button quiet\" href=\"%s\">", address(request, "/log"));
+  say(request, WORD_LOG_ALL);
+  html(&request->out, "</a></p></form>");
+}
+
+static void write_rows(struct request *request, const struct log_row *rows, size_t count) {
+  static const enum word headings[] = {WORD_LOG_NUMBER, WORD_LOG_TIME, WORD_LOG_WHAT, WORD_LOG_KIND};
+  html(&request->out, "<div class=\"card\">");
+  table_open(request, NULL, headings, COUNT(headings));
+  for (size_t i = 0; i < count; i++) {
+    html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_LOG_NUMBER), say_count(request, rows[i].number));
+    cell_open(request, WORD_LOG_TIME, NULL);
+    html(&request->out, "%s</td>", say_time(request, rows[i].time_ms));
+    cell_open(request, WORD_LOG_WHAT, NULL);
+    write_sentence(request, &rows[i]);
+    html(&request->out, "</td>");
+    cell_open(request, WORD_LOG_KIND, NULL);
+    html(&request->out, "<span class=\"code\">%s</span></td></tr>", rows[i].kind);
+  }
+  table_close(request);
+  html(&request->out, "</div>");
+}
+
+static void write_older(struct request *request, const struct fields *fields, const struct log_row *last) {
+  html(&request->out, "<p><a class=\"button\" rel=\"next\" href=\"%s?before=%lld", address(request, "/log"), (long long)last->number);
+  for (size_t i = 0; i < fields->count; i++)
+    if (*fields->typed[i] && strcmp(fields->list[i].name, "before"))
+      html(&request->out, "&%s=%s", fields->list[i].name, url(request->arena, "%s", fields->typed[i]));
+  html(&request->out, "\">");
+  say(request, WORD_LOG_OLDER);
+  html(&request->out, "</a></p>");
+}
+
+void page_log(struct request *request) {
+  struct log_form form;
+  request->form = request->query; /* filters are asked for in the address */
+  struct fields fields = fields_read(request, log_fields, COUNT(log_fields), &form);
+  struct log_row *rows = NULL;
+  size_t count = 0;
+  struct error error = {0};
+  struct log_filter filter = {.actor = form.actor,
+                              .kind = form.kind,
+                              .about = form.about,
+                              .from_ms = form.from == FIELD_NO_DATE ? 0 : form.from * DAY_MS,
+                              .until_ms = form.until == FIELD_NO_DATE ? 0 : (form.until + 1) * DAY_MS,
+                              .before = form.before,
+                              .limit = PAGE_ROWS + 1};
+  enum err err = fields.valid ? monitoring_log(request->db, request->arena, &filter, &rows, &count, &error) : OK;
+  if (err) return request_error(request, err, &error);
+  page_open(request, &(struct page){.kind = PAGE_STAFF,
+                                    .title = said(request, WORD_LOG_TITLE),
+                                    .lead = said(request, WORD_LOG_LEAD),
+                                    .current = "/log",
+                                    .class_name = "wide"});
+  fields_summary(request, &fields);
+  write_filters(request, &fields);
+  if (count) write_rows(request, rows, count > PAGE_ROWS ? PAGE_ROWS : count);
+  else {
+    html(&request->out, "<div class=\"empty\">");
+    paragraph(request, WORD_LOG_EMPTY, NULL);
+    html(&request->out, "</div>");
+  }
+  if (count > PAGE_ROWS) write_older(request, &fields, &rows[PAGE_ROWS - 1]);
+  page_close(request);
+}

@@ -1,0 +1,321 @@
+/* page_people.c: who is in the study, by code; enrolling someone, recording a session, a withdrawal. */
+#include "trial/visit.h"
+#include "web/fields.h"
+#include "web/page.h"
+#include "web/pages.h"
+
+/* ---- the roster ---- */
+
+struct entry_of_roster {
+  const char *code, *kind, *site, *therapist;
+  int64_t enrolled_ms, withdrawn_ms, sessions, open_forms;
+};
+struct roster {
+  struct entry_of_roster *list;
+  size_t count;
+};
+
+#define ROSTER_MAXIMUM 2000
+
+/* Of one site ("" all), by code. */
+static enum err roster_read(struct request *request, const char *kind, struct roster *roster, struct error *error) {
+  struct rows rows;
+  const char *site = request->actor.site ? request->actor.site : "";
+  roster->list = arena_array(request->arena, ROSTER_MAXIMUM, sizeof *roster->list);
+  roster->count = 0;
+  rows_open(&rows, request->db,
+            "SELECT p.code, p.kind, p.site, p.therapist, p.enrolled_ms, p.withdrawn_ms, "
+            "(SELECT count(*) FROM session s WHERE s.patient = p.code), "
+            "(SELECT count(*) FROM occasion o WHERE o.respondent = p.code AND o.submitted_ms = 0 AND o.closes_ms > $3) "
+            "FROM person p WHERE p.kind = $1 AND ($2 = '' OR p.site = $2) ORDER BY p.code LIMIT 2000",
+            ARGS(v_text(kind), v_text(site), v_int(request->now_ms)));
+  while (rows_next(&rows) && roster->count < ROSTER_MAXIMUM)
+    roster->list[roster->count++] = (struct entry_of_roster){.code = arena_text(request->arena, rows_text(&rows, 0)),
+                                                             .kind = arena_text(request->arena, rows_text(&rows, 1)),
+                                                             .site = arena_text(request->arena, rows_text(&rows, 2)),
+                                                             .therapist = arena_text(request->arena, rows_text(&rows, 3)),
+                                                             .enrolled_ms = rows_int(&rows, 4),
+                                                             .withdrawn_ms = rows_int(&rows, 5),
+                                                             .sessions = rows_int(&rows, 6),
+                                                             .open_forms = rows_int(&rows, 7)};
+  return rows_close(&rows, error);
+}
+
+static const char *site_words(const struct request *request, const char *name) {
+  for (size_t i = 0; i < request->study->site_count; i++)
+    if (!strcmp(request->study->sites[i].name, name)) return study_words(request, &request->study->sites[i].label);
+  return name;
+}
+
+static void write_person(struct request *request, const struct entry_of_roster *person, bool patient) {
+  struct buf *out = &request->out;
+  html(out, "<tr><th scope=\"row\" data-label=\"%s\"><span class=\"code\">%s</span></th>", said(request, WORD_CODE_OF), person->code);
+  if (patient) {
+    cell_open(request, WORD_THERAPIST, NULL);
+    html(out, "<span class=\"code\">%s</span></td>", person->therapist);
+  }
+  cell_open(request, WORD_SITE, NULL);
+  html(out, "%s</td>", site_words(request, person->site));
+  cell_open(request, WORD_SINCE, NULL);
+  html(out, "%s</td>", say_day_of(request, person->enrolled_ms));
+  if (patient) {
+    cell_open(request, WORD_SESSIONS, NULL);
+    html(out, "%s</td>", say_count(request, person->sessions));
+  }
+  cell_open(request, WORD_FORMS_OPEN, NULL);
+  html(out, "%s</td>", say_count(request, person->open_forms));
+  cell_open(request, WORD_TO_DO, "actions");
+  if (person->withdrawn_ms) say(request, WORD_LEFT_STUDY);
+  else {
+    html(out, "<span class=\"row\">");
+    if (patient) {
+      html(out, "<a href=\"%s?patient=%s\">", address(request, "/session"), person->code);
+      say(request, WORD_SESSION);
+      html(out, "<span class=\"visually-hidden\"> %s</span></a> ", person->code);
+    }
+    html(out, "<a href=\"%s\">", address(request, "/people/%s/withdraw", person->code));
+    say(request, WORD_WITHDRAW);
+    html(out, "<span class=\"visually-hidden\"> %s</span></a></span>", person->code);
+  }
+  html(out, "</td></tr>");
+}
+
+static enum err write_roster(struct request *request, const char *kind, struct error *error) {
+  static const enum word of_patients[] = {WORD_CODE_OF,  WORD_THERAPIST,  WORD_SITE, WORD_SINCE,
+                                          WORD_SESSIONS, WORD_FORMS_OPEN, WORD_TO_DO};
+  static const enum word of_therapists[] = {WORD_CODE_OF, WORD_SITE, WORD_SINCE, WORD_FORMS_OPEN, WORD_TO_DO};
+  bool patient = !strcmp(kind, "patient");
+  struct roster roster;
+  enum err err = roster_read(request, kind, &roster, error);
+  if (err) return err;
+  heading(request, patient ? WORD_RECORD_PATIENTS : WORD_RECORD_THERAPISTS);
+  if (!roster.count) {
+    html(&request->out, "<div class=\"empty\">");
+    paragraph(request, WORD_NOBODY_YET, NULL);
+    html(&request->out, "</div>");
+    return OK;
+  }
+  html(&request->out, "<div class=\"card\">");
+  if (patient) table_open(request, NULL, of_patients, COUNT(of_patients));
+  else table_open(request, NULL, of_therapists, COUNT(of_therapists));
+  for (size_t i = 0; i < roster.count; i++) write_person(request, &roster.list[i], patient);
+  table_close(request);
+  html(&request->out, "</div>");
+  return OK;
+}
+
+void page_people(struct request *request) {
+  struct error error = {0};
+  page_open(request, &(struct page){.kind = PAGE_STAFF,
+                                    .title = said(request, WORD_PEOPLE_TITLE),
+                                    .lead = said(request, WORD_PEOPLE_LEAD),
+                                    .current = "/people",
+                                    .class_name = "wide"});
+  html(&request->out, "<p class=\"row no-print\"><a class=\"button primary\" href=\"%s\">", address(request, "/enrol"));
+  say(request, WORD_ENROL_SOMEONE);
+  html(&request->out, "</a></p>");
+  enum err err = write_roster(request, "patient", &error);
+  if (!err) err = write_roster(request, "therapist", &error);
+  if (err) return request_error(request, err, &error);
+  page_close(request);
+}
+
+/* ---- enrolling ---- */
+
+struct enrol_form {
+  const char *kind, *site, *therapist, *language, *name, *address;
+};
+static const struct field enrol_fields[] = {
+    FIELD_TEXT(struct enrol_form, kind, FIELD_REQUIRED, 1, 20),
+    FIELD_TEXT(struct enrol_form, therapist, FIELD_OPTIONAL, 0, 15),
+    FIELD_TEXT(struct enrol_form, site, FIELD_REQUIRED, 1, 39),
+    FIELD_TEXT(struct enrol_form, language, FIELD_REQUIRED, 2, 7),
+    FIELD_TEXT(struct enrol_form, name, FIELD_REQUIRED, 1, 200),
+    FIELD_TEXT(struct enrol_form, address, FIELD_REQUIRED, 3, 254),
+};
+
+static enum err therapist_options(struct request *request, struct option **options, size_t *count, struct error *error) {
+  struct roster roster;
+  enum err err = roster_read(request, "therapist", &roster, error);
+  if (err) return err;
+  *options = arena_array(request->arena, roster.count + 1, sizeof **options);
+  *count = 0;
+  (*options)[(*count)++] = (struct option){"", said(request, WORD_CHOOSE)};
+  for (size_t i = 0; i < roster.count; i++)
+    if (!roster.list[i].withdrawn_ms)
+      (*options)[(*count)++] = (struct option){roster.list[i].code, arena_printf(request->arena, "%s, %s", roster.list[i].code, site_words(request, roster.list[i].site))};
+  return OK;
+}
+
+static void draw_enrol(struct request *request, const struct fields *fields) {
+  const struct study *study = request->study;
+  struct error error = {0};
+  struct option *therapists = NULL;
+  size_t therapist_count = 0;
+  enum err err = therapist_options(request, &therapists, &therapist_count, &error);
+  if (err) return request_error(request, err, &error);
+  struct option *sites = arena_array(request->arena, study->site_count, sizeof *sites);
+  for (size_t i = 0; i < study->site_count; i++)
+    sites[i] = (struct option){study->sites[i].name, study_words(request, &study->sites[i].label)};
+  struct option *languages = arena_array(request->arena, (size_t)study->language_count, sizeof *languages);
+  for (int i = 0; i < study->language_count; i++) {
+    int known = language_find(study->languages[i]);
+    languages[i] = (struct option){study->languages[i], known >= 0 ? language_name((enum language)known) : study->languages[i]};
+  }
+  const struct option kinds[] = {{"patient", said(request, WORD_PATIENT)}, {"therapist", said(request, WORD_THERAPIST)}};
+  page_open(request, &(struct page){.kind = PAGE_STAFF,
+                                    .title = said(request, WORD_ENROL_SOMEONE),
+                                    .lead = said(request, WORD_ENROL_LEAD),
+                                    .current = "/people",
+                                    .class_name = "narrow"});
+  fields_summary(request, fields);
+  post_open(request, "/enrol", "card");
+  field_select(request, fields, "kind", WORD_WHO_IS_IT, kinds, COUNT(kinds));
+  field_select(request, fields, "therapist", WORD_THERAPIST_OF, therapists, therapist_count);
+  field_select(request, fields, "site", WORD_SITE, sites, study->site_count);
+  field_select(request, fields, "language", WORD_LANGUAGE, languages, (size_t)study->language_count);
+  field_text(request, fields, "name", WORD_NAME, "text", "off");
+  field_text(request, fields, "address", WORD_ADDRESS, "email", "off");
+  button(request, WORD_ENROL, "primary");
+  post_close(request);
+  page_close(request);
+}
+
+void page_enrol(struct request *request) {
+  struct fields fields = fields_blank(request, enrol_fields, COUNT(enrol_fields));
+  draw_enrol(request, &fields);
+}
+
+static void after_enrol(struct request *request, enum err err, const struct error *error) {
+  if (!err) return request_redirect(request, address(request, "/people?done=enrolled"));
+  if (err == ERR_BUSY || err == ERR_STORE || err == ERR_DENIED) return request_error(request, err, error);
+  struct enrol_form form;
+  struct fields fields = fields_read(request, enrol_fields, COUNT(enrol_fields), &form);
+  request->status = err == ERR_CONFLICT ? 409 : 422;
+  fields_problem(&fields, error->field, request_error_words(request, err, error));
+  draw_enrol(request, &fields);
+}
+
+void page_enrol_try(struct request *request) {
+  struct enrol_form form;
+  struct fields fields = fields_read(request, enrol_fields, COUNT(enrol_fields), &form);
+  bool patient = !strcmp(form.kind, "patient"), therapist = !strcmp(form.kind, "therapist");
+  if (fields.valid && !patient && !therapist) fields_problem(&fields, "kind", said(request, WORD_ANSWER_CHOICE));
+  if (patient && !*form.therapist) fields_problem(&fields, "therapist", said(request, WORD_FIELD_REQUIRED));
+  if (!fields.valid) {
+    request->status = 422;
+    return draw_enrol(request, &fields);
+  }
+  struct enrol *input = arena_alloc(request->arena, sizeof *input);
+  *input = (struct enrol){.home = request->home,
+                          .by = &request->actor,
+                          .kind = form.kind,
+                          .site = form.site,
+                          .therapist = patient ? form.therapist : "",
+                          .language = form.language,
+                          .name = form.name,
+                          .address = form.address};
+  request_write(request, person_enrol, input, after_enrol);
+}
+
+/* ---- recording a session ---- */
+
+struct session_form {
+  const char *patient;
+  int64_t day;
+};
+static const struct field session_fields[] = {
+    FIELD_TEXT(struct session_form, patient, FIELD_REQUIRED, 1, 15),
+    FIELD_DATE(struct session_form, day, FIELD_REQUIRED),
+};
+
+static void draw_session(struct request *request, struct fields *fields) {
+  if (!*fields->typed[1]) fields->typed[1] = date_text(request->arena, request->now_ms);
+  if (!*fields->typed[0]) fields->typed[0] = request_query(request, "patient");
+  page_open(request, &(struct page){.kind = PAGE_STAFF,
+                                    .title = said(request, WORD_RECORD_SESSION),
+                                    .lead = said(request, WORD_SESSION_LEAD),
+                                    .current = request_may(request, ROLE_THERAPIST) ? "/caseload" : "/people",
+                                    .class_name = "narrow"});
+  fields_summary(request, fields);
+  post_open(request, "/session", "card");
+  field_text(request, fields, "patient", WORD_PATIENT_CODE, "text", "off");
+  field_text(request, fields, "day", WORD_HELD_ON, "date", "off");
+  button(request, WORD_RECORD_SESSION, "primary");
+  post_close(request);
+  page_close(request);
+}
+
+void page_session(struct request *request) {
+  struct fields fields = fields_blank(request, session_fields, COUNT(session_fields));
+  draw_session(request, &fields);
+}
+
+static void after_session(struct request *request, enum err err, const struct error *error) {
+  if (!err)
+    return request_redirect(request, request_may(request, ROLE_THERAPIST) ? address(request, "/caseload?done=session")
+                                                                          : address(request, "/people?done=session"));
+  if (err == ERR_BUSY || err == ERR_STORE || err == ERR_DENIED) return request_error(request, err, error);
+  struct session_form form;
+  struct fields fields = fields_read(request, session_fields, COUNT(session_fields), &form);
+  request->status = err == ERR_CONFLICT || err == ERR_STATE ? 409 : 422;
+  bool date = !strcmp(error->id, "session-future") || !strcmp(error->id, "session-order");
+  fields_problem(&fields, date ? "day" : "patient", request_error_words(request, err, error));
+  draw_session(request, &fields);
+}
+
+void page_session_try(struct request *request) {
+  struct session_form form;
+  struct fields fields = fields_read(request, session_fields, COUNT(session_fields), &form);
+  if (!fields.valid) return draw_session(request, &fields);
+  struct session_record *input = arena_alloc(request->arena, sizeof *input);
+  *input = (struct session_record){
+      .home = request->home, .by = &request->actor, .patient = form.patient, .held_day = form.day};
+  request_write(request, session_record, input, after_session);
+}
+
+/* ---- leaving ---- */
+
+struct withdraw_form {
+  const char *reason;
+};
+static const struct field withdraw_fields[] = {FIELD_AREA(struct withdraw_form, reason, FIELD_REQUIRED, 1, 500)};
+
+static void draw_withdraw(struct request *request, const struct fields *fields) {
+  const char *person = request->parameters[0];
+  page_open(request, &(struct page){.kind = PAGE_STAFF,
+                                    .title = said(request, WORD_WITHDRAW_TITLE, person),
+                                    .lead = said(request, WORD_WITHDRAW_LEAD),
+                                    .current = "/people",
+                                    .class_name = "narrow"});
+  fields_summary(request, fields);
+  post_open(request, url(request->arena, "/people/%s/withdraw", person), "card");
+  field_area(request, fields, "reason", WORD_REASON);
+  html(&request->out, "<p class=\"row\">");
+  button(request, WORD_WITHDRAW_DO, "danger");
+  html(&request->out, "<a class=\"button quiet\" href=\"%s\">", address(request, "/people"));
+  say(request, WORD_CANCEL);
+  html(&request->out, "</a></p>");
+  post_close(request);
+  page_close(request);
+}
+
+void page_withdraw(struct request *request) {
+  struct fields fields = fields_blank(request, withdraw_fields, COUNT(withdraw_fields));
+  draw_withdraw(request, &fields);
+}
+
+static void after_withdraw(struct request *request, enum err err, const struct error *error) {
+  if (err) return request_error(request, err, error);
+  request_redirect(request, address(request, "/people?done=withdrawn"));
+}
+
+void page_withdraw_try(struct request *request) {
+  struct withdraw_form form;
+  struct fields fields = fields_read(request, withdraw_fields, COUNT(withdraw_fields), &form);
+  if (!fields.valid) return draw_withdraw(request, &fields);
+  struct withdraw *input = arena_alloc(request->arena, sizeof *input);
+  *input = (struct withdraw){
+      .home = request->home, .by = &request->actor, .person = request->parameters[0], .reason = form.reason};
+  request_write(request, person_withdraw, input, after_withdraw);
+}
