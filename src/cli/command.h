@@ -19,6 +19,8 @@ extern const struct command commands[]; /* ends with a row without a name */
 
 int command_check(int argc, char **argv);
 int command_demo(int argc, char **argv);
+int command_serve(int argc, char **argv);
+int command_routes(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_study(int argc, char **argv);

@@ -4,6 +4,8 @@
 
 const struct command commands[] = {
     {"check", "is this study definition fit to go live?", command_check},
+    {"serve", "serve homes over HTTP, each study under its own path", command_serve},
+    {"routes", "every address, who may open it and through which reader", command_routes},
     {"demo", "complete studies in mid-flight with simulated people, served on loopback", command_demo},
     {"import", "take in session ratings from another system", command_import},
     {"init", "make a home: a study with its own ledger", command_init},

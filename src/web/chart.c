@@ -26,9 +26,13 @@ static double down(const struct frame *frame, double value) {
 }
 
 /* "-0.0" would tell of a rounding, not of a place. */
-static double tidy(double value) { return value < 0.05 && value > -0.05 ? 0 : value; }
+static double tidy(double value) {
+  return value < 0.05 && value > -0.05 ? 0 : value;
+}
 
-static void write_point(struct buf *out, double x, double y) { buf_addf(out, "%.1f,%.1f ", tidy(x), tidy(y)); }
+static void write_point(struct buf *out, double x, double y) {
+  buf_addf(out, "%.1f,%.1f ", tidy(x), tidy(y));
+}
 
 /* ---- the course ---- */
 
@@ -39,7 +43,8 @@ static void write_band(struct buf *out, const struct frame *frame) {
     while (end < course->count && course->points[end].seen.known) end++;
     if (end - start > 1) {
       html(out, "<polygon class=\"band\" points=\"");
-      for (size_t i = start; i < end; i++) write_point(out, across(course, i), down(frame, course->points[i].seen.high));
+      for (size_t i = start; i < end; i++)
+        write_point(out, across(course, i), down(frame, course->points[i].seen.high));
       for (size_t i = end; i-- > start;) write_point(out, across(course, i), down(frame, course->points[i].seen.low));
       html(out, "\"/>");
     }
@@ -64,14 +69,18 @@ static void write_grid(struct buf *out, const struct frame *frame) {
 
 static void write_dot(struct buf *out, double x, double y, int rater) {
   html(out, "<svg x=\"%.1f%%\" y=\"%.1f\" class=\"spot\">", x, y);
-  if (rater) html(out, "<rect class=\"dot therapist\" x=\"-5.5\" y=\"-5.5\" width=\"11\" height=\"11\"/></svg>");
-  else html(out, "<circle class=\"dot patient\" r=\"6.5\"/></svg>");
+  if (rater)
+    html(out, "<rect class=\"dot therapist\" x=\"-5.5\" y=\"-5.5\" width=\"11\" height=\"11\"/></svg>");
+  else
+    html(out, "<circle class=\"dot patient\" r=\"6.5\"/></svg>");
 }
 
 static void write_sign(struct buf *out, double x, double y, enum detection_event event) {
   html(out, "<svg x=\"%.1f%%\" y=\"%.1f\" class=\"spot\">", x, y);
-  if (event == DETECTION_TENSION) html(out, "<path class=\"sign tension\" d=\"M-10-9h20L0 9z\"/></svg>");
-  else html(out, "<path class=\"sign repair\" d=\"M0-11l10 11L0 11-10 0z\"/></svg>");
+  if (event == DETECTION_TENSION)
+    html(out, "<path class=\"sign tension\" d=\"M-10-9h20L0 9z\"/></svg>");
+  else
+    html(out, "<path class=\"sign repair\" d=\"M0-11l10 11L0 11-10 0z\"/></svg>");
 }
 
 static void write_marks(struct buf *out, const struct frame *frame) {
@@ -134,12 +143,11 @@ static bool any_rating(const struct course *course, int rater) {
 }
 
 static void write_key(struct request *request, const struct course *course) {
-  static const char *const shapes[] = {
-      "<circle class=\"dot patient\" cx=\"9\" cy=\"9\" r=\"6.5\"/>",
-      "<rect class=\"dot therapist\" x=\"3\" y=\"3\" width=\"12\" height=\"12\"/>",
-      "<rect class=\"band\" width=\"18\" height=\"18\"/>",
-      "<path class=\"sign tension\" d=\"M0 1h18L9 17z\"/>",
-      "<path class=\"sign repair\" d=\"M9 0l9 9-9 9-9-9z\"/>"};
+  static const char *const shapes[] = {"<circle class=\"dot patient\" cx=\"9\" cy=\"9\" r=\"6.5\"/>",
+                                       "<rect class=\"dot therapist\" x=\"3\" y=\"3\" width=\"12\" height=\"12\"/>",
+                                       "<rect class=\"band\" width=\"18\" height=\"18\"/>",
+                                       "<path class=\"sign tension\" d=\"M0 1h18L9 17z\"/>",
+                                       "<path class=\"sign repair\" d=\"M9 0l9 9-9 9-9-9z\"/>"};
   static const enum word words[] = {WORD_CHART_PATIENT, WORD_CHART_THERAPIST, WORD_CHART_BAND, WORD_STATE_TENSION,
                                     WORD_CHART_REPAIR};
   struct buf *out = &request->out;
@@ -156,7 +164,8 @@ static void write_key(struct request *request, const struct course *course) {
 }
 
 static void plot_open(struct buf *out) {
-  html(out, "<svg x=\"0\" y=\"0\" width=\"100%%\" height=\"%.0f\" viewBox=\"0 0 100 %.0f\" preserveAspectRatio=\"none\">",
+  html(out,
+       "<svg x=\"0\" y=\"0\" width=\"100%%\" height=\"%.0f\" viewBox=\"0 0 100 %.0f\" preserveAspectRatio=\"none\">",
        PLOT_HEIGHT, PLOT_HEIGHT);
 }
 
@@ -206,7 +215,8 @@ void chart_spark(struct request *request, const struct course *course) {
     for (size_t i = known; i < course->count && course->points[i].seen.known; i++)
       write_point(out, spark_x(course, i), spark_y(course, course->points[i].seen.high));
     for (size_t i = course->count; i-- > known;)
-      if (course->points[i].seen.known) write_point(out, spark_x(course, i), spark_y(course, course->points[i].seen.low));
+      if (course->points[i].seen.known)
+        write_point(out, spark_x(course, i), spark_y(course, course->points[i].seen.low));
     html(out, "\"/>");
   }
   html(out, "<polyline class=\"thread patient\" points=\"");
@@ -259,6 +269,8 @@ void chart_weeks(struct request *request, const struct week *weeks, size_t count
     double y = WEEKS_BOTTOM - 120.0 * (double)weeks[i].planned_patients / (double)most;
     html(out, "<line class=\"bar-plan\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%.1f\" y2=\"%.1f\"/>", x, x + width, y, y);
   }
-  html(out, "<text x=\"0\" y=\"154\">%s</text><text x=\"100%%\" y=\"154\" text-anchor=\"end\">%s</text></svg></div></figure>",
-       say_date_short(request, weeks[0].first_day), say_date_short(request, weeks[count - 1].first_day));
+  html(
+      out,
+      "<text x=\"0\" y=\"154\">%s</text><text x=\"100%%\" y=\"154\" text-anchor=\"end\">%s</text></svg></div></figure>",
+      say_date_short(request, weeks[0].first_day), say_date_short(request, weeks[count - 1].first_day));
 }

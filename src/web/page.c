@@ -261,7 +261,9 @@ void table_open(struct request *request, const char *caption, const enum word *h
   }
   html(out, "</tr></thead><tbody>");
 }
-void table_close(struct request *request) { html(&request->out, "</tbody></table>"); }
+void table_close(struct request *request) {
+  html(&request->out, "</tbody></table>");
+}
 
 void cell_open(struct request *request, enum word heading_word, const char *class_name) {
   html(&request->out, "<td data-label=\"%s\"", said(request, heading_word));
@@ -276,8 +278,10 @@ void heading(struct request *request, enum word words) {
 }
 
 void paragraph(struct request *request, enum word words, const char *class_name) {
-  if (class_name) html(&request->out, "<p class=\"%s\">", class_name);
-  else html(&request->out, "<p>");
+  if (class_name)
+    html(&request->out, "<p class=\"%s\">", class_name);
+  else
+    html(&request->out, "<p>");
   say(request, words);
   html(&request->out, "</p>");
 }

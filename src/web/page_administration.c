@@ -11,11 +11,11 @@ static const struct {
   enum role role;
   enum word label;
 } role_words[] = {
-    {ROLE_THERAPIST, WORD_ROLE_THERAPIST},   {ROLE_COORDINATOR, WORD_ROLE_COORDINATOR},
-    {ROLE_ASSISTANT, WORD_ROLE_ASSISTANT},   {ROLE_TRAINER, WORD_ROLE_TRAINER},
-    {ROLE_RATER, WORD_ROLE_RATER},           {ROLE_INTERVIEWER, WORD_ROLE_INTERVIEWER},
-    {ROLE_ANALYST, WORD_ROLE_ANALYST},       {ROLE_MONITOR, WORD_ROLE_MONITOR},
-    {ROLE_ALLOCATOR, WORD_ROLE_ALLOCATOR},   {ROLE_ADMINISTRATOR, WORD_ROLE_ADMINISTRATOR},
+    {ROLE_THERAPIST, WORD_ROLE_THERAPIST}, {ROLE_COORDINATOR, WORD_ROLE_COORDINATOR},
+    {ROLE_ASSISTANT, WORD_ROLE_ASSISTANT}, {ROLE_TRAINER, WORD_ROLE_TRAINER},
+    {ROLE_RATER, WORD_ROLE_RATER},         {ROLE_INTERVIEWER, WORD_ROLE_INTERVIEWER},
+    {ROLE_ANALYST, WORD_ROLE_ANALYST},     {ROLE_MONITOR, WORD_ROLE_MONITOR},
+    {ROLE_ALLOCATOR, WORD_ROLE_ALLOCATOR}, {ROLE_ADMINISTRATOR, WORD_ROLE_ADMINISTRATOR},
 };
 
 static const char *roles_text(const struct request *request, unsigned roles) {
@@ -51,8 +51,8 @@ static enum err write_accounts(struct request *request, struct error *error) {
   heading(request, WORD_ACCOUNTS);
   table_open(request, NULL, headings, COUNT(headings));
   for (size_t i = 0; i < count; i++) {
-    html(out, "<tr><th scope=\"row\" data-label=\"%s\"><a class=\"code\" href=\"%s\">%s</a></th>", said(request, WORD_ACCOUNT),
-         address(request, "/accounts/%s", accounts[i].code), accounts[i].code);
+    html(out, "<tr><th scope=\"row\" data-label=\"%s\"><a class=\"code\" href=\"%s\">%s</a></th>",
+         said(request, WORD_ACCOUNT), address(request, "/accounts/%s", accounts[i].code), accounts[i].code);
     cell_open(request, WORD_ROLES, NULL);
     html(out, "%s</td>", roles_text(request, accounts[i].roles));
     cell_open(request, WORD_SITE, NULL);
@@ -60,7 +60,8 @@ static enum err write_accounts(struct request *request, struct error *error) {
     cell_open(request, WORD_SIGNS_IN_WITH, NULL);
     html(out, "%s</td>", access_text(request, &accounts[i]));
     cell_open(request, WORD_LAST_SIGN_IN, NULL);
-    html(out, "%s</td></tr>", accounts[i].signed_in_ms ? say_day_of(request, accounts[i].signed_in_ms) : said(request, WORD_NEVER));
+    html(out, "%s</td></tr>",
+         accounts[i].signed_in_ms ? say_day_of(request, accounts[i].signed_in_ms) : said(request, WORD_NEVER));
   }
   table_close(request);
   html(out, "<p class=\"no-print\"><a class=\"button primary\" href=\"%s\">", address(request, "/accounts"));
@@ -75,15 +76,18 @@ static enum err write_versions(struct request *request, struct error *error) {
   html(&request->out, "<section class=\"card\">");
   heading(request, WORD_VERSIONS);
   table_open(request, NULL, headings, COUNT(headings));
-  rows_open(&rows, request->db, "SELECT version, time_ms, approval, approval_date, hash FROM study_version ORDER BY version DESC", NO_ARGS);
+  rows_open(&rows, request->db,
+            "SELECT version, time_ms, approval, approval_date, hash FROM study_version ORDER BY version DESC", NO_ARGS);
   while (rows_next(&rows)) {
-    html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_VERSION), say_count(request, rows_int(&rows, 0)));
+    html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_VERSION),
+         say_count(request, rows_int(&rows, 0)));
     cell_open(request, WORD_IN_FORCE_SINCE, NULL);
     html(&request->out, "%s</td>", say_time(request, rows_int(&rows, 1)));
     cell_open(request, WORD_APPROVAL, NULL);
     html(&request->out, "%s %s</td>", rows_text(&rows, 2), rows_text(&rows, 3));
     cell_open(request, WORD_FINGERPRINT, NULL);
-    html(&request->out, "<span class=\"code\">%s</span></td></tr>", arena_text_n(request->arena, rows_text(&rows, 4), 16));
+    html(&request->out, "<span class=\"code\">%s</span></td></tr>",
+         arena_text_n(request->arena, rows_text(&rows, 4), 16));
   }
   table_close(request);
   html(&request->out, "</section>");
@@ -134,9 +138,12 @@ struct new_account {
   const char *role, *person, *site, *language, *login, *name, *address;
 };
 static const struct field new_fields[] = {
-    FIELD_TEXT(struct new_account, role, FIELD_REQUIRED, 1, 20),  FIELD_TEXT(struct new_account, person, FIELD_OPTIONAL, 0, 15),
-    FIELD_TEXT(struct new_account, site, FIELD_OPTIONAL, 0, 39),  FIELD_TEXT(struct new_account, language, FIELD_REQUIRED, 2, 7),
-    FIELD_TEXT(struct new_account, login, FIELD_OPTIONAL, 0, 64), FIELD_TEXT(struct new_account, name, FIELD_REQUIRED, 1, 200),
+    FIELD_TEXT(struct new_account, role, FIELD_REQUIRED, 1, 20),
+    FIELD_TEXT(struct new_account, person, FIELD_OPTIONAL, 0, 15),
+    FIELD_TEXT(struct new_account, site, FIELD_OPTIONAL, 0, 39),
+    FIELD_TEXT(struct new_account, language, FIELD_REQUIRED, 2, 7),
+    FIELD_TEXT(struct new_account, login, FIELD_OPTIONAL, 0, 64),
+    FIELD_TEXT(struct new_account, name, FIELD_REQUIRED, 1, 200),
     FIELD_TEXT(struct new_account, address, FIELD_OPTIONAL, 0, 254),
 };
 
@@ -153,9 +160,13 @@ static void draw_new(struct request *request, const struct fields *fields) {
     sites[i + 1] = (struct option){study->sites[i].name, study_words(request, &study->sites[i].label)};
   for (int i = 0; i < study->language_count; i++) {
     int known = language_find(study->languages[i]);
-    languages[i] = (struct option){study->languages[i], known >= 0 ? language_name((enum language)known) : study->languages[i]};
+    languages[i] =
+        (struct option){study->languages[i], known >= 0 ? language_name((enum language)known) : study->languages[i]};
   }
-  page_open(request, &(struct page){.kind = PAGE_STAFF, .title = said(request, WORD_NEW_ACCOUNT), .current = "/administration", .class_name = "narrow"});
+  page_open(request, &(struct page){.kind = PAGE_STAFF,
+                                    .title = said(request, WORD_NEW_ACCOUNT),
+                                    .current = "/administration",
+                                    .class_name = "narrow"});
   fields_summary(request, fields);
   post_open(request, "/accounts", "card");
   field_select(request, fields, "role", WORD_ROLE, roles, role_count);
@@ -182,7 +193,8 @@ static void after_new(struct request *request, enum err err, const struct error 
   struct new_account form;
   struct fields fields = fields_read(request, new_fields, COUNT(new_fields), &form);
   request->status = err == ERR_CONFLICT ? 409 : 422;
-  fields_problem(&fields, strcmp(error->field, "roles") ? error->field : "role", request_error_words(request, err, error));
+  fields_problem(&fields, strcmp(error->field, "roles") ? error->field : "role",
+                 request_error_words(request, err, error));
   draw_new(request, &fields);
 }
 
@@ -232,10 +244,13 @@ static void draw_account(struct request *request, const struct account *account,
     const char *name = role_name(role_words[i].role);
     bool has = account->roles & role_words[i].role;
     if (has || study_has_role(request->study, name))
-      html(out, "<label class=\"flag\"><input type=\"checkbox\" name=\"role-%s\" value=\"1\"%s> <span>%s</span></label>", name,
-           has ? " checked" : "", said(request, role_words[i].label));
+      html(out,
+           "<label class=\"flag\"><input type=\"checkbox\" name=\"role-%s\" value=\"1\"%s> <span>%s</span></label>",
+           name, has ? " checked" : "", said(request, role_words[i].label));
   }
-  html(out, "</fieldset><label class=\"flag\"><input type=\"checkbox\" name=\"disabled\" value=\"1\"%s> <span>%s</span></label>",
+  html(out,
+       "</fieldset><label class=\"flag\"><input type=\"checkbox\" name=\"disabled\" value=\"1\"%s> "
+       "<span>%s</span></label>",
        account->disabled ? " checked" : "", said(request, WORD_SWITCH_OFF));
   html(out, "<p>");
   button(request, WORD_KEEP_CHANGES, "primary");
@@ -294,7 +309,8 @@ static void after_link(struct request *request, enum err err, const struct error
 
 void page_account_link(struct request *request) {
   struct sign_in_link_make *input = arena_alloc(request->arena, sizeof *input);
-  *input = (struct sign_in_link_make){.account = request->parameters[0], .valid_ms = LINK_VALID_MS, .purpose = "administrator"};
+  *input = (struct sign_in_link_make){
+      .account = request->parameters[0], .valid_ms = LINK_VALID_MS, .purpose = "administrator"};
   request->state = input;
   request_write(request, sign_in_link_make, input, after_link);
 }
@@ -311,8 +327,9 @@ static void draw_own(struct request *request, const struct fields *fields) {
                                     .title = said(request, WORD_MY_ACCOUNT),
                                     .lead = said(request, WORD_MY_ACCOUNT_LEAD),
                                     .class_name = "narrow"});
-  html(&request->out, "<dl class=\"facts\"><dt>%s</dt><dd class=\"code\">%s</dd><dt>%s</dt><dd>%s</dd></dl>", said(request, WORD_ACCOUNT),
-       request->who->account.code, said(request, WORD_ROLES), roles_text(request, request->who->account.roles));
+  html(&request->out, "<dl class=\"facts\"><dt>%s</dt><dd class=\"code\">%s</dd><dt>%s</dt><dd>%s</dd></dl>",
+       said(request, WORD_ACCOUNT), request->who->account.code, said(request, WORD_ROLES),
+       roles_text(request, request->who->account.roles));
   fields_summary(request, fields);
   post_open(request, "/account", "card");
   field_text(request, fields, "password", WORD_NEW_PASSWORD, "password", "new-password");

@@ -29,7 +29,8 @@ static void write_task(struct request *request, const struct task *task) {
     state_mark(request, MARK_LATE, WORD_OVERDUE);
     html(out, " · ");
     say(request, WORD_OPEN_UNTIL, say_day_of(request, task->closes_ms));
-  } else say(request, WORD_DUE_BY, say_day_of(request, task->due_ms));
+  } else
+    say(request, WORD_DUE_BY, say_day_of(request, task->due_ms));
   html(out, "</p><p><a class=\"button primary\" href=\"%s\">", address(request, "/forms/%s", task->occasion));
   say(request, WORD_ANSWER_NOW);
   html(out, "<span class=\"visually-hidden\"> (%s)</span></a></p></li>", task->patient);
@@ -50,10 +51,18 @@ static void write_tasks(struct request *request, const struct caseload *caseload
 
 void write_course_state(struct request *request, enum course_state state) {
   switch (state) {
-  case COURSE_EARLY: state_mark(request, MARK_EARLY, WORD_STATE_EARLY); break;
-  case COURSE_STEADY: state_mark(request, MARK_STEADY, WORD_STATE_STEADY); break;
-  case COURSE_TENSION: state_mark(request, MARK_TENSION, WORD_STATE_TENSION); break;
-  case COURSE_REPAIRED: state_mark(request, MARK_REPAIRED, WORD_STATE_REPAIRED); break;
+  case COURSE_EARLY:
+    state_mark(request, MARK_EARLY, WORD_STATE_EARLY);
+    break;
+  case COURSE_STEADY:
+    state_mark(request, MARK_STEADY, WORD_STATE_STEADY);
+    break;
+  case COURSE_TENSION:
+    state_mark(request, MARK_TENSION, WORD_STATE_TENSION);
+    break;
+  case COURSE_REPAIRED:
+    state_mark(request, MARK_REPAIRED, WORD_STATE_REPAIRED);
+    break;
   }
 }
 
@@ -61,19 +70,25 @@ static void write_sessions_cell(struct request *request, const struct caseload_r
   cell_open(request, WORD_SESSIONS, NULL);
   if (row->sessions_planned)
     say(request, WORD_SESSIONS_OF, say_count(request, row->sessions), say_count(request, row->sessions_planned));
-  else html(&request->out, "%s", say_count(request, row->sessions));
+  else
+    html(&request->out, "%s", say_count(request, row->sessions));
   html(&request->out, "</td>");
   cell_open(request, WORD_LAST_SESSION, NULL);
-  if (row->sessions && row->last_day >= 0) html(&request->out, "%s", say_date(request, row->last_day));
-  else say(request, WORD_NONE_YET);
+  if (row->sessions && row->last_day >= 0)
+    html(&request->out, "%s", say_date(request, row->last_day));
+  else
+    say(request, WORD_NONE_YET);
   html(&request->out, "</td>");
 }
 
 static void write_row(struct request *request, const struct listing *listing, const struct caseload_row *row) {
   struct buf *out = &request->out;
   html(out, "<tr><th scope=\"row\" data-label=\"%s\">", said(request, WORD_PATIENT));
-  if (row->shown) html(out, "<a class=\"code\" href=\"%s\">%s</a></th>", address(request, "/patients/%s", row->patient), row->patient);
-  else html(out, "<span class=\"code\">%s</span></th>", row->patient);
+  if (row->shown)
+    html(out, "<a class=\"code\" href=\"%s\">%s</a></th>", address(request, "/patients/%s", row->patient),
+         row->patient);
+  else
+    html(out, "<span class=\"code\">%s</span></th>", row->patient);
   if (listing->trainer) {
     cell_open(request, WORD_THERAPIST, NULL);
     html(out, "<span class=\"code\">%s</span></td>", row->therapist);
@@ -89,8 +104,10 @@ static void write_row(struct request *request, const struct listing *listing, co
   write_sessions_cell(request, row);
   if (!listing->trainer) {
     cell_open(request, WORD_TO_DO, "actions");
-    if (row->withdrawn) say(request, WORD_LEFT_STUDY);
-    else if (row->sessions_planned && row->sessions >= row->sessions_planned) state_mark(request, MARK_DONE, WORD_COMPLETE);
+    if (row->withdrawn)
+      say(request, WORD_LEFT_STUDY);
+    else if (row->sessions_planned && row->sessions >= row->sessions_planned)
+      state_mark(request, MARK_DONE, WORD_COMPLETE);
     else {
       html(out, "<a href=\"%s?patient=%s\">", address(request, "/session"), row->patient);
       say(request, WORD_RECORD_SESSION);
@@ -131,7 +148,8 @@ static void draw(struct request *request, const struct listing *listing) {
     heading(request, WORD_MY_PATIENTS);
     if (listing->caseload.feedback) paragraph(request, WORD_MOST_URGENT_FIRST, "quiet-text");
   }
-  if (listing->caseload.count) write_rows(request, listing);
+  if (listing->caseload.count)
+    write_rows(request, listing);
   else {
     html(&request->out, "<div class=\"empty\">");
     paragraph(request, listing->trainer ? WORD_NO_FLAGS : WORD_NO_PATIENTS, NULL);
@@ -183,5 +201,9 @@ static void show(struct request *request, const char *page, bool trainer) {
   request_write_many(request, feedback_show, shows, sizeof *shows, count, after_showing);
 }
 
-void page_caseload(struct request *request) { show(request, "/caseload", false); }
-void page_flagged(struct request *request) { show(request, "/flagged", true); }
+void page_caseload(struct request *request) {
+  show(request, "/caseload", false);
+}
+void page_flagged(struct request *request) {
+  show(request, "/flagged", true);
+}

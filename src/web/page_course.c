@@ -31,7 +31,8 @@ static void write_how_sure(struct request *request, const struct course *course)
   html(out, "<p>");
   if (course->state == COURSE_EARLY)
     say(request, WORD_COURSE_EARLY, say_count(request, course->least_sessions));
-  else if (course->state == COURSE_STEADY) say(request, WORD_COURSE_STEADY);
+  else if (course->state == COURSE_STEADY)
+    say(request, WORD_COURSE_STEADY);
   else if (event && event->seen.event == DETECTION_TENSION && event->seen.reported)
     say(request, WORD_COURSE_REPORTED, say_count(request, event->session_number));
   else if (event && event->seen.event == DETECTION_TENSION)
@@ -70,19 +71,26 @@ static void write_steps(struct request *request, enum course_state state) {
 
 static void write_rating(struct request *request, enum word label, bool has, double rating) {
   cell_open(request, label, "number");
-  if (has) html(&request->out, "%s", say_number(request, rating, 0));
-  else html(&request->out, "<span class=\"quiet-text\">–</span>");
+  if (has)
+    html(&request->out, "%s", say_number(request, rating, 0));
+  else
+    html(&request->out, "<span class=\"quiet-text\">–</span>");
   html(&request->out, "</td>");
 }
 
 static void write_noticed(struct request *request, const struct course_point *point) {
   cell_open(request, WORD_NOTICED_BY, NULL);
   bool patient = point->reported[0] == 1, therapist = point->reported[1] == 1;
-  if (patient && therapist) say(request, WORD_NOTICED_BOTH);
-  else if (patient) say(request, WORD_NOTICED_PATIENT);
-  else if (therapist) say(request, WORD_NOTICED_THERAPIST);
-  else if (point->reported[0] < 0 && point->reported[1] < 0) html(&request->out, "<span class=\"quiet-text\">–</span>");
-  else say(request, WORD_NOTICED_NOBODY);
+  if (patient && therapist)
+    say(request, WORD_NOTICED_BOTH);
+  else if (patient)
+    say(request, WORD_NOTICED_PATIENT);
+  else if (therapist)
+    say(request, WORD_NOTICED_THERAPIST);
+  else if (point->reported[0] < 0 && point->reported[1] < 0)
+    html(&request->out, "<span class=\"quiet-text\">–</span>");
+  else
+    say(request, WORD_NOTICED_NOBODY);
   html(&request->out, "</td>");
 }
 
@@ -90,31 +98,42 @@ static void write_seen(struct request *request, const struct course_point *point
   cell_open(request, WORD_EXPECTED, "number");
   if (point->seen.known)
     say(request, WORD_FROM_TO, say_number(request, point->seen.low, 0), say_number(request, point->seen.high, 0));
-  else html(&request->out, "<span class=\"quiet-text\">–</span>");
+  else
+    html(&request->out, "<span class=\"quiet-text\">–</span>");
   html(&request->out, "</td>");
   cell_open(request, WORD_STATE, NULL);
   switch (point->seen.event) {
-  case DETECTION_TENSION: state_mark(request, MARK_TENSION, WORD_STATE_TENSION); break;
-  case DETECTION_REPAIR: state_mark(request, MARK_REPAIRED, WORD_STATE_REPAIRED); break;
-  case DETECTION_NONE: html(&request->out, "<span class=\"quiet-text\">–</span>"); break;
+  case DETECTION_TENSION:
+    state_mark(request, MARK_TENSION, WORD_STATE_TENSION);
+    break;
+  case DETECTION_REPAIR:
+    state_mark(request, MARK_REPAIRED, WORD_STATE_REPAIRED);
+    break;
+  case DETECTION_NONE:
+    html(&request->out, "<span class=\"quiet-text\">–</span>");
+    break;
   }
   html(&request->out, "</td>");
 }
 
 static void write_table(struct request *request, const struct course *course) {
-  static const enum word headings[] = {WORD_SESSION,  WORD_HELD_ON,    WORD_BY_PATIENT, WORD_BY_THERAPIST,
-                                       WORD_EXPECTED, WORD_STATE, WORD_NOTICED_BY};
+  static const enum word headings[] = {WORD_SESSION,  WORD_HELD_ON, WORD_BY_PATIENT, WORD_BY_THERAPIST,
+                                       WORD_EXPECTED, WORD_STATE,   WORD_NOTICED_BY};
   html(&request->out, "<section class=\"card\">");
   heading(request, WORD_COURSE_TABLE);
-  table_open(request, said(request, WORD_COURSE_CAPTION, say_number(request, course->lowest, 0), say_number(request, course->highest, 0)),
+  table_open(request,
+             said(request, WORD_COURSE_CAPTION, say_number(request, course->lowest, 0),
+                  say_number(request, course->highest, 0)),
              headings, COUNT(headings));
   for (size_t i = 0; i < course->count; i++) {
     const struct course_point *point = &course->points[i];
     html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_SESSION),
          say_count(request, point->session_number));
     cell_open(request, WORD_HELD_ON, NULL);
-    if (point->held_day >= 0) html(&request->out, "%s", say_date(request, point->held_day));
-    else html(&request->out, "<span class=\"quiet-text\">–</span>");
+    if (point->held_day >= 0)
+      html(&request->out, "%s", say_date(request, point->held_day));
+    else
+      html(&request->out, "<span class=\"quiet-text\">–</span>");
     html(&request->out, "</td>");
     write_rating(request, WORD_BY_PATIENT, point->has[0], point->rating[0]);
     write_rating(request, WORD_BY_THERAPIST, point->has[1], point->rating[1]);
@@ -157,11 +176,15 @@ static void draw(struct request *request, const struct view *view) {
   write_course_state(request, course->state);
   html(out, "<span>");
   if (course->sessions_planned)
-    say(request, WORD_SESSIONS_SO_FAR, say_count(request, (int64_t)course->count), say_count(request, course->sessions_planned));
-  else say(request, WORD_SESSIONS_COUNT, say_count(request, (int64_t)course->count));
+    say(request, WORD_SESSIONS_SO_FAR, say_count(request, (int64_t)course->count),
+        say_count(request, course->sessions_planned));
+  else
+    say(request, WORD_SESSIONS_COUNT, say_count(request, (int64_t)course->count));
   html(out, "</span></p><section class=\"card\">");
-  if (course->count) chart_course(request, course);
-  else paragraph(request, WORD_NO_SESSIONS, NULL);
+  if (course->count)
+    chart_course(request, course);
+  else
+    paragraph(request, WORD_NO_SESSIONS, NULL);
   html(out, "</section><div class=\"split\"><section class=\"card\">");
   heading(request, WORD_HOW_SURE);
   write_how_sure(request, course);
@@ -187,7 +210,8 @@ static void show(struct request *request, struct view *view) {
   const char *patient = request->parameters[0], **due = NULL;
   size_t count = 0;
   enum err err = feedback_may_see(request->db, request->home, &request->actor, patient, &error);
-  if (!err) err = feedback_course(request->db, request->home, request->arena, &request->actor, patient, &view->course, &error);
+  if (!err)
+    err = feedback_course(request->db, request->home, request->arena, &request->actor, patient, &view->course, &error);
   if (!err)
     err = feedback_showings_due(request->db, request->arena, &request->actor, PAGE_NAME, request->who->token_hash,
                                 request->now_ms, &patient, 1, &due, &count, &error);

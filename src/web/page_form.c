@@ -15,13 +15,13 @@ struct opened {
   struct occasion occasion;
   const struct study *study; /* the version under which it was opened */
   const struct form *form;
-  const char *path;          /* of its page */
-  bool by_link;              /* else by a therapist who is signed in */
+  const char *path;            /* of its page */
+  bool by_link;                /* else by a therapist who is signed in */
   struct form_answer *answers; /* as they came, or as the draft kept them */
   size_t answer_count;
   struct form_result result;
-  bool checked;              /* problems are to be shown */
-  const char *trouble;       /* why it could not be stored just now */
+  bool checked;        /* problems are to be shown */
+  const char *trouble; /* why it could not be stored just now */
   union {
     struct form_submit submit;
     struct draft_save draft;
@@ -80,7 +80,8 @@ static struct opened *open_by_therapist(struct request *request) {
   struct opened *opened = arena_alloc(request->arena, sizeof *opened);
   struct error error = {0};
   enum err err = occasion_by_id(request->db, request->parameters[0], &opened->occasion, &error);
-  if (!err && (!*request->actor.person || strcmp(opened->occasion.respondent, request->actor.person))) err = ERR_MISSING;
+  if (!err && (!*request->actor.person || strcmp(opened->occasion.respondent, request->actor.person)))
+    err = ERR_MISSING;
   if (err) {
     request_error(request, err, err == ERR_MISSING ? &(struct error){.id = "page"} : &error);
     return NULL;
@@ -91,7 +92,9 @@ static struct opened *open_by_therapist(struct request *request) {
 
 /* ---- what was typed ---- */
 
-static bool ours(const char *name) { return !strncmp(name, "attune-", 7) || !strcmp(name, "form_token"); }
+static bool ours(const char *name) {
+  return !strncmp(name, "attune-", 7) || !strcmp(name, "form_token");
+}
 
 /* Several ticks of one list come as several fields: they are one answer. */
 static bool join_ticks(struct request *request, struct opened *opened, const struct pair *pair) {
@@ -124,8 +127,8 @@ static enum err take_draft(struct request *request, struct opened *opened, struc
   if (err) return err;
   opened->answers = arena_array(request->arena, count, sizeof *opened->answers);
   for (size_t i = 0; i < count; i++)
-    opened->answers[opened->answer_count++] = (struct form_answer){
-        .name = typed[i].item, .value = typed[i].value, .value_length = strlen(typed[i].value)};
+    opened->answers[opened->answer_count++] =
+        (struct form_answer){.name = typed[i].item, .value = typed[i].value, .value_length = strlen(typed[i].value)};
   return OK;
 }
 
@@ -148,22 +151,31 @@ static const char *shown_value(const struct opened *opened, const struct form_it
 static const char *problem_words(const struct request *request, const struct opened *opened,
                                  const struct form_problem *problem) {
   switch (problem->kind) {
-  case PROBLEM_REQUIRED: return said(request, WORD_ANSWER_REQUIRED);
-  case PROBLEM_NOT_WHOLE: return said(request, WORD_FIELD_WHOLE);
-  case PROBLEM_NOT_NUMBER: return said(request, WORD_ANSWER_NUMBER);
-  case PROBLEM_NOT_DATE: return said(request, WORD_FIELD_DATE);
+  case PROBLEM_REQUIRED:
+    return said(request, WORD_ANSWER_REQUIRED);
+  case PROBLEM_NOT_WHOLE:
+    return said(request, WORD_FIELD_WHOLE);
+  case PROBLEM_NOT_NUMBER:
+    return said(request, WORD_ANSWER_NUMBER);
+  case PROBLEM_NOT_DATE:
+    return said(request, WORD_FIELD_DATE);
   case PROBLEM_OUT_OF_RANGE:
     if (problem->low && problem->high) return said(request, WORD_FIELD_RANGE, problem->low, problem->high);
     return problem->low ? said(request, WORD_ANSWER_LOW, problem->low) : said(request, WORD_ANSWER_HIGH, problem->high);
-  case PROBLEM_NO_SUCH_CHOICE: return said(request, WORD_ANSWER_CHOICE);
-  case PROBLEM_TOO_LONG: return said(request, WORD_FIELD_LONG, say_count(request, (int64_t)problem->maximum));
-  case PROBLEM_ENCODING: return said(request, WORD_FIELD_ENCODING);
+  case PROBLEM_NO_SUCH_CHOICE:
+    return said(request, WORD_ANSWER_CHOICE);
+  case PROBLEM_TOO_LONG:
+    return said(request, WORD_FIELD_LONG, say_count(request, (int64_t)problem->maximum));
+  case PROBLEM_ENCODING:
+    return said(request, WORD_FIELD_ENCODING);
   case PROBLEM_CONSTRAINT:
     return problem->message && *in_study(request, opened, problem->message)
                ? in_study(request, opened, problem->message)
                : said(request, WORD_ANSWER_CONSTRAINT);
-  case PROBLEM_UNKNOWN_FIELD: return said(request, WORD_ANSWER_UNKNOWN, problem->field);
-  case PROBLEM_TWICE: return said(request, WORD_ANSWER_TWICE);
+  case PROBLEM_UNKNOWN_FIELD:
+    return said(request, WORD_ANSWER_UNKNOWN, problem->field);
+  case PROBLEM_TWICE:
+    return said(request, WORD_ANSWER_TWICE);
   }
   return "";
 }
@@ -192,7 +204,8 @@ static void write_problems(struct request *request, const struct opened *opened)
     if (problem->item)
       html(out, "<li><a href=\"#q-%s\">%s</a> %s</li>", problem->item->name,
            in_study(request, opened, &problem->item->label), words);
-    else html(out, "<li>%s</li>", words);
+    else
+      html(out, "<li>%s</li>", words);
   }
   html(out, "</ul>");
   note_close(request);
@@ -243,28 +256,37 @@ static const char *end_words(const struct request *request, const struct opened 
 static void write_scale(struct request *request, const struct opened *opened, const struct form_item *item) {
   const char *value = shown_value(opened, item);
   size_t count = item->point_count;
-  if (count < 3 || count > 11) html(&request->out, "<div class=\"choices\">");
-  else html(&request->out, "<div class=\"scale p%zu\">", count);
+  if (count < 3 || count > 11)
+    html(&request->out, "<div class=\"choices\">");
+  else
+    html(&request->out, "<div class=\"scale p%zu\">", count);
   for (size_t i = 0; i < count; i++)
     write_choice(request, item, "radio", item->points[i], item->points[i], !strcmp(value, item->points[i]),
                  end_words(request, opened, item, i));
   html(&request->out, "</div>");
-  const char *low = count ? end_words(request, opened, item, 0) : "", *high = count ? end_words(request, opened, item, count - 1) : "";
+  const char *low = count ? end_words(request, opened, item, 0) : "",
+             *high = count ? end_words(request, opened, item, count - 1) : "";
   if (*low || *high) html(&request->out, "<p class=\"ends\"><span>%s</span><span>%s</span></p>", low, high);
 }
 
-static void write_typed(struct request *request, const struct opened *opened, const struct form_item *item, bool wrong) {
+static void write_typed(struct request *request, const struct opened *opened, const struct form_item *item,
+                        bool wrong) {
   struct buf *out = &request->out;
   const char *value = shown_value(opened, item), *label = in_study(request, opened, &item->label);
-  if (item->type == FORM_TEXT) html(out, "<textarea name=\"%s\" rows=\"4\" aria-label=\"%s\"", item->name, label);
+  if (item->type == FORM_TEXT)
+    html(out, "<textarea name=\"%s\" rows=\"4\" aria-label=\"%s\"", item->name, label);
   else
     html(out, "<input name=\"%s\" type=\"%s\"%s value=\"%s\" autocomplete=\"off\" aria-label=\"%s\"", item->name,
          item->type == FORM_DATE ? "date" : "text",
-         item->type == FORM_INTEGER ? " inputmode=\"numeric\"" : item->type == FORM_DECIMAL ? " inputmode=\"decimal\"" : "",
+         item->type == FORM_INTEGER   ? " inputmode=\"numeric\""
+         : item->type == FORM_DECIMAL ? " inputmode=\"decimal\""
+                                      : "",
          value, label);
   if (wrong) html(out, " aria-invalid=\"true\" aria-describedby=\"e-%s\"", item->name);
-  if (item->type == FORM_TEXT) html(out, ">%s</textarea>", value);
-  else html(out, ">");
+  if (item->type == FORM_TEXT)
+    html(out, ">%s</textarea>", value);
+  else
+    html(out, ">");
 }
 
 static void write_question(struct request *request, const struct opened *opened, const struct form_item *item) {
@@ -272,8 +294,10 @@ static void write_question(struct request *request, const struct opened *opened,
   const struct form_problem *problem = problem_of(opened, item);
   const char *hint = in_study(request, opened, &item->hint);
   html(out, "<fieldset class=\"question%s\" id=\"q-%s\"", problem ? " has-error" : "", item->name);
-  if (problem) html(out, " aria-describedby=\"e-%s\"", item->name);
-  else if (*hint) html(out, " aria-describedby=\"h-%s\"", item->name);
+  if (problem)
+    html(out, " aria-describedby=\"e-%s\"", item->name);
+  else if (*hint)
+    html(out, " aria-describedby=\"h-%s\"", item->name);
   write_shown_if(request, opened, item);
   html(out, "><legend>%s", in_study(request, opened, &item->label));
   if (!item->required) {
@@ -284,9 +308,12 @@ static void write_question(struct request *request, const struct opened *opened,
   html(out, "</legend>");
   if (*hint) html(out, "<p class=\"hint\" id=\"h-%s\">%s</p>", item->name, hint);
   if (problem) html(out, "<p class=\"error\" id=\"e-%s\">%s</p>", item->name, problem_words(request, opened, problem));
-  if (item->type == FORM_RANGE) write_scale(request, opened, item);
-  else if (item->type == FORM_SELECT_ONE || item->type == FORM_SELECT_MULTIPLE) write_choices(request, opened, item);
-  else write_typed(request, opened, item, problem);
+  if (item->type == FORM_RANGE)
+    write_scale(request, opened, item);
+  else if (item->type == FORM_SELECT_ONE || item->type == FORM_SELECT_MULTIPLE)
+    write_choices(request, opened, item);
+  else
+    write_typed(request, opened, item, problem);
   html(out, "</fieldset>");
 }
 
@@ -307,9 +334,13 @@ static void write_items(struct request *request, const struct opened *opened) {
       html(out, ">");
       if (*label) html(out, "<h2 class=\"group-title\">%s</h2>", label);
       break;
-    case FORM_GROUP_END: html(out, "</div>"); break;
-    case FORM_CALCULATE: break;
-    default: write_question(request, opened, item);
+    case FORM_GROUP_END:
+      html(out, "</div>");
+      break;
+    case FORM_CALCULATE:
+      break;
+    default:
+      write_question(request, opened, item);
     }
   }
 }
@@ -347,14 +378,19 @@ static void write_lead(struct request *request, const struct opened *opened) {
   html(out, "<p class=\"lead\">");
   if (strcmp(opened->occasion.rater, "patient")) {
     if (*opened->occasion.patient && opened->occasion.session_number >= 0)
-      say(request, WORD_FORM_ABOUT_SESSION, opened->occasion.patient, say_count(request, opened->occasion.session_number));
-    else if (*opened->occasion.patient) say(request, WORD_FORM_ABOUT, opened->occasion.patient);
-  } else html(out, "%s", in_study(request, opened, &opened->study->told));
+      say(request, WORD_FORM_ABOUT_SESSION, opened->occasion.patient,
+          say_count(request, opened->occasion.session_number));
+    else if (*opened->occasion.patient)
+      say(request, WORD_FORM_ABOUT, opened->occasion.patient);
+  } else
+    html(out, "%s", in_study(request, opened, &opened->study->told));
   html(out, "</p><p>");
   const char *least = say_count(request, (int64_t)form->asked_always), *most = say_count(request, (int64_t)form->asked);
   const char *minutes = *form->minutes ? form->minutes : "2";
-  if (form->asked_always == form->asked) say(request, WORD_FORM_LENGTH, most, minutes);
-  else say(request, WORD_FORM_LENGTH_FROM, least, most, minutes);
+  if (form->asked_always == form->asked)
+    say(request, WORD_FORM_LENGTH, most, minutes);
+  else
+    say(request, WORD_FORM_LENGTH_FROM, least, most, minutes);
   html(out, "</p>");
 }
 
@@ -364,7 +400,8 @@ static void write_crisis(struct request *request, const struct opened *opened) {
   html(&request->out, "<section class=\"crisis\"><h2>");
   say(request, WORD_CRISIS_TITLE);
   html(&request->out, "</h2><p><strong>%s</strong></p><p>", in_study(request, opened, &safety->numbers));
-  say(request, WORD_CRISIS_NOT_READ, in_study(request, opened, &safety->responder), say_count(request, safety->response_hours));
+  say(request, WORD_CRISIS_NOT_READ, in_study(request, opened, &safety->responder),
+      say_count(request, safety->response_hours));
   html(&request->out, "</p></section>");
 }
 
@@ -373,7 +410,8 @@ static void draw_form(struct request *request, struct opened *opened) {
   form_page_open(request, opened, page_title(request, opened), true);
   write_lead(request, opened);
   write_problems(request, opened);
-  html(out, "<form method=\"post\" id=\"answers\" action=\"%s\" novalidate data-draft=\"%s/draft\">", opened->path, opened->path);
+  html(out, "<form method=\"post\" id=\"answers\" action=\"%s\" novalidate data-draft=\"%s/draft\">", opened->path,
+       opened->path);
   if (!opened->by_link) form_token_field(request);
   html(out, "<input type=\"hidden\" name=\"" KEY_FIELD "\" value=\"%s\">", submission_key(request, opened));
   write_items(request, opened);
@@ -381,7 +419,8 @@ static void draw_form(struct request *request, struct opened *opened) {
        said(request, WORD_FORM_SAVED), said(request, WORD_FORM_UNSAVED));
   html(out, "<button type=\"submit\" class=\"primary\" name=\"" ACTION_FIELD "\" value=\"send\">");
   say(request, WORD_FORM_SEND);
-  html(out, "</button><button type=\"submit\" class=\"quiet\" name=\"" ACTION_FIELD "\" value=\"later\" formnovalidate>");
+  html(out,
+       "</button><button type=\"submit\" class=\"quiet\" name=\"" ACTION_FIELD "\" value=\"later\" formnovalidate>");
   say(request, WORD_FORM_LATER);
   html(out, "</button></p></form>");
   if (*in_study(request, opened, &opened->form->notice))
@@ -430,8 +469,10 @@ static bool answerable(struct request *request, const struct opened *opened) {
   if (!err && opened->by_link && opened->occasion.link_expires_ms <= request->now_ms)
     err = fail(&error, ERR_STATE, "form-late", "", "the link has run out");
   if (!err) return true;
-  if (request->method == METHOD_GET && !strcmp(error.id, "form-done")) draw_thanks(request, opened);
-  else draw_closed(request, opened, err, &error);
+  if (request->method == METHOD_GET && !strcmp(error.id, "form-done"))
+    draw_thanks(request, opened);
+  else
+    draw_closed(request, opened, err, &error);
   return false;
 }
 
@@ -459,7 +500,8 @@ static void keep_draft(struct request *request, struct opened *opened, const cha
   size_t count = 0;
   for (size_t i = 0; i < opened->answer_count; i++) {
     const struct form_item *item = form_item(opened->form, opened->answers[i].name);
-    if (!item || !form_type_asked(item->type) || strlen(opened->answers[i].value) != opened->answers[i].value_length) continue;
+    if (!item || !form_type_asked(item->type) || strlen(opened->answers[i].value) != opened->answers[i].value_length)
+      continue;
     typed[count++] = (struct typed){.item = item->name, .value = opened->answers[i].value};
   }
   opened->next = next;
@@ -487,7 +529,8 @@ static void after_submit(struct request *request, enum err err, const struct err
     request->status = err == ERR_INPUT ? 422 : 503;
     opened->trouble = request_error_words(request, err, error);
     draw_form(request, opened);
-  } else request_error(request, err, error);
+  } else
+    request_error(request, err, error);
 }
 
 static void send(struct request *request, struct opened *opened) {
@@ -519,9 +562,21 @@ static void send(struct request *request, struct opened *opened) {
   request_write(request, form_submit, &opened->input.submit, after_submit);
 }
 
-void page_form(struct request *request) { show(request, open_by_link(request)); }
-void page_form_send(struct request *request) { send(request, open_by_link(request)); }
-void page_form_draft(struct request *request) { keep(request, open_by_link(request)); }
-void page_task(struct request *request) { show(request, open_by_therapist(request)); }
-void page_task_send(struct request *request) { send(request, open_by_therapist(request)); }
-void page_task_draft(struct request *request) { keep(request, open_by_therapist(request)); }
+void page_form(struct request *request) {
+  show(request, open_by_link(request));
+}
+void page_form_send(struct request *request) {
+  send(request, open_by_link(request));
+}
+void page_form_draft(struct request *request) {
+  keep(request, open_by_link(request));
+}
+void page_task(struct request *request) {
+  show(request, open_by_therapist(request));
+}
+void page_task_send(struct request *request) {
+  send(request, open_by_therapist(request));
+}
+void page_task_draft(struct request *request) {
+  keep(request, open_by_therapist(request));
+}

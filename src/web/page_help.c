@@ -24,7 +24,8 @@ void page_help(struct request *request) {
                                     .title = said(request, WORD_HELP_TITLE),
                                     .current = "/help"});
   html(out, "<ul>");
-  for (size_t i = 0; i < COUNT(parts); i++) html(out, "<li><a href=\"#%s\">%s</a></li>", parts[i].id, said(request, parts[i].title));
+  for (size_t i = 0; i < COUNT(parts); i++)
+    html(out, "<li><a href=\"#%s\">%s</a></li>", parts[i].id, said(request, parts[i].title));
   html(out, "</ul>");
   for (size_t i = 0; i < COUNT(parts); i++) {
     html(out, "<section id=\"%s\"><h2>%s</h2>", parts[i].id, said(request, parts[i].title));

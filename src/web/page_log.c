@@ -12,9 +12,12 @@ struct log_form {
   int64_t from, until, before;
 };
 static const struct field log_fields[] = {
-    FIELD_TEXT(struct log_form, actor, FIELD_OPTIONAL, 0, 23), FIELD_TEXT(struct log_form, kind, FIELD_OPTIONAL, 0, 39),
-    FIELD_TEXT(struct log_form, about, FIELD_OPTIONAL, 0, 23), FIELD_DATE(struct log_form, from, FIELD_OPTIONAL),
-    FIELD_DATE(struct log_form, until, FIELD_OPTIONAL),        FIELD_INT(struct log_form, before, FIELD_OPTIONAL, 0, INT64_MAX),
+    FIELD_TEXT(struct log_form, actor, FIELD_OPTIONAL, 0, 23),
+    FIELD_TEXT(struct log_form, kind, FIELD_OPTIONAL, 0, 39),
+    FIELD_TEXT(struct log_form, about, FIELD_OPTIONAL, 0, 23),
+    FIELD_DATE(struct log_form, from, FIELD_OPTIONAL),
+    FIELD_DATE(struct log_form, until, FIELD_OPTIONAL),
+    FIELD_INT(struct log_form, before, FIELD_OPTIONAL, 0, INT64_MAX),
 };
 
 /* What an entry says: {1} who, {2} about whom. */
@@ -22,13 +25,22 @@ static const struct {
   const char *kind;
   enum word sentence;
 } sentences[] = {
-    {"study.set", WORD_LOG_STUDY_SET},           {"account.create", WORD_LOG_ACCOUNT_CREATE}, {"account.change", WORD_LOG_ACCOUNT_CHANGE},
-    {"account.credential", WORD_LOG_CREDENTIAL}, {"person.enrol", WORD_LOG_ENROL},            {"person.screen", WORD_LOG_SCREEN},
-    {"person.consent", WORD_LOG_CONSENT},        {"person.withdraw", WORD_LOG_WITHDRAW},
-    {"person.erase", WORD_LOG_ERASE},            {"session.record", WORD_LOG_SESSION},
-    {"form.submit", WORD_LOG_SUBMIT},            {"form.correct", WORD_LOG_CORRECT},
-    {"form.open", WORD_LOG_FORM_OPEN},           {"form.remind", WORD_LOG_REMIND},
-    {"rating.import", WORD_LOG_IMPORT},          };
+    {"study.set", WORD_LOG_STUDY_SET},
+    {"account.create", WORD_LOG_ACCOUNT_CREATE},
+    {"account.change", WORD_LOG_ACCOUNT_CHANGE},
+    {"account.credential", WORD_LOG_CREDENTIAL},
+    {"person.enrol", WORD_LOG_ENROL},
+    {"person.screen", WORD_LOG_SCREEN},
+    {"person.consent", WORD_LOG_CONSENT},
+    {"person.withdraw", WORD_LOG_WITHDRAW},
+    {"person.erase", WORD_LOG_ERASE},
+    {"session.record", WORD_LOG_SESSION},
+    {"form.submit", WORD_LOG_SUBMIT},
+    {"form.correct", WORD_LOG_CORRECT},
+    {"form.open", WORD_LOG_FORM_OPEN},
+    {"form.remind", WORD_LOG_REMIND},
+    {"rating.import", WORD_LOG_IMPORT},
+};
 
 static void write_sentence(struct request *request, const struct log_row *row) {
   for (size_t i = 0; i < COUNT(sentences); i++)
@@ -44,7 +56,8 @@ static const struct option *kind_options(struct request *request) {
 }
 
 static void write_filters(struct request *request, const struct fields *fields) {
-  html(&request->out, "<form method=\"get\" action=\"%s\" class=\"card no-print\"><div class=\"filters\">", address(request, "/log"));
+  html(&request->out, "<form method=\"get\" action=\"%s\" class=\"card no-print\"><div class=\"filters\">",
+       address(request, "/log"));
   field_text(request, fields, "actor", WORD_LOG_WHO, "text", "off");
   field_text(request, fields, "about", WORD_LOG_ABOUT, "text", "off");
   field_select(request, fields, "kind", WORD_LOG_KIND, kind_options(request), COUNT(sentences) + 1);
@@ -62,7 +75,8 @@ static void write_rows(struct request *request, const struct log_row *rows, size
   html(&request->out, "<div class=\"card\">");
   table_open(request, NULL, headings, COUNT(headings));
   for (size_t i = 0; i < count; i++) {
-    html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_LOG_NUMBER), say_count(request, rows[i].number));
+    html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_LOG_NUMBER),
+         say_count(request, rows[i].number));
     cell_open(request, WORD_LOG_TIME, NULL);
     html(&request->out, "%s</td>", say_time(request, rows[i].time_ms));
     cell_open(request, WORD_LOG_WHAT, NULL);
@@ -76,7 +90,8 @@ static void write_rows(struct request *request, const struct log_row *rows, size
 }
 
 static void write_older(struct request *request, const struct fields *fields, const struct log_row *last) {
-  html(&request->out, "<p><a class=\"button\" rel=\"next\" href=\"%s?before=%lld", address(request, "/log"), (long long)last->number);
+  html(&request->out, "<p><a class=\"button\" rel=\"next\" href=\"%s?before=%lld", address(request, "/log"),
+       (long long)last->number);
   for (size_t i = 0; i < fields->count; i++)
     if (*fields->typed[i] && strcmp(fields->list[i].name, "before"))
       html(&request->out, "&%s=%s", fields->list[i].name, url(request->arena, "%s", fields->typed[i]));
@@ -108,7 +123,8 @@ void page_log(struct request *request) {
                                     .class_name = "wide"});
   fields_summary(request, &fields);
   write_filters(request, &fields);
-  if (count) write_rows(request, rows, count > PAGE_ROWS ? PAGE_ROWS : count);
+  if (count)
+    write_rows(request, rows, count > PAGE_ROWS ? PAGE_ROWS : count);
   else {
     html(&request->out, "<div class=\"empty\">");
     paragraph(request, WORD_LOG_EMPTY, NULL);

@@ -11,16 +11,23 @@ static void write_progress(struct request *request, enum word label, const struc
   html(out, "<section class=\"card\"><h2>");
   say(request, label);
   html(out, "</h2><p class=\"big\">%s <span class=\"unit\">", say_count(request, progress->reached));
-  if (progress->target > 0) say(request, WORD_OF_TARGET, say_count(request, progress->target));
-  else say(request, WORD_ENROLLED);
+  if (progress->target > 0)
+    say(request, WORD_OF_TARGET, say_count(request, progress->target));
+  else
+    say(request, WORD_ENROLLED);
   html(out, "</span></p>");
   if (progress->target > 0)
-    progress_bar(request, said(request, WORD_PROGRESS_LABEL, say_count(request, progress->reached), say_count(request, progress->target)),
-                 progress->reached, progress->target);
+    progress_bar(
+        request,
+        said(request, WORD_PROGRESS_LABEL, say_count(request, progress->reached), say_count(request, progress->target)),
+        progress->reached, progress->target);
   html(out, "<p class=\"quiet-text\">");
-  if (progress->target > 0 && progress->reached >= progress->target) say(request, WORD_TARGET_REACHED);
-  else if (progress->target > 0 && progress->projected_day >= 0) say(request, WORD_PROJECTED, say_date(request, progress->projected_day));
-  else if (progress->target > 0) say(request, WORD_NOT_PROJECTED);
+  if (progress->target > 0 && progress->reached >= progress->target)
+    say(request, WORD_TARGET_REACHED);
+  else if (progress->target > 0 && progress->projected_day >= 0)
+    say(request, WORD_PROJECTED, say_date(request, progress->projected_day));
+  else if (progress->target > 0)
+    say(request, WORD_NOT_PROJECTED);
   if (progress->withdrawn) {
     html(out, " ");
     say(request, WORD_WITHDRAWN_COUNT, say_count(request, progress->withdrawn));
@@ -38,8 +45,8 @@ static const char *occasion_title(const struct request *request, const char *nam
 static void write_overdue_row(struct request *request, const struct overdue *overdue) {
   struct buf *out = &request->out;
   bool patient = !strcmp(overdue->rater, "patient");
-  html(out, "<tr><th scope=\"row\" data-label=\"%s\"><span class=\"code\">%s</span></th>", said(request, WORD_FROM_WHOM),
-       overdue->respondent);
+  html(out, "<tr><th scope=\"row\" data-label=\"%s\"><span class=\"code\">%s</span></th>",
+       said(request, WORD_FROM_WHOM), overdue->respondent);
   cell_open(request, WORD_FORM, NULL);
   html(out, "<span>%s", occasion_title(request, overdue->name));
   if (overdue->session_number >= 0) {
@@ -54,7 +61,8 @@ static void write_overdue_row(struct request *request, const struct overdue *ove
   cell_open(request, WORD_CLOSES, NULL);
   html(out, "%s</td>", say_day_of(request, overdue->closes_ms));
   cell_open(request, WORD_TO_DO, "actions");
-  if (overdue->reminded_ms && request->now_ms - overdue->reminded_ms < DAY_MS) state_mark(request, MARK_DONE, WORD_REMINDED_TODAY);
+  if (overdue->reminded_ms && request->now_ms - overdue->reminded_ms < DAY_MS)
+    state_mark(request, MARK_DONE, WORD_REMINDED_TODAY);
   else {
     post_open(request, "/overview/remind", "inline");
     html(out, "<input type=\"hidden\" name=\"occasion\" value=\"%s\"><button type=\"submit\">", overdue->occasion);
@@ -92,14 +100,18 @@ static void write_weeks(struct request *request, const struct overview *overview
   heading(request, WORD_WEEKS_TITLE);
   bool planned = false;
   for (size_t i = 0; i < overview->week_count; i++) planned |= overview->weeks[i].planned_patients >= 0;
-  if (overview->week_count) chart_weeks(request, overview->weeks, overview->week_count);
-  else paragraph(request, WORD_NOBODY_YET, "quiet-text");
+  if (overview->week_count)
+    chart_weeks(request, overview->weeks, overview->week_count);
+  else
+    paragraph(request, WORD_NOBODY_YET, "quiet-text");
   if (planned) {
-    html(&request->out, "<ul class=\"key\"><li><svg width=\"18\" height=\"18\" aria-hidden=\"true\"><rect class=\"bar-new\" x=\"3\" "
-                        "y=\"2\" width=\"12\" height=\"16\"/></svg> ");
+    html(&request->out,
+         "<ul class=\"key\"><li><svg width=\"18\" height=\"18\" aria-hidden=\"true\"><rect class=\"bar-new\" x=\"3\" "
+         "y=\"2\" width=\"12\" height=\"16\"/></svg> ");
     say(request, WORD_WEEKS_NEW);
-    html(&request->out, "</li><li><svg width=\"18\" height=\"18\" aria-hidden=\"true\"><line class=\"bar-plan\" x1=\"0\" x2=\"18\" "
-                        "y1=\"9\" y2=\"9\"/></svg> ");
+    html(&request->out,
+         "</li><li><svg width=\"18\" height=\"18\" aria-hidden=\"true\"><line class=\"bar-plan\" x1=\"0\" x2=\"18\" "
+         "y1=\"9\" y2=\"9\"/></svg> ");
     say(request, WORD_WEEKS_PLAN);
     html(&request->out, "</li></ul>");
   }
@@ -118,20 +130,23 @@ static const char *site_label(const struct request *request, const char *name) {
 }
 
 static void write_sites(struct request *request, const struct overview *overview) {
-  static const enum word headings[] = {WORD_SITE, WORD_RECORD_THERAPISTS, WORD_RECORD_PATIENTS, WORD_SESSIONS, WORD_FORMS_ANSWERED};
+  static const enum word headings[] = {WORD_SITE, WORD_RECORD_THERAPISTS, WORD_RECORD_PATIENTS, WORD_SESSIONS,
+                                       WORD_FORMS_ANSWERED};
   html(&request->out, "<section class=\"card\">");
   heading(request, WORD_SITES);
   table_open(request, NULL, headings, COUNT(headings));
   for (size_t i = 0; i < overview->site_count; i++) {
     const struct site_row *site = &overview->sites[i];
-    html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_SITE), site_label(request, site->site));
+    html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_SITE),
+         site_label(request, site->site));
     number_cell(request, WORD_RECORD_THERAPISTS, site->therapists);
     number_cell(request, WORD_RECORD_PATIENTS, site->patients);
     number_cell(request, WORD_SESSIONS, site->sessions);
     cell_open(request, WORD_FORMS_ANSWERED, NULL);
     say(request, WORD_SESSIONS_OF, say_count(request, site->forms_done), say_count(request, site->forms_due));
     if (site->forms_due > 0)
-      html(&request->out, " (%s)", percent_words(request->arena, request->language, (double)site->forms_done / (double)site->forms_due));
+      html(&request->out, " (%s)",
+           percent_words(request->arena, request->language, (double)site->forms_done / (double)site->forms_due));
     html(&request->out, "</td></tr>");
   }
   table_close(request);
@@ -186,7 +201,8 @@ void page_overview(struct request *request) {
                                      &overview, &error);
   if (err) return request_error(request, err, &error);
   struct buf *out = &request->out;
-  page_open(request, &(struct page){.kind = PAGE_STAFF, .title = said(request, WORD_OVERVIEW_TITLE), .current = "/overview"});
+  page_open(request,
+            &(struct page){.kind = PAGE_STAFF, .title = said(request, WORD_OVERVIEW_TITLE), .current = "/overview"});
   html(out, "<div class=\"split\">");
   write_progress(request, WORD_RECORD_THERAPISTS, &overview.therapists);
   write_progress(request, WORD_RECORD_PATIENTS, &overview.patients);

@@ -30,14 +30,15 @@ static enum err roster_read(struct request *request, const char *kind, struct ro
             "FROM person p WHERE p.kind = $1 AND ($2 = '' OR p.site = $2) ORDER BY p.code LIMIT 2000",
             ARGS(v_text(kind), v_text(site), v_int(request->now_ms)));
   while (rows_next(&rows) && roster->count < ROSTER_MAXIMUM)
-    roster->list[roster->count++] = (struct entry_of_roster){.code = arena_text(request->arena, rows_text(&rows, 0)),
-                                                             .kind = arena_text(request->arena, rows_text(&rows, 1)),
-                                                             .site = arena_text(request->arena, rows_text(&rows, 2)),
-                                                             .therapist = arena_text(request->arena, rows_text(&rows, 3)),
-                                                             .enrolled_ms = rows_int(&rows, 4),
-                                                             .withdrawn_ms = rows_int(&rows, 5),
-                                                             .sessions = rows_int(&rows, 6),
-                                                             .open_forms = rows_int(&rows, 7)};
+    roster->list[roster->count++] =
+        (struct entry_of_roster){.code = arena_text(request->arena, rows_text(&rows, 0)),
+                                 .kind = arena_text(request->arena, rows_text(&rows, 1)),
+                                 .site = arena_text(request->arena, rows_text(&rows, 2)),
+                                 .therapist = arena_text(request->arena, rows_text(&rows, 3)),
+                                 .enrolled_ms = rows_int(&rows, 4),
+                                 .withdrawn_ms = rows_int(&rows, 5),
+                                 .sessions = rows_int(&rows, 6),
+                                 .open_forms = rows_int(&rows, 7)};
   return rows_close(&rows, error);
 }
 
@@ -49,7 +50,8 @@ static const char *site_words(const struct request *request, const char *name) {
 
 static void write_person(struct request *request, const struct entry_of_roster *person, bool patient) {
   struct buf *out = &request->out;
-  html(out, "<tr><th scope=\"row\" data-label=\"%s\"><span class=\"code\">%s</span></th>", said(request, WORD_CODE_OF), person->code);
+  html(out, "<tr><th scope=\"row\" data-label=\"%s\"><span class=\"code\">%s</span></th>", said(request, WORD_CODE_OF),
+       person->code);
   if (patient) {
     cell_open(request, WORD_THERAPIST, NULL);
     html(out, "<span class=\"code\">%s</span></td>", person->therapist);
@@ -65,7 +67,8 @@ static void write_person(struct request *request, const struct entry_of_roster *
   cell_open(request, WORD_FORMS_OPEN, NULL);
   html(out, "%s</td>", say_count(request, person->open_forms));
   cell_open(request, WORD_TO_DO, "actions");
-  if (person->withdrawn_ms) say(request, WORD_LEFT_STUDY);
+  if (person->withdrawn_ms)
+    say(request, WORD_LEFT_STUDY);
   else {
     html(out, "<span class=\"row\">");
     if (patient) {
@@ -96,8 +99,10 @@ static enum err write_roster(struct request *request, const char *kind, struct e
     return OK;
   }
   html(&request->out, "<div class=\"card\">");
-  if (patient) table_open(request, NULL, of_patients, COUNT(of_patients));
-  else table_open(request, NULL, of_therapists, COUNT(of_therapists));
+  if (patient)
+    table_open(request, NULL, of_patients, COUNT(of_patients));
+  else
+    table_open(request, NULL, of_therapists, COUNT(of_therapists));
   for (size_t i = 0; i < roster.count; i++) write_person(request, &roster.list[i], patient);
   table_close(request);
   html(&request->out, "</div>");
@@ -134,7 +139,8 @@ static const struct field enrol_fields[] = {
     FIELD_TEXT(struct enrol_form, address, FIELD_REQUIRED, 3, 254),
 };
 
-static enum err therapist_options(struct request *request, struct option **options, size_t *count, struct error *error) {
+static enum err therapist_options(struct request *request, struct option **options, size_t *count,
+                                  struct error *error) {
   struct roster roster;
   enum err err = roster_read(request, "therapist", &roster, error);
   if (err) return err;
@@ -143,7 +149,9 @@ static enum err therapist_options(struct request *request, struct option **optio
   (*options)[(*count)++] = (struct option){"", said(request, WORD_CHOOSE)};
   for (size_t i = 0; i < roster.count; i++)
     if (!roster.list[i].withdrawn_ms)
-      (*options)[(*count)++] = (struct option){roster.list[i].code, arena_printf(request->arena, "%s, %s", roster.list[i].code, site_words(request, roster.list[i].site))};
+      (*options)[(*count)++] =
+          (struct option){roster.list[i].code, arena_printf(request->arena, "%s, %s", roster.list[i].code,
+                                                            site_words(request, roster.list[i].site))};
   return OK;
 }
 
@@ -160,9 +168,11 @@ static void draw_enrol(struct request *request, const struct fields *fields) {
   struct option *languages = arena_array(request->arena, (size_t)study->language_count, sizeof *languages);
   for (int i = 0; i < study->language_count; i++) {
     int known = language_find(study->languages[i]);
-    languages[i] = (struct option){study->languages[i], known >= 0 ? language_name((enum language)known) : study->languages[i]};
+    languages[i] =
+        (struct option){study->languages[i], known >= 0 ? language_name((enum language)known) : study->languages[i]};
   }
-  const struct option kinds[] = {{"patient", said(request, WORD_PATIENT)}, {"therapist", said(request, WORD_THERAPIST)}};
+  const struct option kinds[] = {{"patient", said(request, WORD_PATIENT)},
+                                 {"therapist", said(request, WORD_THERAPIST)}};
   page_open(request, &(struct page){.kind = PAGE_STAFF,
                                     .title = said(request, WORD_ENROL_SOMEONE),
                                     .lead = said(request, WORD_ENROL_LEAD),

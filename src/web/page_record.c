@@ -2,7 +2,9 @@
 #include "web/page.h"
 #include "web/pages.h"
 
-static bool has(const struct request *request, const struct words *words) { return *study_words(request, words); }
+static bool has(const struct request *request, const struct words *words) {
+  return *study_words(request, words);
+}
 
 static void fact_begin(struct request *request, enum word label) {
   html(&request->out, "<dt>");
@@ -107,7 +109,8 @@ static void write_criteria(struct request *request, enum word title, const struc
   html(&request->out, "<h4>");
   say(request, WORD_RECORD_EXCLUDE);
   html(&request->out, "</h4>");
-  if (criteria->exclude_count) named_list(request, criteria->exclude, criteria->exclude_count);
+  if (criteria->exclude_count)
+    named_list(request, criteria->exclude, criteria->exclude_count);
   else {
     html(&request->out, "<p>");
     say(request, WORD_RECORD_NO_EXCLUDE);
@@ -149,8 +152,10 @@ static void write_places(struct request *request, const struct study *study) {
   say(request, WORD_RECORD_PLACES);
   html(&request->out, "</h2>");
   if (study->site_count) named_list(request, study->sites, study->site_count);
-  if (has(request, &study->record.contact)) html(&request->out, "<p>%s</p>", study_words(request, &study->record.contact));
-  else if (has(request, &study->contact)) html(&request->out, "<p>%s</p>", study_words(request, &study->contact));
+  if (has(request, &study->record.contact))
+    html(&request->out, "<p>%s</p>", study_words(request, &study->record.contact));
+  else if (has(request, &study->contact))
+    html(&request->out, "<p>%s</p>", study_words(request, &study->contact));
 }
 
 void page_record(struct request *request) {
@@ -167,7 +172,8 @@ void page_record(struct request *request) {
     html(&request->out, "<h2>");
     say(request, WORD_RECORD_ABOUT);
     html(&request->out, "</h2><p>%s</p>", study_words(request, &record->about));
-    if (has(request, &record->description)) html(&request->out, "<p>%s</p>", study_words(request, &record->description));
+    if (has(request, &record->description))
+      html(&request->out, "<p>%s</p>", study_words(request, &record->description));
   }
   write_eligibility(request, study);
   write_arms(request, study);

@@ -38,7 +38,8 @@ const struct route routes[] = {
     ROUTE(GET, "/caseload", page_caseload, ROLE_THERAPIST, READER_OPEN, "a therapist's list"),
     ROUTE(GET, "/forms/:occasion", page_task, ROLE_THERAPIST, READER_OPEN, "a therapist's own questionnaire"),
     ROUTE(POST, "/forms/:occasion", page_task_send, ROLE_THERAPIST, READER_OPEN, "send it, or keep it for later"),
-    ROUTE(POST, "/forms/:occasion/draft", page_task_draft, ROLE_THERAPIST, READER_OPEN, "keep what was filled in so far"),
+    ROUTE(POST, "/forms/:occasion/draft", page_task_draft, ROLE_THERAPIST, READER_OPEN,
+          "keep what was filled in so far"),
     ROUTE(GET, "/flagged", page_flagged, ROLE_TRAINER, READER_OPEN, "flagged courses of trained therapists"),
     ROUTE(GET, "/patients/:code", page_course, ROLE_THERAPIST | ROLE_TRAINER, READER_OPEN, "one patient's course"),
     ROUTE(POST, "/patients/:code/notes", page_course_note, ROLE_THERAPIST | ROLE_TRAINER, READER_OPEN, "write a note"),
@@ -49,7 +50,8 @@ const struct route routes[] = {
     ROUTE(GET, "/people", page_people, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "who is in the study"),
     ROUTE(GET, "/enrol", page_enrol, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "enrol someone"),
     ROUTE(POST, "/enrol", page_enrol_try, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "enrol someone"),
-    ROUTE(GET, "/people/:code/withdraw", page_withdraw, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "a withdrawal"),
+    ROUTE(GET, "/people/:code/withdraw", page_withdraw, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED,
+          "a withdrawal"),
     ROUTE(POST, "/people/:code/withdraw", page_withdraw_try, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED,
           "record a withdrawal"),
     ROUTE(GET, "/session", page_session, ROLE_COORDINATOR | ROLE_ASSISTANT | ROLE_THERAPIST, READER_MASKED,
@@ -64,7 +66,8 @@ const struct route routes[] = {
     ROUTE(POST, "/accounts", page_account_create, ROLE_ADMINISTRATOR, READER_OPEN, "open a new account"),
     ROUTE(GET, "/accounts/:code", page_account, ROLE_ADMINISTRATOR, READER_OPEN, "one account"),
     ROUTE(POST, "/accounts/:code", page_account_change, ROLE_ADMINISTRATOR, READER_OPEN, "change its roles and access"),
-    ROUTE(POST, "/accounts/:code/link", page_account_link, ROLE_ADMINISTRATOR, READER_OPEN, "make a one-time sign-in link"),
+    ROUTE(POST, "/accounts/:code/link", page_account_link, ROLE_ADMINISTRATOR, READER_OPEN,
+          "make a one-time sign-in link"),
 };
 
 const size_t route_count = sizeof routes / sizeof *routes;
