@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "people/role.h"
+#include "trial/visit.h"
 
 #define LONGEST_NAME 200
 #define LONGEST_ADDRESS 254 /* RFC 5321 */
@@ -147,10 +148,15 @@ enum err person_enrol(struct txn *txn, void *input, struct error *error) {
   if (!err)
     err = code_free(txn, *enrol->kind == 'p' ? 'P' : 'T', enrol->purpose ? enrol->purpose : lookup, enrol->code, error);
   if (err) return err;
-  json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "kind", enrol->kind, "site", enrol->site, "therapist",
+  json_t *opened;
+  bool patient = *enrol->kind == 'p';
+  err = occasions_make(txn, enrol->home, TRIGGER_ENROLMENT, -1, patient ? enrol->code : "",
+                       patient ? enrol->therapist : enrol->code, enrol->language, &opened, error);
+  if (err) return err;
+  json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "kind", enrol->kind, "site", enrol->site, "therapist",
                            enrol->therapist, "language", enrol->language, "study_version",
                            (json_int_t)home_version(enrol->home), "lookup", lookup, "identity",
-                           identity_seal(txn, enrol, enrol->code));
+                           identity_seal(txn, enrol, enrol->code), "opened", opened);
   return ledger_append(txn, enrol->by->code, "person.enrol", enrol->code, body, error);
 }
 
@@ -170,7 +176,8 @@ enum err enrol_apply_person(struct db *db, const struct entry *entry, const json
                          ARGS(v_text(entry->subject), v_text(json_text(body, "kind", "")), v_text(json_text(body, "site", "")),
                               v_text(json_text(body, "therapist", "")), v_text(json_text(body, "language", "")),
                               v_int(json_int(body, "study_version", 0)), v_int(entry->time_ms)));
-  return err ? err : identity_insert(db, entry, body, error);
+  if (!err) err = identity_insert(db, entry, body, error);
+  return err ? err : occasions_apply(db, entry, json_object_get(body, "opened"), error);
 }
 
 /* ---- screening, consent, withdrawal ---- */

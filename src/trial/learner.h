@@ -1,0 +1,13 @@
+/* learner.h: the background thread that estimates. It looks once a minute whether the sample has grown by a twentieth
+ * since the last estimate, and then learns anew (detector_learn()): never in the writer, never in a request. */
+#ifndef ATTUNE_TRIAL_LEARNER_H
+#define ATTUNE_TRIAL_LEARNER_H
+
+#include "trial/home.h"
+
+struct learner;
+/* `home` opened to own; stop the learner before closing it. */
+struct learner *learner_start(struct home *home);
+void learner_stop(struct learner *learner); /* NULL is fine; waits for an estimate under way */
+
+#endif
