@@ -3,8 +3,10 @@
 #ifndef ATTUNE_STATS_H
 #define ATTUNE_STATS_H
 
+#include "attune/stats_agreement.h"
 #include "attune/stats_math.h"
 #include "attune/stats_distributions.h"
+#include "attune/stats_power.h"
 #include "attune/stats_random.h"
 #include "attune/stats_model.h"
 

@@ -15,5 +15,6 @@ const struct command commands[] = {
     {"verify", "does the ledger hold, and give the tables as they are?", command_verify},
     {"backup", "copy a home's database into one file, while it is in use", command_backup},
     {"restore", "make a new home from a backup", command_restore},
+    {"agree", "how far raters agree: ICCs, kappas, Gwet's AC1", command_agree},
     {NULL, NULL, NULL},
 };

@@ -1,7 +1,6 @@
 /* attune serve: serves one or more homes over HTTP, each study under its own path. */
 #include "cli/options.h"
 #include "trial/home.h"
-#include "trial/learner.h"
 #include "web/server.h"
 
 #include <stdio.h>
@@ -25,8 +24,6 @@ static enum err serve(struct home **homes, size_t count, const char *listen, boo
                                  .chance = chance,
                                  .passwords = passwords};
   struct server *server;
-  struct learner *learners[HOMES_MAXIMUM] = {NULL};
-  for (size_t i = 0; i < count; i++) learners[i] = learner_start(homes[i]);
   enum err err = server_start(&server, &config, error);
   if (!err) {
     for (size_t i = 0; i < count; i++) printf("%s/%s/\n", server_address(server), homes[i]->name);
@@ -34,7 +31,6 @@ static enum err serve(struct home **homes, size_t count, const char *listen, boo
     server_wait(server);
     server_stop(server);
   }
-  for (size_t i = 0; i < count; i++) learner_stop(learners[i]);
   password_pool_stop(passwords);
   return err;
 }
