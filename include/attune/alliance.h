@@ -240,4 +240,49 @@ enum alliance_status alliance_detect(struct alliance_result *result, const struc
 /* Bytes that alliance_detect() and alliance_threshold_find() need for a series of `count` sessions. */
 size_t alliance_memory(int count, int simulations);
 
+/* ---- people of known truth ---- */
+
+/* How a simulated tension runs: linear declines and returns over its length, unlike the model's own two steps. */
+enum alliance_course {
+  ALLIANCE_SUDDEN,      /* full depth at once, and back at once */
+  ALLIANCE_SLOW_FALL,   /* slow decline, sudden repair; or, without repair, over three sessions and stays */
+  ALLIANCE_SLOW_RETURN, /* sudden decline, slow repair */
+  ALLIANCE_SLOW_BOTH,
+  ALLIANCE_PARTLY, /* sudden, and half-way back */
+  ALLIANCE_COURSES
+};
+#define ALLIANCE_LENGTHS 4 /* of simulated tensions: 1, 2, 3 sessions, or to the end */
+
+/* The share of its depth that a tension of this course and length has k sessions after its onset (k >= 0). Length 0:
+ * to the end of the course. */
+double alliance_course_weight(enum alliance_course course, int length, int k);
+
+/* A trial of made-up people. The figures of `truth` are theirs: levels, spreads, reports, who notices, prevalence. */
+struct alliance_world {
+  struct alliance_estimate truth;
+  int therapists, patients, sessions; /* patients per therapist; sessions at most ALLIANCE_SESSIONS_MAX */
+  double therapist_share;             /* of the level's variance */
+  double missing, dropout;            /* chance that a session is missing; that it was the last */
+  double depth[4];                    /* shares of depths of 1, 2, 3 and 4 residual SDs */
+  double length[ALLIANCE_LENGTHS];    /* shares */
+  double course[ALLIANCE_COURSES];    /* shares among lengths that allow them; the others count as sudden */
+  double effect;                      /* added to the slope in the programme's arm */
+};
+/* The default mixture of docs/detection.md: a quarter of the patients with a tension; repaired or not as 58 : 42. */
+struct alliance_world alliance_world_default(void);
+
+struct alliance_truth {
+  bool tension, programme;
+  enum alliance_course course;
+  int begins, ends; /* sessions [begins, ends); ends == world->sessions when never repaired */
+  int length;       /* 0: to the end */
+  double depth;     /* in residual SDs, the same for both raters */
+  bool noticed[ALLIANCE_RATERS];
+};
+
+/* One patient, sessions at times 1, 2, ...; returns how many were held (rows filled). The same seed, therapist and
+ * patient give the same person on any machine, whoever else is simulated. */
+int alliance_simulate_patient(struct alliance_session sessions[], struct alliance_truth *truth,
+                              const struct alliance_world *world, uint64_t seed, uint32_t therapist, uint32_t patient);
+
 #endif

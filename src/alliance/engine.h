@@ -150,6 +150,9 @@ enum alliance_status series_check(const struct alliance_series *series, int long
 void ratings_set(struct ratings *ratings, int lane, const struct alliance_estimate *estimate,
                  const struct alliance_session *sessions, int count);
 
+/* The answer on a bounded scale that comes nearest to x; x itself on an unbounded one. */
+double answer_given(double x, const struct alliance_estimate *estimate);
+
 /* ---- rules: the score of every session ---- */
 
 /* `score[t]` for t < count; rules other than model. `x` and `rated` as in a series; -1e300 where a session cannot be

@@ -19,7 +19,7 @@ enum {
 
 /* Of the courses with a tension, repaired : not repaired as 14.7 : 10.7 (Larsson et al. 2018, N = 605); a simple V is
  * the commonest shape (Stiles et al. 2004). */
-const double episode_default_shape[ALLIANCE_SHAPES] = {0.15, 0.10, 0.07, 0.05, 0.21, 0.09, 0.09, 0.07, 0.12, 0.05};
+const double episode_default_shape[ALLIANCE_SHAPES] = {0.20, 0.12, 0.07, 0.04, 0.23, 0.07, 0.07, 0.04, 0.12, 0.04};
 
 static int templates_box(struct template *out, int sessions) {
   int count = 0;

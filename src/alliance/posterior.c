@@ -14,7 +14,6 @@ struct side {
   lanes up[ALLIANCE_SESSIONS_MAX + 1], down[ALLIANCE_SESSIONS_MAX + 1];   /* F and 1/F */
   lanes begin[ALLIANCE_SESSIONS_MAX + 1], end[ALLIANCE_SESSIONS_MAX + 1]; /* the same of reports */
   lanes u[ALLIANCE_SESSIONS_MAX + 1], reported[ALLIANCE_SESSIONS_MAX + 1];
-  lanes shift;
   lanes largest; /* bound on the exponents */
   const double (*depth)[ALLIANCE_DEPTHS];
   const double *q;
@@ -89,14 +88,27 @@ LANES_INLINE lanes episode_exponent(const struct side *side, const struct episod
   return ((side->u[e->k] + side->u[e->l]) - (side->u[e->i] + side->u[e->j])) * 0.5;
 }
 
-/* term[d]: likelihood ratio with depth d times the share of d (less the shift, when careful). */
-LANES_INLINE void side_terms(lanes term[ALLIANCE_DEPTHS], const struct side *side, const struct episode *e, int h,
-                             bool reports, bool careful) {
+LANES_INLINE lanes lanes_exp_down(lanes x) {
+  return lanes_exp(lanes_larger(x, lanes_of(-700.0)));
+}
+
+/* The largest exponent of an episode over its depths. */
+LANES_INLINE lanes episode_peak(const struct side *side, const struct episode *e, int h) {
+  lanes g = episode_exponent(side, e), peak = lanes_of(-1e300);
+  for (int d = 0; d < ALLIANCE_DEPTHS; d++)
+    peak = lanes_larger(peak, g * episode_depths[d] - 0.5 * episode_depths[d] * episode_depths[d] * side->q[h]);
+  return peak + (side->reported[e->i] - side->reported[e->k]);
+}
+
+/* term[d]: likelihood ratio with depth d times the share of d, less its peak's exponent when careful. */
+LANES_INLINE void side_terms(lanes term[ALLIANCE_DEPTHS], lanes *peak, const struct side *side, const struct episode *e,
+                             int h, bool reports, bool careful) {
   if (careful) {
-    lanes g = episode_exponent(side, e), report = side->reported[e->i] - side->reported[e->k] - side->shift;
+    lanes g = episode_exponent(side, e), report = side->reported[e->i] - side->reported[e->k];
+    *peak = episode_peak(side, e, h);
     for (int d = 0; d < ALLIANCE_DEPTHS; d++) {
-      lanes x = g * episode_depths[d] - 0.5 * episode_depths[d] * episode_depths[d] * side->q[h] + report;
-      term[d] = lanes_exp(lanes_larger(x, lanes_of(-700.0))) * side->share[d];
+      lanes x = g * episode_depths[d] - 0.5 * episode_depths[d] * episode_depths[d] * side->q[h];
+      term[d] = lanes_exp_down((x + report) - *peak) * side->share[d];
     }
     return;
   }
@@ -124,35 +136,20 @@ LANES_INLINE lanes terms_second(const lanes term[ALLIANCE_DEPTHS]) {
   return ((term[0] + 4.0 * term[1]) + (9.0 * term[2] + 16.0 * term[3])) + 36.0 * term[4];
 }
 
-/* The largest exponent of any episode and depth, but at least 0 (that of no episode). */
-LANES_CLONES static void side_shift(struct side *side, const struct episodes *list, const struct prefix *prefix) {
-  lanes largest = lanes_of(0);
-  for (int h = prefix->first; h < prefix->end[KIND_RETURNED]; h++) {
-    const struct episode *e = &list->episode[h];
-    lanes g = episode_exponent(side, e), report = side->reported[e->i] - side->reported[e->k];
-    for (int d = 0; d < ALLIANCE_DEPTHS; d++) {
-      lanes x = g * episode_depths[d] - 0.5 * episode_depths[d] * episode_depths[d] * side->q[h] + report;
-      largest = lanes_larger(x, largest);
-    }
-  }
-  side->shift = largest;
-}
-
 LANES_CLONES static void side_prepare(struct side *side, const struct constants *c, const struct gain *gain, int t,
                                       const struct ratings *ratings, enum alliance_rater rater) {
   side_sums(side, c, gain, t, ratings, rater);
   side->depth = (const double(*)[ALLIANCE_DEPTHS])c->depth;
   side->q = c->q;
-  side->shift = lanes_of(0);
 }
 
 LANES_CLONES static void side_finish(struct side *side, int t, bool reports) {
   side_factors(side, t, reports);
 }
 
-/* Weights of the three ways to notice, such that all are on one scale whatever the shifts. */
+/* Weights of the three ways to notice and of no episode, all less one exponent when careful. */
 struct weights {
-  lanes both, only[ALLIANCE_RATERS], calm;
+  lanes both, only[ALLIANCE_RATERS], calm, shift;
 };
 
 static bool any_above(lanes x, double limit) {
@@ -161,18 +158,35 @@ static bool any_above(lanes x, double limit) {
   return above;
 }
 
-LANES_INLINE lanes lanes_exp_down(lanes x) {
-  return lanes_exp(lanes_larger(x, lanes_of(-700.0)));
+/* The shift: the largest exponent of any episode, however noticed, but at least 0, that of no episode. */
+LANES_CLONES static void weights_set(struct weights *w, const struct plan *plan, const struct prefix *prefix,
+                                     const struct side *side, bool careful) {
+  lanes shift = lanes_of(0);
+  for (int h = prefix->first; careful && h < prefix->end[KIND_RETURNED]; h++) {
+    const struct episode *e = &plan->episodes.episode[h];
+    lanes a = episode_peak(&side[0], e, h);
+    shift = lanes_larger(shift, a);
+    if (plan->raters < 2) continue;
+    lanes b = episode_peak(&side[1], e, h);
+    shift = lanes_larger(shift, lanes_larger(b, a + b));
+  }
+  w->shift = shift;
+  w->both = lanes_of(plan->perceived[0]);
+  w->only[0] = lanes_of(plan->perceived[1]);
+  w->only[1] = lanes_of(plan->perceived[2]);
+  w->calm = lanes_exp_down(lanes_of(0) - shift) * prefix->calm;
 }
 
-LANES_CLONES static void weights_set(struct weights *w, const struct plan *plan, const struct prefix *prefix,
-                                     const struct side *side) {
-  lanes zero = lanes_of(0);
-  lanes a = side[0].shift, b = plan->raters > 1 ? side[1].shift : zero;
-  w->both = lanes_of(plan->perceived[0]);
-  w->only[0] = lanes_exp_down(zero - b) * plan->perceived[1];
-  w->only[1] = lanes_exp_down(zero - a) * plan->perceived[2];
-  w->calm = lanes_exp_down((zero - a) - b) * prefix->calm;
+/* The weights of one episode: its terms are less its peaks. */
+LANES_INLINE struct weights weights_at(const struct weights *w, lanes a, lanes b, bool two, bool careful) {
+  struct weights here = *w;
+  if (!careful) return here;
+  lanes first = lanes_exp_down(a - w->shift);
+  here.only[0] = two ? first * w->only[0] : first;
+  if (!two) return here;
+  here.only[1] = lanes_exp_down(b - w->shift) * w->only[1];
+  here.both = lanes_exp_down((a + b) - w->shift) * w->both;
+  return here;
 }
 
 /* Prepares the sides of a prefix; true when the careful way is needed. */
@@ -189,12 +203,9 @@ static bool sides_prepare(struct side side[ALLIANCE_RATERS], struct weights *w, 
   bool careful = any_above(largest, PRODUCT_MAX);
   for (int n = 0; n < plan->raters; n++) {
     enum alliance_rater r = plan->raters > 1 ? (enum alliance_rater)n : plan->first;
-    if (careful)
-      side_shift(&side[n], &plan->episodes, prefix);
-    else
-      side_finish(&side[n], prefix->sessions, plan->rater[r].reports);
+    if (!careful) side_finish(&side[n], prefix->sessions, plan->rater[r].reports);
   }
-  weights_set(w, plan, prefix, side);
+  weights_set(w, plan, prefix, side, careful);
   return careful;
 }
 
@@ -242,23 +253,25 @@ LANES_INLINE void sums_any(struct sums *sums, const struct plan *plan, const str
     lanes total = lanes_of(0), dip = lanes_of(0);
     for (; h < prefix->end[kind]; h++) {
       const struct episode *e = &list->episode[h];
-      lanes term[ALLIANCE_DEPTHS], prior = lanes_of(list->prior[h]);
-      side_terms(term, &side[0], e, h, reports[0], careful);
+      lanes term[ALLIANCE_DEPTHS], other[ALLIANCE_DEPTHS], prior = lanes_of(list->prior[h]);
+      lanes peak = lanes_of(0), other_peak = lanes_of(0);
+      side_terms(term, &peak, &side[0], e, h, reports[0], careful);
+      if (two) side_terms(other, &other_peak, &side[1], e, h, reports[1], careful);
+      struct weights here = weights_at(w, peak, other_peak, two, careful);
       lanes a = terms_sum(term);
       if (!two) {
+        if (careful) prior *= here.only[0];
         total += prior * a;
         dip += prior * terms_first(term);
         continue;
       }
-      lanes other[ALLIANCE_DEPTHS];
-      side_terms(other, &side[1], e, h, reports[1], careful);
-      lanes b = terms_sum(other), both = prior * w->both * (a * b);
-      lanes first = prior * w->only[0] * a, second = prior * w->only[1] * b;
+      lanes b = terms_sum(other), both = prior * here.both * (a * b);
+      lanes first = prior * here.only[0] * a, second = prior * here.only[1] * b;
       sums->both += both;
       sums->only[0] += first;
       sums->only[1] += second;
       total += both + (first + second);
-      dip += prior * terms_first(term) * (w->both * b + w->only[0]);
+      dip += prior * terms_first(term) * (here.both * b + here.only[0]);
     }
     sums->total[kind] = total;
     sums->dip += dip * kind_depth[kind];
@@ -343,14 +356,17 @@ LANES_INLINE void whole_any(struct whole *whole, lanes best[1], const struct pla
   for (int h = prefix->first; h < prefix->end[KIND_RETURNED]; h++) {
     const struct episode *e = &list->episode[h];
     lanes term[ALLIANCE_DEPTHS], other[ALLIANCE_DEPTHS], prior = lanes_of(list->prior[h]);
-    side_terms(term, &side[0], e, h, c[a_is].reports, careful);
+    lanes peak = lanes_of(0), other_peak = lanes_of(0);
+    side_terms(term, &peak, &side[0], e, h, c[a_is].reports, careful);
+    if (two) side_terms(other, &other_peak, &side[1], e, h, c[1].reports, careful);
+    struct weights here = weights_at(w, peak, other_peak, two, careful);
+    if (!two && careful) prior *= here.only[0];
     lanes a = terms_sum(term), all = prior * a;
     if (two) {
-      side_terms(other, &side[1], e, h, c[1].reports, careful);
       lanes b = terms_sum(other);
-      whole_add(whole, 0, &c[0], &c[0].gain[0], e, term, prior * (w->both * b + w->only[0]));
-      whole_add(whole, 1, &c[1], &c[1].gain[0], e, other, prior * (w->both * a + w->only[1]));
-      lanes both = prior * w->both * (a * b), first = prior * w->only[0] * a, second = prior * w->only[1] * b;
+      whole_add(whole, 0, &c[0], &c[0].gain[0], e, term, prior * (here.both * b + here.only[0]));
+      whole_add(whole, 1, &c[1], &c[1].gain[0], e, other, prior * (here.both * a + here.only[1]));
+      lanes both = prior * here.both * (a * b), first = prior * here.only[0] * a, second = prior * here.only[1] * b;
       whole->verdict.part[0] += both;
       whole->verdict.part[1] += first;
       whole->verdict.part[2] += second;
@@ -425,9 +441,7 @@ void posterior_whole(struct whole *whole, const struct plan *plan, const struct 
   else
     whole_fast(whole, best, plan, side, &w);
   whole_scale(whole, plan, &w.calm, best);
-  lanes shift = side[0].shift;
-  if (plan->raters > 1) shift += side[1].shift;
-  for (int u = 0; u < LANES; u++) whole->log_ratio[u] = stats_log(whole->log_ratio[u]) + shift[u];
+  for (int u = 0; u < LANES; u++) whole->log_ratio[u] = stats_log(whole->log_ratio[u]) + w.shift[u];
 }
 
 /* ---- plans ---- */

@@ -11,16 +11,6 @@
 
 #define LIMIT_NEVER 1e301
 
-static double answer(double x, const struct alliance_estimate *e) {
-  if (!e->bounded) return x;
-  if (x <= e->low) return e->low;
-  if (x >= e->high) return e->high;
-  if (!(e->step > 0)) return x;
-  double steps = (x - e->low) / e->step + 0.5;
-  double value = e->low + (double)(int64_t)steps * e->step;
-  return value > e->high ? e->high : value;
-}
-
 /* One patient without any tension at this design. */
 static void simulate_calm(struct alliance_session *out, const struct alliance_estimate *e,
                           const struct alliance_design *design, uint64_t seed, uint32_t number) {
@@ -54,7 +44,7 @@ static void simulate_calm(struct alliance_session *out, const struct alliance_es
       last[r] = phi * last[r] + sqrt(1 - phi * phi) * noise[r];
       when[r] = design->time[t];
       double offset = design->time[t] - e->time_origin;
-      out[t].rating[r] = answer(rater->level + u[r][0] + (rater->slope + u[r][1]) * offset + s[r] * last[r], e);
+      out[t].rating[r] = answer_given(rater->level + u[r][0] + (rater->slope + u[r][1]) * offset + s[r] * last[r], e);
       if (design->asked[r] >> t & 1) out[t].reported[r] = stats_random_uniform(&stream) < rater->report_otherwise;
     }
   }

@@ -54,6 +54,10 @@ struct csv {
 
   double **numbers; /* by column, for the chunk */
   uint32_t **codes;
+  const char ***texts;
+  size_t *lines;
+  char *text_bytes; /* of the chunk's CSV_TEXT fields; a pointer in texts is an offset until the chunk is whole */
+  size_t text_used, text_capacity;
   bool settled;   /* the CSV_AUTO columns have their kind */
   int turn;       /* a CSV_AUTO column that met text, or -1 */
   bool restarted; /* since the chunk handed out last */
@@ -454,7 +458,8 @@ void csv_close(struct csv *csv) {
   if (csv->owns_fd) close(csv->fd);
   free(csv->buffer);
   for (size_t i = 0; i < csv->scratch; i++) free(csv->unquoted[i]);
-  csv->buffer = NULL;
+  free(csv->text_bytes);
+  csv->buffer = csv->text_bytes = NULL;
   csv->scratch = 0;
   csv->owns_fd = false;
 }
@@ -617,6 +622,32 @@ static enum scan take_level(struct csv *csv, const char **at, int column, uint32
   return scan;
 }
 
+static enum scan take_text(struct csv *csv, const char **at, int column, const char **text, struct error *error) {
+  struct slice field;
+  enum scan scan = scan_field(csv, at, column, &field, error);
+  if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
+  size_t need = csv->text_used + field.length + 1 + DECIMAL_PADDING;
+  if (need > csv->text_capacity) {
+    csv->text_capacity = need * 2;
+    char *larger = realloc(csv->text_bytes, csv->text_capacity);
+    if (!larger) die("out of memory reading %s", csv->name);
+    csv->text_bytes = larger;
+  }
+  char *to = csv->text_bytes + csv->text_used;
+  if (field.length) memcpy(to, field.text, field.length);
+  memset(to + field.length, 0, 1 + DECIMAL_PADDING);
+  *text = (const char *)(uintptr_t)csv->text_used;
+  csv->text_used += field.length + 1;
+  return scan;
+}
+
+/* The chunk's texts do not move any more: offsets become pointers. */
+static void texts_settle(struct csv *csv, size_t rows) {
+  for (size_t i = 0; i < csv->column_count; i++)
+    for (size_t row = 0; csv->texts[i] && row < rows; row++)
+      csv->texts[i][row] = csv->text_bytes + (uintptr_t)csv->texts[i][row];
+}
+
 /* One row into row `row` of the chunk; *count is the number of fields seen. */
 static enum scan take_row(struct csv *csv, const char **at, size_t row, size_t *count, struct error *error) {
   enum scan scan = SCAN_FIELD;
@@ -630,6 +661,9 @@ static enum scan take_row(struct csv *csv, const char **at, size_t row, size_t *
       break;
     case CSV_LEVELS:
       scan = take_level(csv, at, (int)column, &csv->codes[column][row], error);
+      break;
+    case CSV_TEXT:
+      scan = take_text(csv, at, (int)column, &csv->texts[column][row], error);
       break;
     default:
       scan = scan_field(csv, at, (int)column, &skipped, error);
@@ -663,6 +697,7 @@ static enum err next_columns(struct csv *csv, size_t row, bool *got, struct erro
     *got = scan != SCAN_BAD;
     if (!*got) return OK;
     if (count != csv->column_count || scan != SCAN_ROW) return refuse_row(csv, error);
+    csv->lines[row] = csv->line;
     csv->line += 1 + csv->embedded;
     csv->at = at;
     return OK;
@@ -694,12 +729,16 @@ static void chunk_room(struct csv *csv) {
   if (!csv->numbers) {
     csv->numbers = arena_array(csv->arena, csv->column_count, sizeof *csv->numbers);
     csv->codes = arena_array(csv->arena, csv->column_count, sizeof *csv->codes);
+    csv->texts = arena_array(csv->arena, csv->column_count, sizeof *csv->texts);
+    csv->lines = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof *csv->lines);
   }
   for (size_t i = 0; i < csv->column_count; i++) {
     enum csv_kind kind = csv->columns[i].kind;
     if (kind == CSV_NUMBER && !csv->numbers[i])
       csv->numbers[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(double));
     if (kind == CSV_LEVELS && !csv->codes[i]) csv->codes[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(uint32_t));
+    if (kind == CSV_TEXT && !csv->texts[i])
+      csv->texts[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(const char *));
     if (kind != CSV_NUMBER) csv->numbers[i] = NULL;
   }
 }
@@ -733,6 +772,7 @@ enum err csv_next_chunk(struct csv *csv, struct csv_chunk *chunk, struct error *
     csv->turn = -1;
   }
   size_t rows = 0;
+  csv->text_used = 0;
   while (rows < CSV_CHUNK_ROWS) {
     bool got;
     enum err err = next_columns(csv, rows, &got, error);
@@ -745,11 +785,14 @@ enum err csv_next_chunk(struct csv *csv, struct csv_chunk *chunk, struct error *
     if (!got) break;
     rows++;
   }
+  texts_settle(csv, rows);
   *chunk = (struct csv_chunk){.first_row = csv->row,
                               .rows = rows,
                               .restarted = csv->restarted,
                               .numbers = (const double *const *)csv->numbers,
-                              .codes = (const uint32_t *const *)csv->codes};
+                              .codes = (const uint32_t *const *)csv->codes,
+                              .texts = (const char *const *const *)csv->texts,
+                              .lines = csv->lines};
   csv->row += rows;
   csv->restarted = false;
   return OK;

@@ -85,7 +85,8 @@ enum csv_kind {
   CSV_SKIP,   /* not kept (the default) */
   CSV_NUMBER, /* numbers; a missing value (empty, NA, NaN) is a quiet NaN; any other text is refused */
   CSV_LEVELS, /* texts become codes 0, 1, ... in order of first appearance; a missing value is CSV_NO_LEVEL */
-  CSV_AUTO    /* CSV_NUMBER as long as every value is one; else CSV_LEVELS, see `restarted` */
+  CSV_AUTO,   /* CSV_NUMBER as long as every value is one; else CSV_LEVELS, see `restarted` */
+  CSV_TEXT    /* the field as it stands, for as long as the chunk: columns with any number of distinct texts */
 };
 #define CSV_NO_LEVEL UINT32_MAX
 
@@ -102,6 +103,9 @@ struct csv_chunk {
   bool restarted;
   const double *const *numbers; /* by column; NULL for columns that are not CSV_NUMBER */
   const uint32_t *const *codes; /* by column; NULL for columns that are not CSV_LEVELS */
+  /* By column; NULL for columns that are not CSV_TEXT. Each ends with a NUL and DECIMAL_PADDING readable bytes. */
+  const char *const *const *texts;
+  const size_t *lines; /* where each row begins in the file */
 };
 /* The arrays belong to the reader and are overwritten by the next call. */
 enum err csv_next_chunk(struct csv *csv, struct csv_chunk *chunk, struct error *error);

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "cli/detect.h"
+
 const struct command commands[] = {
     {"check", "is this study definition fit to go live?", command_check},
     {"serve", "serve homes over HTTP, each study under its own path", command_serve},
@@ -16,5 +18,6 @@ const struct command commands[] = {
     {"backup", "copy a home's database into one file, while it is in use", command_backup},
     {"restore", "make a new home from a backup", command_restore},
     {"agree", "how far raters agree: ICCs, kappas, Gwet's AC1", command_agree},
+    {"detect", "find tensions and repairs in a file of session ratings", command_detect},
     {NULL, NULL, NULL},
 };
