@@ -132,7 +132,8 @@ struct alliance_rater_estimate {
   double residual_sd;                         /* s */
   double autocorrelation;                     /* of residuals one unit of time apart */
   double report_in_tension, report_otherwise; /* chance of a direct report in an episode that they notice; else */
-  double residual_sd_se;                      /* standard error of log(residual_sd): how far the sample pins it down */
+  /* Standard errors of level, slope, log(level_sd) and log(residual_sd): how far the sample pins them down. */
+  double level_se, slope_se, level_sd_se, residual_sd_se;
 };
 
 struct alliance_estimate {
@@ -284,5 +285,33 @@ struct alliance_truth {
  * patient give the same person on any machine, whoever else is simulated. */
 int alliance_simulate_patient(struct alliance_session sessions[], struct alliance_truth *truth,
                               const struct alliance_world *world, uint64_t seed, uint32_t therapist, uint32_t patient);
+
+/* ---- operating characteristics ---- */
+
+/* Patients with one tension each, of one kind (a cell) or of the default mixture, beside patients without any, all of
+ * the default world's levels and spreads. Every rule and the best possible detector, which knows everything but who
+ * has a tension and when it begins, are held to the same false alarms per patient and see the same sessions. */
+struct alliance_cell {
+  bool mixed;   /* the default mixture: the rest of the cell does not count */
+  double depth; /* residual SDs */
+  int length;   /* sessions; 0: to the end */
+  enum alliance_course course;
+};
+struct alliance_operating {
+  int sessions; /* 2..ALLIANCE_SESSIONS_MAX */
+  double missing, false_alarm;
+  enum alliance_view view;
+  int trials; /* patients with, and as many without a tension; at least 100 */
+  uint64_t seed;
+};
+struct alliance_operating_row {
+  double limit, false_alarm; /* the share of patients without a tension that reach the limit */
+  double detected;           /* alarmed at or after the onset (on line), or at all (in hindsight) */
+  double delay;              /* median sessions from onset to alarm among those detected; -1 in hindsight */
+};
+/* rows[cell * (ALLIANCE_RULES + 1) + rule]; the last row of a cell is the best possible detector. */
+enum alliance_status alliance_operating_find(struct alliance_operating_row *rows, const struct alliance_operating *spec,
+                                             const struct alliance_cell *cells, int count, void *memory, size_t bytes);
+size_t alliance_operating_memory(const struct alliance_operating *spec);
 
 #endif

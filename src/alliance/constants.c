@@ -69,8 +69,7 @@ static bool gain_build(struct gain *gain, struct room *room, const struct consta
   return true;
 }
 
-/* form[p * (t + 1) + q] = 1_p'W 1_q, p and q in 0..t. */
-static void forms_build(double *form, const struct constants *c, const struct gain *gain, int t) {
+void constants_forms(double *form, const struct constants *c, const struct gain *gain, int t) {
   int width = t + 1;
   double step[ALLIANCE_SESSIONS_MAX];
   for (int p = 0; p <= t; p++) form[p * width + t] = form[t * width + p] = 0;
@@ -140,7 +139,7 @@ bool constants_build(struct constants *c, struct room *room, const struct episod
     struct room scratch = *room;
     double *form = room_take(&scratch, (size_t)(t + 1) * (size_t)(t + 1), sizeof *form);
     if (!form) return false;
-    forms_build(form, c, &c->gain[p], t);
+    constants_forms(form, c, &c->gain[p], t);
     episodes_weigh(c, episodes, prefix, form, estimate->depth);
   }
   return true;

@@ -89,6 +89,9 @@ struct constants {
   double *q;                              /* by episode: w'Ww */
 };
 
+/* 1_p'W 1_q of one prefix: form[p * (t + 1) + q], p and q in 0..t; q of any template is a sum of these. */
+void constants_forms(double *form, const struct constants *constants, const struct gain *gain, int sessions);
+
 bool constants_build(struct constants *constants, struct room *room, const struct episodes *episodes,
                      const struct alliance_estimate *estimate, enum alliance_rater rater,
                      const struct alliance_design *design);
@@ -122,6 +125,10 @@ struct verdict {
 };
 void posterior_prefix(struct verdict *verdict, const struct plan *plan, int prefix, const struct ratings *ratings);
 
+/* u[p] = sum over t >= p of (W r)_t, p = 0..sessions: -w'y of any template is a sum of differences of these. */
+void posterior_sums(lanes *u, const struct constants *constants, const struct gain *gain, int sessions,
+                    const struct ratings *ratings, enum alliance_rater rater);
+
 /* Level and slope of the plan's prefix by shrinkage (deviations from the sample's, units of s), given residuals to
  * which any dip was added back. */
 void posterior_level(lanes level[2], const struct constants *constants, const struct gain *gain, int sessions,
@@ -152,6 +159,10 @@ void ratings_set(struct ratings *ratings, int lane, const struct alliance_estima
 
 /* The answer on a bounded scale that comes nearest to x; x itself on an unbounded one. */
 double answer_given(double x, const struct alliance_estimate *estimate);
+
+/* Sorts descending; and the lowest limit that at most `share` of the sorted values reach. */
+void scores_sort(double *scores, size_t count);
+double scores_limit(const double *sorted, size_t count, double share, double *reached);
 
 /* ---- rules: the score of every session ---- */
 

@@ -26,6 +26,9 @@ static bool visit_all(struct alliance_estimate *e, visit_figure *visit, void *st
                    {"slope_sd", &one->slope_sd},
                    {"level_slope_correlation", &one->level_slope_correlation},
                    {"residual_sd", &one->residual_sd},
+                   {"level_se", &one->level_se},
+                   {"slope_se", &one->slope_se},
+                   {"level_sd_se", &one->level_sd_se},
                    {"residual_sd_se", &one->residual_sd_se},
                    {"autocorrelation", &one->autocorrelation},
                    {"report_in_tension", &one->report_in_tension},
@@ -118,8 +121,10 @@ static bool rater_good(const struct alliance_rater_estimate *r) {
   if (!r->used) return true;
   return r->residual_sd > 0 && r->residual_sd <= 1e12 && r->level_sd >= 0 && r->level_sd <= 1e12 && r->slope_sd >= 0 &&
          r->slope_sd <= 1e12 && r->level_slope_correlation >= -1 && r->level_slope_correlation <= 1 &&
-         r->residual_sd_se >= 0 && r->residual_sd_se <= 2 && r->autocorrelation >= 0 && r->autocorrelation <= 0.95 &&
-         r->report_otherwise > 0 && r->report_otherwise < 1 && r->report_in_tension > 0 && r->report_in_tension < 1;
+         r->residual_sd_se >= 0 && r->residual_sd_se <= 2 && r->level_sd_se >= 0 && r->level_sd_se <= 2 &&
+         r->level_se >= 0 && r->level_se <= 1e12 && r->slope_se >= 0 && r->slope_se <= 1e12 &&
+         r->autocorrelation >= 0 && r->autocorrelation <= 0.95 && r->report_otherwise > 0 && r->report_otherwise < 1 &&
+         r->report_in_tension > 0 && r->report_in_tension < 1;
 }
 
 static bool estimate_good(const struct alliance_estimate *e) {

@@ -73,6 +73,13 @@ LANES_INLINE void side_sums(struct side *side, const struct constants *c, const 
   side->largest = u_largest * 12.0 + reported_largest * 2.0;
 }
 
+LANES_CLONES void posterior_sums(lanes *u, const struct constants *c, const struct gain *gain, int t,
+                                 const struct ratings *ratings, enum alliance_rater rater) {
+  struct side side;
+  side_sums(&side, c, gain, t, ratings, rater);
+  memcpy(u, side.u, (size_t)(t + 1) * sizeof *u);
+}
+
 LANES_INLINE void side_factors(struct side *side, int t, bool reports) {
   for (int s = 0; s <= t; s++) {
     lanes half = side->u[s] * 0.5;

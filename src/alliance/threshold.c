@@ -1,8 +1,9 @@
 /* Limits for a chosen rate of false alarms per patient, by simulating the fitted no-tension model.
  *
  * Every simulated patient has a random stream of their own, named by the seed and their number, so the threshold does
- * not depend on threads or on the order of work. The sample pins s down only so far: each simulated patient's true s
- * is drawn about the estimate with its standard error, so that the rate holds on average over samples. */
+ * not depend on threads or on the order of work. The sample pins its figures down only so far: each simulated patient's
+ * true level, slope and spreads are drawn about the estimates with their standard errors, so that the rate holds on
+ * average over samples. */
 #include <math.h>
 
 #include "alliance/engine.h"
@@ -25,8 +26,9 @@ static void simulate_calm(struct alliance_session *out, const struct alliance_es
     const struct alliance_rater_estimate *rater = &e->rater[r];
     if (!rater->used) continue;
     double a = stats_random_normal(&stream), b = stats_random_normal(&stream), c = rater->level_slope_correlation;
-    u[r][0] = rater->level_sd * a;
-    u[r][1] = rater->slope_sd * (c * a + sqrt(1 - c * c) * b);
+    double level_sd = rater->level_sd * stats_exp(rater->level_sd_se * stats_random_normal(&stream));
+    u[r][0] = level_sd * a + rater->level_se * stats_random_normal(&stream);
+    u[r][1] = rater->slope_sd * (c * a + sqrt(1 - c * c) * b) + rater->slope_se * stats_random_normal(&stream);
     s[r] = rater->residual_sd * stats_exp(rater->residual_sd_se * stats_random_normal(&stream));
     if (rater->autocorrelation > 0) log_rho[r] = stats_log(rater->autocorrelation);
   }
@@ -77,7 +79,7 @@ static void sift_down(double *v, size_t at, size_t count) {
   }
 }
 
-static void sort_descending(double *v, size_t count) {
+void scores_sort(double *v, size_t count) {
   for (size_t at = count / 2; at-- > 0;) sift_down(v, at, count);
   for (size_t left = count; left > 1; left--) {
     double swap = v[0];
@@ -87,14 +89,13 @@ static void sort_descending(double *v, size_t count) {
   }
 }
 
-/* The lowest limit that at most the share asked reaches. */
-static void limit_set(struct alliance_threshold *threshold, double *largest, size_t count) {
-  sort_descending(largest, count);
-  size_t allowed = (size_t)(threshold->false_alarm * (double)count), above = allowed;
-  while (above > 0 && largest[above - 1] == largest[allowed]) above--;
-  threshold->reached = (double)above / (double)count;
-  double over = above ? largest[above - 1] : LIMIT_NEVER, under = largest[allowed < count ? allowed : count - 1];
-  threshold->limit = above == 0 ? LIMIT_NEVER : under > SCORE_NONE ? 0.5 * over + 0.5 * under : over;
+double scores_limit(const double *sorted, size_t count, double share, double *reached) {
+  size_t allowed = (size_t)(share * (double)count), above = allowed < count ? allowed : count - 1;
+  while (above > 0 && sorted[above - 1] == sorted[allowed]) above--;
+  *reached = (double)above / (double)count;
+  if (!above) return LIMIT_NEVER;
+  double over = sorted[above - 1], under = sorted[above];
+  return under > SCORE_NONE ? 0.5 * over + 0.5 * under : over;
 }
 
 /* ---- simulation ---- */
@@ -168,7 +169,8 @@ enum alliance_status alliance_threshold_find_among(struct alliance_threshold *th
   memset(run.bench, 0, sizeof *run.bench);
   enum alliance_status status = simulate_all(largest, &run, designs, count, room);
   if (status) return status;
-  limit_set(threshold, largest, (size_t)simulations);
+  scores_sort(largest, (size_t)simulations);
+  threshold->limit = scores_limit(largest, (size_t)simulations, false_alarm, &threshold->reached);
   return ALLIANCE_OK;
 }
 

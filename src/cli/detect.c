@@ -118,7 +118,7 @@ int command_detect(int argc, char **argv) {
   struct detect_options o = {.rule = "model", .higher_is = "better", .false_alarm = 0.05, .seed = 1};
   o.simulations = 20000;
   struct operating_options *c = &o.characteristic;
-  *c = (struct operating_options){.sessions = 6, .depth = 3, .length = "1", .shape = "any", .trials = 10000};
+  *c = (struct operating_options){.sessions = 6, .depth = 3, .length = "1", .shape = "sudden", .trials = 10000};
   const struct option options[] = {
       {"rule", "NAME",
        "model (default), pooled-sd, individuals-chart, own-sd, reliable-change, cusum, ewma, changepoint, drop, "
@@ -141,8 +141,7 @@ int command_detect(int argc, char **argv) {
       {"sessions", "N", "  of the course (6)", .integer = &c->sessions},
       {"depth", "D", "  of the tension in residual SDs (3)", .number = &c->depth},
       {"length", "L", "  in sessions, or `end` (1)", .text = &c->length},
-      {"shape", "WORD", "  sudden, slow-fall, slow-return, slow-both, partly, mixed or any (sudden)",
-       .text = &c->shape},
+      {"shape", "WORD", "  sudden, slow-fall, slow-return, slow-both, partly or mixed (sudden)", .text = &c->shape},
       {"missing", "P", "  share of missing sessions (0)", .number = &c->missing},
       {"trials", "T", "  simulated patients with and without a tension (10000)", .integer = &c->trials},
       {.name = NULL}};

@@ -110,6 +110,9 @@ static void add_rater(struct output *out, const char *name, const struct allianc
                  {"level_slope_correlation", r->level_slope_correlation},
                  {"residual_sd", r->residual_sd},
                  {"residual_sd_se", r->residual_sd_se},
+                 {"level_se", r->level_se},
+                 {"slope_se", r->slope_se},
+                 {"level_sd_se", r->level_sd_se},
                  {"autocorrelation", r->autocorrelation},
                  {"report_in_tension", r->report_in_tension},
                  {"report_otherwise", r->report_otherwise}};

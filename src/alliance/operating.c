@@ -1,0 +1,355 @@
+/* Operating characteristics: every rule beside the best possible detector at the same false alarms.
+ *
+ * The best possible detector is the likelihood-ratio test that knows the true model: levels, spreads, depth, length and
+ * course of the tension; only whether and when there is one is hidden (Neyman & Pearson 1933). On line its statistic
+ * is the posterior odds that one has begun, session by session, as for the model. */
+#include <math.h>
+
+#include "alliance/engine.h"
+#include "attune/stats_random.h"
+
+#define PATTERNS 16
+#define KINDS_MAX 16 /* lengths and courses in a mixture */
+#define DEPTHS_MAX 4
+
+struct kind {
+  int length;
+  enum alliance_course course;
+  double share;
+};
+
+/* What is drawn, and what the best detector knows. */
+struct mixture {
+  struct kind kind[KINDS_MAX];
+  int kinds, depths;
+  double unit, depth[DEPTHS_MAX]; /* depth k + 1 units has this share */
+};
+
+/* The best detector's template for one prefix, onset and kind. */
+struct known {
+  int onset, kind;
+  double by_depth[DEPTHS_MAX]; /* prior times share times exp(-(depth unit)^2 q / 2) */
+};
+
+struct setting {
+  const struct alliance_operating *spec;
+  struct alliance_world world;
+  struct alliance_design design[PATTERNS];
+  struct plan *plan[PATTERNS];
+  struct known *known[PATTERNS]; /* for the cell at hand */
+  int patterns, knowns;
+  struct alliance_session *rows; /* LANES patients */
+  int onset[LANES];
+  struct bench *bench;
+  double *score; /* [lane][rule][session] */
+  double *work, *form, *largest;
+};
+
+static const int rules = ALLIANCE_RULES + 1;
+
+static double *scores_of(const struct setting *s, int lane, int rule) {
+  return s->score + ((size_t)lane * (size_t)rules + (size_t)rule) * ALLIANCE_SESSIONS_MAX;
+}
+
+/* ---- the mixture ---- */
+
+static void mixture_add(struct mixture *m, int length, enum alliance_course course, double share) {
+  for (int k = 0; k < m->kinds; k++)
+    if (m->kind[k].length == length && m->kind[k].course == course) {
+      m->kind[k].share += share;
+      return;
+    }
+  if (share > 0 && m->kinds < KINDS_MAX) m->kind[m->kinds++] = (struct kind){length, course, share};
+}
+
+static struct mixture mixture_of(const struct alliance_cell *cell, const struct alliance_world *w) {
+  struct mixture m = {.unit = 1, .depths = 1, .depth = {1}};
+  if (!cell->mixed) {
+    m.unit = cell->depth;
+    mixture_add(&m, cell->length, cell->course, 1);
+    return m;
+  }
+  m.depths = DEPTHS_MAX;
+  memcpy(m.depth, w->depth, sizeof m.depth);
+  for (int l = 0; l < ALLIANCE_LENGTHS; l++)
+    for (int c = 0; c < ALLIANCE_COURSES; c++) {
+      int length = l + 1 == ALLIANCE_LENGTHS ? 0 : l + 1;
+      bool fits = length == 0 ? c <= ALLIANCE_SLOW_FALL : length > 1 || c == ALLIANCE_SUDDEN || c == ALLIANCE_PARTLY;
+      mixture_add(&m, length, fits ? (enum alliance_course)c : ALLIANCE_SUDDEN, w->length[l] * w->course[c]);
+    }
+  return m;
+}
+
+/* ---- the best detector ---- */
+
+static double template_q(const struct kind *kind, int onset, int t, const double *form) {
+  int width = t + 1;
+  double q = 0, step[ALLIANCE_SESSIONS_MAX], last = 0;
+  for (int s = onset; s < t; s++) {
+    double w = alliance_course_weight(kind->course, kind->length, s - onset);
+    step[s] = w - last;
+    last = w;
+  }
+  for (int a = onset; a < t; a++)
+    for (int b = onset; b < t; b++) q += step[a] * step[b] * form[a * width + b];
+  return q > 0 ? q : 0;
+}
+
+static void known_build(struct setting *s, const struct mixture *m, int pattern) {
+  const struct plan *plan = s->plan[pattern];
+  int n = s->spec->sessions, at = 0;
+  double prior = s->world.truth.prevalence / (n - 1);
+  for (int p = 0; p < plan->episodes.prefixes; p++) {
+    int t = plan->episodes.prefix[p].sessions;
+    constants_forms(s->form, &plan->rater[0], &plan->rater[0].gain[p], t);
+    for (int onset = 1; onset < t; onset++)
+      for (int k = 0; k < m->kinds; k++) {
+        struct known *known = &s->known[pattern][at++];
+        double q = template_q(&m->kind[k], onset, t, s->form) * m->unit * m->unit;
+        *known = (struct known){.onset = onset, .kind = k};
+        for (int d = 0; d < m->depths; d++) {
+          double x = -0.5 * (d + 1) * (d + 1) * q;
+          known->by_depth[d] = prior * m->kind[k].share * m->depth[d] * lanes_exp(lanes_of(x > -700 ? x : -700))[0];
+        }
+      }
+  }
+  s->knowns = at;
+}
+
+LANES_CLONES static void known_odds(lanes *odds, const struct known *known, int count, const struct mixture *m,
+                                    const double (*weight)[ALLIANCE_SESSIONS_MAX], const lanes *u, int t, double calm) {
+  lanes total = lanes_of(0);
+  for (int h = 0; h < count; h++) {
+    const double *w = weight[known[h].kind];
+    lanes g = lanes_of(0);
+    for (int s = known[h].onset; s < t; s++) g -= (u[s] - u[s + 1]) * w[s - known[h].onset];
+    g *= m->unit;
+    lanes limit = lanes_of(160), x = lanes_exp(lanes_larger(lanes_smaller(g, limit), lanes_of(-160)));
+    lanes sum = lanes_of(known[h].by_depth[m->depths - 1]);
+    for (int d = m->depths - 2; d >= 0; d--) sum = sum * x + known[h].by_depth[d];
+    total += sum * x;
+  }
+  *odds = total / calm;
+}
+
+static void known_scores(struct setting *s, const struct mixture *m, int pattern) {
+  const struct plan *plan = s->plan[pattern];
+  double weight[KINDS_MAX][ALLIANCE_SESSIONS_MAX];
+  int n = s->spec->sessions, at = 0;
+  for (int k = 0; k < m->kinds; k++)
+    for (int t = 0; t < n; t++) weight[k][t] = alliance_course_weight(m->kind[k].course, m->kind[k].length, t);
+  for (int u = 0; u < LANES; u++)
+    for (int t = 0; t < n; t++) scores_of(s, u, ALLIANCE_RULES)[t] = SCORE_NONE;
+  for (int p = 0; p < plan->episodes.prefixes; p++) {
+    const struct prefix *prefix = &plan->episodes.prefix[p];
+    int t = prefix->sessions, count = (t - 1) * m->kinds;
+    lanes sums[ALLIANCE_SESSIONS_MAX + 1], odds;
+    if (t > 1 && (s->spec->view == ALLIANCE_HINDSIGHT || (s->design[pattern].rated[0] >> (t - 1) & 1))) {
+      posterior_sums(sums, &plan->rater[0], &plan->rater[0].gain[p], t, &s->bench->ratings, ALLIANCE_PATIENT);
+      known_odds(&odds, s->known[pattern] + at, count, m, (const double(*)[ALLIANCE_SESSIONS_MAX])weight, sums, t,
+                 prefix->calm);
+      for (int u = 0; u < LANES; u++) scores_of(s, u, ALLIANCE_RULES)[t - 1] = odds[u];
+    }
+    at += count;
+  }
+}
+
+/* ---- the rules ---- */
+
+static void rules_scores(struct setting *s, int pattern) {
+  const struct plan *plan = s->plan[pattern];
+  int n = s->spec->sessions;
+  double time[ALLIANCE_SESSIONS_MAX], x[ALLIANCE_SESSIONS_MAX];
+  bool rated[ALLIANCE_SESSIONS_MAX];
+  for (int u = 0; u < LANES; u++) {
+    const struct alliance_session *rows = s->rows + (size_t)u * ALLIANCE_SESSIONS_MAX;
+    for (int t = 0; t < n; t++) {
+      time[t] = rows[t].time;
+      rated[t] = rows[t].rated[0];
+      x[t] = rated[t] ? rows[t].rating[0] : 0;
+      scores_of(s, u, ALLIANCE_MODEL)[t] = SCORE_NONE;
+    }
+    for (int rule = ALLIANCE_MODEL + 1; rule < ALLIANCE_RULES; rule++)
+      rule_scores((enum alliance_rule)rule, s->spec->view, &s->world.truth, time, x, rated, n, scores_of(s, u, rule),
+                  NULL, NULL, s->work);
+  }
+  for (int p = s->spec->view == ALLIANCE_ONLINE ? 1 : 0; p < plan->episodes.prefixes; p++) {
+    int t = plan->episodes.prefix[p].sessions - 1;
+    if (s->spec->view == ALLIANCE_ONLINE && !(s->design[pattern].rated[0] >> t & 1)) continue;
+    struct verdict *verdict = &s->bench->now.online.verdict;
+    posterior_prefix(verdict, plan, p, &s->bench->ratings);
+    for (int u = 0; u < LANES; u++) scores_of(s, u, ALLIANCE_MODEL)[t] = verdict->odds[u];
+  }
+}
+
+/* ---- patients ---- */
+
+static void draw_patients(struct setting *s, const struct mixture *m, int trial, int pattern) {
+  int n = s->spec->sessions;
+  for (int u = 0; u < LANES; u++) {
+    struct alliance_session *rows = s->rows + (size_t)u * ALLIANCE_SESSIONS_MAX;
+    struct alliance_truth truth;
+    uint32_t number = (uint32_t)(trial + u);
+    alliance_simulate_patient(rows, &truth, &s->world, s->spec->seed, number, m != NULL);
+    struct stats_stream stream;
+    stats_stream_init(&stream, s->spec->seed, 0x6f6e7365u, number, 0);
+    s->onset[u] = 1 + (int)stats_random_below(&stream, (uint64_t)n - 1);
+    double which = stats_random_uniform(&stream), deep = stats_random_uniform(&stream);
+    int kind = 0, depth = 0;
+    for (; m && kind + 1 < m->kinds && which >= m->kind[kind].share; kind++) which -= m->kind[kind].share;
+    for (; m && depth + 1 < m->depths && deep >= m->depth[depth]; depth++) deep -= m->depth[depth];
+    for (int t = 0; t < n; t++) {
+      rows[t].rated[0] = s->design[pattern].rated[0] >> t & 1;
+      if (m && t >= s->onset[u])
+        rows[t].rating[0] -= s->world.truth.rater[0].residual_sd * m->unit * (depth + 1) *
+                             alliance_course_weight(m->kind[kind].course, m->kind[kind].length, t - s->onset[u]);
+    }
+    ratings_set(&s->bench->ratings, u, &s->world.truth, rows, n);
+  }
+}
+
+static double largest_of(const double *score, int n) {
+  double largest = SCORE_NONE;
+  for (int t = 0; t < n; t++) largest = score[t] > largest ? score[t] : largest;
+  return largest;
+}
+
+/* Limits of rules [first, end) at the false alarms asked for. */
+static void limits_find(struct setting *s, const struct mixture *known, struct alliance_operating_row *rows, int first,
+                        int end) {
+  int n = s->spec->sessions, trials = s->spec->trials;
+  size_t stride = (size_t)trials;
+  for (int trial = 0; trial < trials; trial += LANES) {
+    int pattern = trial / LANES % s->patterns;
+    draw_patients(s, NULL, trial, pattern);
+    if (known)
+      known_scores(s, known, pattern);
+    else
+      rules_scores(s, pattern);
+    for (int rule = first; rule < end; rule++)
+      for (int u = 0; u < LANES && trial + u < trials; u++)
+        s->largest[(size_t)(rule - first) * stride + (size_t)(trial + u)] = largest_of(scores_of(s, u, rule), n);
+  }
+  for (int rule = first; rule < end; rule++) {
+    double *largest = s->largest + (size_t)(rule - first) * stride;
+    scores_sort(largest, stride);
+    rows[rule].limit = scores_limit(largest, stride, s->spec->false_alarm, &rows[rule].false_alarm);
+  }
+}
+
+static void cell_find(struct setting *s, const struct mixture *m, struct alliance_operating_row *rows) {
+  int n = s->spec->sessions, trials = s->spec->trials;
+  int found[ALLIANCE_RULES + 1][ALLIANCE_SESSIONS_MAX] = {{0}};
+  bool online = s->spec->view == ALLIANCE_ONLINE;
+  for (int trial = 0; trial < trials; trial += LANES) {
+    int pattern = trial / LANES % s->patterns;
+    draw_patients(s, m, trial, pattern);
+    known_scores(s, m, pattern);
+    rules_scores(s, pattern);
+    for (int rule = 0; rule < rules; rule++)
+      for (int u = 0; u < LANES && trial + u < trials; u++) {
+        int from = online ? s->onset[u] : 0, t = from;
+        const double *score = scores_of(s, u, rule);
+        while (t < n && !(score[t] >= rows[rule].limit)) t++;
+        if (t < n) found[rule][t - from]++;
+      }
+  }
+  for (int rule = 0; rule < rules; rule++) {
+    int all = 0, below = 0, delay = 0;
+    for (int t = 0; t < n; t++) all += found[rule][t];
+    while (delay < n && 2 * (below += found[rule][delay]) < all) delay++;
+    rows[rule].detected = (double)all / trials;
+    rows[rule].delay = online ? delay : -1;
+  }
+}
+
+/* ---- the whole ---- */
+
+static bool spec_good(const struct alliance_operating *spec) {
+  return spec->sessions >= 2 && spec->sessions <= ALLIANCE_SESSIONS_MAX && spec->missing >= 0 && spec->missing < 0.9 &&
+         spec->false_alarm > 0 && spec->false_alarm < 1 && spec->trials >= 100 && spec->trials <= 10000000 &&
+         (unsigned)spec->view <= ALLIANCE_HINDSIGHT;
+}
+
+static bool cell_good(const struct alliance_cell *cell) {
+  return cell->mixed || (cell->depth > 0 && cell->depth <= 20 && cell->length >= 0 &&
+                         cell->length <= ALLIANCE_SESSIONS_MAX && (unsigned)cell->course < ALLIANCE_COURSES);
+}
+
+/* Patterns of missing sessions, at least two ratings in each. */
+static void patterns_draw(struct setting *s) {
+  s->patterns = s->spec->missing > 0 ? PATTERNS : 1;
+  for (int d = 0; d < s->patterns; d++) {
+    struct stats_stream stream;
+    stats_stream_init(&stream, s->spec->seed, 0x70617474u, (uint32_t)d, 1);
+    do {
+      s->design[d] = alliance_design_plain(s->spec->sessions);
+      for (int t = 0; t < s->spec->sessions; t++)
+        if (stats_random_uniform(&stream) < s->spec->missing) s->design[d].rated[0] &= ~((uint64_t)1 << t);
+    } while (!(s->design[d].rated[0] & (s->design[d].rated[0] - 1)));
+  }
+}
+
+static size_t knowns_most(const struct alliance_operating *spec) {
+  size_t n = (size_t)spec->sessions;
+  return (spec->view == ALLIANCE_ONLINE ? n * (n - 1) / 2 : n - 1) * KINDS_MAX;
+}
+
+static bool setting_build(struct setting *s, const struct alliance_operating *spec, struct room *room) {
+  size_t n = (size_t)spec->sessions;
+  *s = (struct setting){.spec = spec, .world = alliance_world_default()};
+  s->world.sessions = spec->sessions;
+  s->world.truth.rater[1].used = s->world.truth.reports = false;
+  s->world.therapist_share = 0;
+  patterns_draw(s);
+  s->rows = room_take(room, LANES * ALLIANCE_SESSIONS_MAX, sizeof *s->rows);
+  s->bench = room_take(room, 1, sizeof *s->bench);
+  s->score = room_take(room, (size_t)LANES * (size_t)rules * ALLIANCE_SESSIONS_MAX, sizeof *s->score);
+  s->work = room_take(room, n, 4 * sizeof *s->work);
+  s->form = room_take(room, (n + 1) * (n + 1), sizeof *s->form);
+  s->largest = room_take(room, (size_t)spec->trials * (size_t)rules, sizeof *s->largest);
+  if (!s->rows || !s->bench || !s->score || !s->work || !s->form || !s->largest) return false;
+  memset(s->bench, 0, sizeof *s->bench);
+  for (int d = 0; d < s->patterns; d++) {
+    s->plan[d] = room_take(room, 1, sizeof *s->plan[d]);
+    s->known[d] = room_take(room, knowns_most(spec), sizeof *s->known[d]);
+    if (!s->plan[d] || !s->known[d] || !plan_build(s->plan[d], room, &s->world.truth, &s->design[d], spec->view, true))
+      return false;
+  }
+  s->world.truth.prevalence = 0; /* draw_patients() makes the tensions */
+  return true;
+}
+
+enum alliance_status alliance_operating_find(struct alliance_operating_row *rows, const struct alliance_operating *spec,
+                                             const struct alliance_cell *cells, int count, void *memory, size_t bytes) {
+  struct room room = room_in(memory, bytes);
+  if (!spec_good(spec) || count < 1) return ALLIANCE_RANGE;
+  for (int c = 0; c < count; c++)
+    if (!cell_good(&cells[c])) return ALLIANCE_RANGE;
+  struct setting *s = room_take(&room, 1, sizeof *s);
+  if (!s || !setting_build(s, spec, &room)) return ALLIANCE_MEMORY;
+  limits_find(s, NULL, rows, 0, ALLIANCE_RULES);
+  struct alliance_world known = alliance_world_default();
+  for (int c = 0; c < count; c++) {
+    struct alliance_operating_row *own = rows + (size_t)c * (size_t)rules;
+    struct mixture m = mixture_of(&cells[c], &known);
+    s->world.truth.prevalence = known.truth.prevalence;
+    for (int d = 0; d < s->patterns; d++) known_build(s, &m, d);
+    s->world.truth.prevalence = 0;
+    if (c) memcpy(own, rows, ALLIANCE_RULES * sizeof *own);
+    limits_find(s, &m, own, ALLIANCE_RULES, rules);
+    cell_find(s, &m, own);
+  }
+  return ALLIANCE_OK;
+}
+
+size_t alliance_operating_memory(const struct alliance_operating *spec) {
+  if (!spec_good(spec)) return 0;
+  size_t n = (size_t)spec->sessions, patterns = spec->missing > 0 ? PATTERNS : 1;
+  return sizeof(struct setting) + LANES * ALLIANCE_SESSIONS_MAX * sizeof(struct alliance_session) +
+         sizeof(struct bench) + (size_t)LANES * (size_t)rules * ALLIANCE_SESSIONS_MAX * sizeof(double) +
+         (4 * n + (n + 1) * (n + 1)) * sizeof(double) + (size_t)spec->trials * (size_t)rules * sizeof(double) +
+         patterns * (sizeof(struct plan) + knowns_most(spec) * sizeof(struct known) +
+                     plan_memory(spec->sessions, spec->view) + 256) +
+         16 * 64;
+}
