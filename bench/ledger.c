@@ -14,6 +14,12 @@
 #include "ledger/ledger.h"
 #include "ledger/tree.h"
 
+static double cpu_s(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static double now_s(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -28,7 +34,7 @@ static enum err apply_session(struct db *db, const struct entry *entry, const js
            v_int(entry->time_ms)));
   size_t i;
   json_t *answer;
-  char occasion[32], item[8];
+  char occasion[32], item[32];
   snprintf(occasion, sizeof occasion, "F-%lld", (long long)entry->sequence);
   json_array_foreach(json_object_get(body, "answers"), i, answer) {
     snprintf(item, sizeof item, "q%zu", i);
@@ -146,7 +152,7 @@ static void flood(struct ledger *ledger, int rounds, int answers) {
   static struct load loads[EACH];
   static int patients = 100000;
   struct ledger_counts before = ledger_counts(ledger);
-  double start = now_s();
+  double start = now_s(), cpu = cpu_s();
   for (int r = 0; r < rounds; r++) {
     for (int i = 0; i < EACH; i++) {
       loads[i] = (struct load){patients + i % 400, r * 10 + i / 400 + 1, answers};
@@ -158,9 +164,10 @@ static void flood(struct ledger *ledger, int rounds, int answers) {
   patients += 1000;
   struct ledger_counts after = ledger_counts(ledger);
   double entries = (double)(after.entries - before.entries);
-  printf("flood, %2d answers:       %8.0f entries/s, %5.1f entries a batch, %5.1f us of writer an entry\n", answers,
-         entries / (now_s() - start), entries / (double)(after.batches - before.batches),
-         (double)(after.batch_us_sum - before.batch_us_sum) / entries);
+  printf("flood, %2d answers:       %8.0f entries/s, %5.1f entries a batch, %5.1f us of writer an entry, %5.1f us of "
+         "processor\n",
+         answers, entries / (now_s() - start), entries / (double)(after.batches - before.batches),
+         (double)(after.batch_us_sum - before.batch_us_sum) / entries, (cpu_s() - cpu) / entries * 1e6);
 }
 
 static void measure_tree(void) {

@@ -98,9 +98,10 @@ static enum err run(struct postgresql_db *db, const char *sql, struct error *err
 static enum err session_settings(struct postgresql_db *db, struct error *error) {
   enum err err = run(db,
                      "SET client_encoding = 'UTF8'; SET search_path = public; SET standard_conforming_strings = on; "
-                     "SET client_min_messages = warning; SET bytea_output = 'hex'; SET synchronous_commit = on",
+                     "SET client_min_messages = error; SET bytea_output = 'hex'; SET synchronous_commit = on",
                      error);
-  if (!err && db->base.store->mode == STORE_MAKE) err = run(db, "SET synchronous_commit = off", error);
+  if (!err && db->base.store && db->base.store->mode == STORE_MAKE)
+    err = run(db, "SET synchronous_commit = off", error);
   if (!err && db->base.kind != DB_WRITER) err = run(db, "SET default_transaction_read_only = on", error);
   return err;
 }
@@ -113,10 +114,12 @@ static void close_db(struct db *base) {
   free(db);
 }
 
-static enum err open_string(struct postgresql_db **out, const char *connect, enum db_kind kind, struct error *error) {
+static enum err open_string(struct postgresql_db **out, struct store *store, const char *connect, enum db_kind kind,
+                            struct error *error) {
   struct postgresql_db *db = calloc(1, sizeof *db);
   if (!db) die("out of memory");
   db->base.engine = &engine_postgresql;
+  db->base.store = store;
   db->base.kind = kind;
   db->connection = PQconnectdb(connect);
   enum err err = PQstatus(db->connection) == CONNECTION_OK ? OK : connection_fail(db->connection, error);
@@ -130,9 +133,8 @@ static enum err open_string(struct postgresql_db **out, const char *connect, enu
 
 static enum err open_db(struct db **out, struct store *store, enum db_kind kind, struct error *error) {
   struct postgresql_db *db;
-  enum err err = open_string(&db, kind == DB_MASKED ? store->connect_masked : store->connect, kind, error);
+  enum err err = open_string(&db, store, kind == DB_MASKED ? store->connect_masked : store->connect, kind, error);
   if (err) return err;
-  db->base.store = store;
   if (kind == DB_MASKED) {
     struct masked_words *words = calloc(1, sizeof *words);
     if (!words) die("out of memory");
@@ -485,7 +487,7 @@ static enum err role_make(struct postgresql_db *db, char password[65], struct er
 enum err postgresql_prepare(const char *connect, char **connect_masked, struct error *error) {
   struct postgresql_db *db;
   char password[65];
-  enum err err = open_string(&db, connect, DB_WRITER, error);
+  enum err err = open_string(&db, NULL, connect, DB_WRITER, error);
   if (err) {
     if (error) error->code = ERR_STATE;
     return ERR_STATE;

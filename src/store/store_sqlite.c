@@ -107,7 +107,7 @@ static enum err settings_of_kind(struct sqlite_db *db, enum db_kind kind, const 
     sqlite3_wal_autocheckpoint(db->handle, 0);
     return pragmas(db, "PRAGMA mmap_size = 0; PRAGMA query_only = ON; PRAGMA cache_size = -2000;", error);
   }
-  enum err err = pragmas(db, "PRAGMA mmap_size = 0; PRAGMA secure_delete = ON; PRAGMA cache_size = -16000;", error);
+  enum err err = pragmas(db, "PRAGMA mmap_size = 0; PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;", error);
   const char *sync = store->mode == STORE_MAKE ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = FULL";
   if (!err && !memory) err = pragmas(db, "PRAGMA journal_mode = WAL;", error);
   if (!err && !memory) err = pragmas(db, sync, error);
