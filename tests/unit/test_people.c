@@ -170,6 +170,9 @@ static void only_administrators_change_accounts(void **state) {
   refused_by(account_change, &own, ERR_DENIED, "not-administrator"); /* no longer */
   struct account_credential again = {.by = cora, .account = cora, .password_hash = RIGHT_HASH};
   refused_by(account_credential, &again, ERR_DENIED, "not-administrator");
+  must(account_change, &(struct account_change){.by = "cli", .account = root, .disabled = 1});
+  create = plain(ROLE_ADMINISTRATOR, "eve"), create.by = root;
+  refused_by(account_create, &create, ERR_DENIED, "not-administrator"); /* a disabled one is none */
 }
 
 static void the_last_administrator_stays(void **state) {
@@ -188,6 +191,9 @@ static void the_last_administrator_stays(void **state) {
   refused_by(account_change, &both, ERR_STATE, "last-administrator");
   both.by = "cli";
   must(account_change, &both);
+  must(account_change,
+       &(struct account_change){.by = "cli", .account = one, .roles = ROLE_ADMINISTRATOR, .disabled = -1});
+  refused_by(account_change, &stop, ERR_STATE, "last-administrator"); /* the other is disabled, so does not count */
 }
 
 static void changes_are_entries_and_no_change_is_none(void **state) {

@@ -33,6 +33,20 @@ static void a_right_password_signs_in_and_a_wrong_one_does_not(void **state) {
   assert_int_equal(rows_close(&rows, &why), OK);
 }
 
+static void each_sign_in_is_counted_and_has_a_cookie_of_its_own(void **state) {
+  (void)state;
+  person_with_password(ROLE_RATER, "ada");
+  const char *cookies[3];
+  for (int i = 0; i < 3; i++) {
+    w->now_ms += HOUR_MS;
+    cookies[i] = cookie_of("ada");
+    assert_int_equal(find(cookies[i]), OK);
+    assert_int_equal(found.account.sign_ins, i + 1);
+    assert_int_equal(found.account.signed_in_ms, w->now_ms);
+    for (int j = 0; j < i; j++) assert_string_not_equal(cookies[j], cookies[i]);
+  }
+}
+
 /* Whatever is wrong, the answer is one and the same, and a hash is there to be worked on. */
 static void it_cannot_be_told_which_names_exist(void **state) {
   (void)state;
@@ -430,6 +444,7 @@ static void two_who_use_a_link_at_once_are_one_too_many(void **state) {
 int main(void) {
   struct CMUnitTest tests[] = {
       on_ledger(a_right_password_signs_in_and_a_wrong_one_does_not),
+      on_ledger(each_sign_in_is_counted_and_has_a_cookie_of_its_own),
       on_ledger(it_cannot_be_told_which_names_exist),
       on_ledger(what_changes_while_a_password_is_hashed_counts),
       on_ledger(ten_wrong_tries_close_a_name_for_a_quarter_of_an_hour),
