@@ -1,4 +1,5 @@
 /* Accounts on a real ledger: every refusal, who may, what is replayed, erasure; and mail that waits. */
+#include "people/account_secret.h"
 #include "people/outbox.h"
 #include "test_people_world.h"
 
@@ -289,6 +290,20 @@ static enum err put_two(struct txn *txn, void *input, struct error *error) {
   return err ? err : outbox_put(txn, "reminder", "F-7K3QX9M2", "P-7K3QX9M2", "P-7K3QX9M2", 3, error);
 }
 
+static void an_authenticators_secret_opens_for_its_account_alone(void **state) {
+  (void)state;
+  struct chance chance = chance_frozen(1);
+  struct keys other = w->keys;
+  other.body[0] ^= 1;
+  uint8_t opened[TOTP_SECRET_BYTES];
+  const char *sealed = account_secret_seal(&w->arena, &w->keys, &chance, "A-7K3QX9M2", 0, secret);
+  assert_true(account_secret_open(&w->keys, "A-7K3QX9M2", sealed, opened));
+  assert_memory_equal(opened, secret, sizeof opened);
+  assert_false(account_secret_open(&w->keys, "A-7K3QX9M3", sealed, opened));
+  assert_false(account_secret_open(&other, "A-7K3QX9M2", sealed, opened));
+  assert_false(account_secret_open(&w->keys, "A-7K3QX9M2", "", opened));
+}
+
 static void mail_waits_as_a_reference(void **state) {
   (void)state;
   must(put_two, NULL);
@@ -325,6 +340,7 @@ int main(void) {
       on_ledger(changes_are_entries_and_no_change_is_none),
       on_ledger(frozen_values_do_not_depend_on_order),
       on_ledger(an_erased_account_leaves_nothing_and_the_replay_agrees),
+      on_ledger(an_authenticators_secret_opens_for_its_account_alone),
       on_ledger(mail_waits_as_a_reference),
   };
   return run_on_engines(tests, sizeof tests / sizeof *tests);
