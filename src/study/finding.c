@@ -39,6 +39,21 @@ void finding_add(struct study_findings *findings, enum study_severity severity, 
                                     .cure = arena_text(findings->arena, cure)};
 }
 
+const char *finding_place_read(const char *text, struct study_place *place) {
+  static const char line[] = "line ", column[] = ", column ";
+  const char *at = strstr(text, line);
+  if (!at) return text;
+  char *end;
+  long lines = strtol(at + strlen(line), &end, 10);
+  if (lines <= 0 || strncmp(end, column, strlen(column)) != 0) return text;
+  long columns = strtol(end + strlen(column), &end, 10);
+  const char *rest = strstr(end, ": ");
+  if (columns < 0 || !rest) return text;
+  place->line = (int)lines;
+  place->column = (int)columns;
+  return rest + 2;
+}
+
 char *finding_text(struct arena *arena, const struct study_finding *finding) {
   struct buf out = buf_in(arena, 256);
   buf_adds(&out, finding->file);

@@ -41,6 +41,10 @@ void finding_add(struct study_findings *findings, enum study_severity severity, 
                  struct study_place place, const char *cure, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
+/* The base's readers begin their sentences with "NAME, line L, column C..: ": takes the place out of such a text.
+ * Returns what follows it, or the whole text when it holds no place. */
+const char *finding_place_read(const char *text, struct study_place *place);
+
 /* "forms/a.csv, line 4, column 2 (item): the sentence. The cure. [id]" in the arena. */
 char *finding_text(struct arena *arena, const struct study_finding *finding);
 

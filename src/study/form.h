@@ -135,10 +135,11 @@ struct form_problem {
 };
 
 struct form_result {
-  bool valid;          /* no problem at all: values may be stored */
-  const char **values; /* by item index: canonical text; NULL: not answered, not relevant, or not valid */
-  const char **typed;  /* by item index: what came in when it was not valid and can be shown again; else NULL */
-  bool *relevant;      /* by item index */
+  bool valid;                    /* no problem at all: values may be stored */
+  const char **values;           /* by item index: canonical text; NULL: not answered, not relevant, or not valid */
+  const char **typed;            /* by item index: what came in and is not among values (not valid, or not relevant as
+                                    things stand), so that a page can show it again; else NULL */
+  bool *relevant;                /* by item index */
   struct form_problem *problems; /* in the order of the form, unknown fields last */
   size_t problem_count;
   size_t answered;     /* items asked that hold a value */

@@ -261,11 +261,12 @@ static void settle_item(struct validation *validation, const struct form_item *i
   if (relevant && item->relevant)
     relevant = expression_true(validation->desk, item->relevant, values_for(validation, item));
   result->relevant[item->index] = relevant;
+  const char *given = validation->given[item->index];
   if (!relevant) {
     validation->of[item->index] = NULL; /* dropped without a word */
+    result->typed[item->index] = given;
     return;
   }
-  const char *given = validation->given[item->index];
   if (item->type == FORM_CALCULATE)
     result->values[item->index] =
         expression_text(validation->desk, item->calculation, values_for(validation, item), validation->arena);

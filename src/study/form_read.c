@@ -17,15 +17,11 @@ static struct study_place sheet_place(const struct sheet *sheet, const char *col
   return (struct study_place){.file = sheet->file, .line = (int)sheet->row.line, .column = index + 1, .where = where};
 }
 
-/* The reader's sentence begins with its own "FILE, line L, column C (NAME): ". */
 static void csv_finding(struct form_reader *reader, const char *file, const struct error *error) {
   struct study_place place = {.file = file, .where = ""};
-  const char *text = error->text, *after = strstr(text, ": ");
-  bool placed = !strncmp(text, file, strlen(file)) &&
-                sscanf(text + strlen(file), ", line %d, column %d", &place.line, &place.column) >= 1;
-  if (placed && after) text = after + 2;
+  const char *sentence = finding_place_read(error->text, &place);
   finding_add(reader->findings, STUDY_BROKEN, "csv-broken", place,
-              "Save the sheet as CSV in UTF-8, with as many fields in each row as in the header.", "%s", text);
+              "Save the sheet as CSV in UTF-8, with as many fields in each row as in the header.", "%s", sentence);
 }
 
 /* False when the file cannot be read (said) or is not there. */

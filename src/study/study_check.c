@@ -63,20 +63,27 @@ static void check_texts(struct study_reading *reading, const json_t *value, cons
     check_one_text(reading, value, pointer);
     return;
   }
-  json_object_foreach((json_t *)value, key, one) check_texts(reading, one, TEXT("%s/%s", pointer, key), depth + 1);
-  json_array_foreach(value, i, one) check_texts(reading, one, TEXT("%s/%zu", pointer, i), depth + 1);
+  json_object_foreach((json_t *)value, key, one) {
+    check_texts(reading, one, TEXT("%s/%s", pointer, key), depth + 1);
+  }
+  json_array_foreach(value, i, one) {
+    check_texts(reading, one, TEXT("%s/%zu", pointer, i), depth + 1);
+  }
 }
 
 /* --- names that must differ ------------------------------------------------------------------------------------------
  */
 
+static bool name_before(const json_t *list, size_t index, const char *name) {
+  for (size_t i = 0; i < index; i++)
+    if (!strcmp(name, json_text(json_array_get(list, i), "name", ""))) return true;
+  return false;
+}
+
 static void check_names(struct study_reading *reading, const json_t *list, const char *pointer) {
-  const json_t *one, *other;
-  size_t i, k;
-  json_array_foreach(list, i, one) json_array_foreach(list, k, other) {
-    if (k >= i) break;
-    const char *name = json_text(one, "name", "");
-    if (*name && !strcmp(name, json_text(other, "name", "")))
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const char *name = json_text(json_array_get(list, i), "name", "");
+    if (*name && name_before(list, i, name))
       broken(reading, "name-twice", TEXT("%s/%zu/name", pointer, i), "Rename one of them.",
              TEXT("the name '%.60s' stands twice", name));
   }

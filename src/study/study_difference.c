@@ -191,6 +191,16 @@ static void compare_arms(struct comparing *c) {
             c->after->allocation_method);
 }
 
+static void compare_covariates(struct comparing *c) {
+  const struct study *before = c->before, *after = c->after;
+  for (size_t i = 0; i < before->covariate_count; i++)
+    if (!named_find(after->covariates, after->covariate_count, before->covariates[i].name))
+      changes(c, "The allocation no longer balances %s.", before->covariates[i].name);
+  for (size_t i = 0; i < after->covariate_count; i++)
+    if (!named_find(before->covariates, before->covariate_count, after->covariates[i].name))
+      changes(c, "The allocation balances %s too.", after->covariates[i].name);
+}
+
 static void compare_sites(struct comparing *c) {
   for (size_t i = 0; i < c->before->site_count; i++)
     if (!named_find(c->after->sites, c->after->site_count, c->before->sites[i].name))
@@ -225,8 +235,21 @@ static void compare_eligibility(struct comparing *c, const char *who, const stru
                    after->exclude, after->exclude_count);
 }
 
+static void compare_plan(struct comparing *c, const char *who, const struct study_target *before,
+                         const struct study_target *after) {
+  bool same_plan = same(before->start, after->start) && before->weeks == after->weeks;
+  for (int week = 1; same_plan && week < before->weeks; week++)
+    same_plan = study_target_by(before, week) == study_target_by(after, week);
+  if (!same_plan && before->count == after->count) changes(c, "The plan of recruitment for %s changes.", who);
+}
+
 static void compare_numbers(struct comparing *c) {
   const struct study *before = c->before, *after = c->after;
+  compare_plan(c, "therapists", &before->therapist_target, &after->therapist_target);
+  compare_plan(c, "patients", &before->patient_target, &after->patient_target);
+  if (before->patients_per_therapist != after->patients_per_therapist)
+    changes(c, "Each therapist takes on %lld patients or more instead of %lld.",
+            (long long)after->patients_per_therapist, (long long)before->patients_per_therapist);
   if (before->therapist_target.count != after->therapist_target.count)
     changes(c, "The target for therapists changes from %lld to %lld.", (long long)before->therapist_target.count,
             (long long)after->therapist_target.count);
@@ -371,6 +394,27 @@ static void compare_safety(struct comparing *c) {
   if (!same_words(c, &before->numbers, &after->numbers)) changes(c, "The crisis numbers change.");
 }
 
+static const struct study_identity_field *field_find(const struct study_identity_field *list, size_t count,
+                                                     const char *name) {
+  for (size_t i = 0; i < count; i++)
+    if (!strcmp(list[i].name, name)) return &list[i];
+  return NULL;
+}
+
+static void compare_identity(struct comparing *c, const char *who, const struct study_identity_field *before,
+                             size_t before_count, const struct study_identity_field *after, size_t after_count) {
+  for (size_t i = 0; i < before_count; i++) {
+    const struct study_identity_field *now = field_find(after, after_count, before[i].name);
+    if (!now)
+      changes(c, "Of the %s, '%s' is no longer asked for.", who, before[i].name);
+    else if (!same(before[i].kind, now->kind) || before[i].required != now->required)
+      changes(c, "Of the %s, '%s' is asked for otherwise.", who, before[i].name);
+  }
+  for (size_t i = 0; i < after_count; i++)
+    if (!field_find(before, before_count, after[i].name))
+      changes(c, "Of the %s, '%s' is asked for too.", who, after[i].name);
+}
+
 static void compare_languages(struct comparing *c) {
   for (int i = 0; i < c->before->language_count; i++) {
     int found = study_language(c->after, c->before->languages[i]);
@@ -408,6 +452,7 @@ void study_compare(const struct study *before, const struct study *after, struct
   compare_head(c);
   compare_languages(c);
   compare_arms(c);
+  compare_covariates(c);
   compare_sites(c);
   compare_eligibility(c, "therapist", &before->therapist_eligibility, &after->therapist_eligibility);
   compare_eligibility(c, "patient", &before->patient_eligibility, &after->patient_eligibility);
@@ -418,6 +463,10 @@ void study_compare(const struct study *before, const struct study *after, struct
   compare_detection(c);
   compare_consents(c);
   compare_safety(c);
+  compare_identity(c, "patient", before->patient_identity, before->patient_identity_count, after->patient_identity,
+                   after->patient_identity_count);
+  compare_identity(c, "therapist", before->therapist_identity, before->therapist_identity_count,
+                   after->therapist_identity, after->therapist_identity_count);
   if (!out->count && !out->refused && strcmp(before->hash, after->hash) != 0)
-    changes(c, "Only the registry's record or remarks change.");
+    changes(c, "Only words change that nothing stored depends on: the record, labels, hints or remarks.");
 }

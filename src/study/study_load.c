@@ -53,12 +53,10 @@ static void seal(struct study *study, const struct source *source, const json_t 
   memcpy(study->hash, hex, sizeof study->hash - 1);
 }
 
-/* The sentence begins with "study.json: line L, column C: ". */
 static void say_json(struct study_findings *findings, const struct error *why) {
   struct study_place place = {.file = "study.json", .where = ""};
-  int taken = 0;
-  if (sscanf(why->text, "study.json: line %d, column %d: %n", &place.line, &place.column, &taken) < 2) taken = 0;
-  finding_add(findings, STUDY_BROKEN, "json-broken", place, "", "this is not JSON: %s", why->text + taken);
+  const char *sentence = finding_place_read(why->text, &place);
+  finding_add(findings, STUDY_BROKEN, "json-broken", place, "", "this is not JSON: %s", sentence);
 }
 
 static enum err load(const struct study **out, const struct source *source, struct study_findings *findings,

@@ -28,8 +28,9 @@ static const char *const *texts(const struct study_reading *reading, const json_
   const json_t *one;
   size_t i;
   *count = json_array_size(array);
-  json_array_foreach(array, i, one) out[i] =
-      arena_text(reading->arena, json_is_string(one) ? json_string_value(one) : "");
+  json_array_foreach(array, i, one) {
+    out[i] = arena_text(reading->arena, json_is_string(one) ? json_string_value(one) : "");
+  }
   return out;
 }
 
@@ -116,7 +117,9 @@ static struct study_target read_target(struct study_reading *reading, const char
   const json_t *list = json_object_get(target, "by_week"), *one;
   int64_t *by_week = arena_array(reading->arena, json_array_size(list), sizeof *by_week);
   size_t i;
-  json_array_foreach(list, i, one) by_week[i] = json_integer_value(one);
+  json_array_foreach(list, i, one) {
+    by_week[i] = json_integer_value(one);
+  }
   return (struct study_target){.count = json_int(target, "count", 0),
                                .start = text_or_null(reading, target, "start"),
                                .weeks = list ? (int)json_array_size(list) : whole(target, "weeks"),
@@ -138,7 +141,9 @@ static void read_occasions(struct study_reading *reading) {
   json_array_foreach(list, i, one) {
     const json_t *remind = json_object_get(one, "remind_hours");
     int *reminders = arena_array(reading->arena, json_array_size(remind), sizeof *reminders);
-    json_array_foreach(remind, k, hours) reminders[k] = (int)(json_integer_value(hours) % 1000000);
+    json_array_foreach(remind, k, hours) {
+      reminders[k] = (int)(json_integer_value(hours) % 1000000);
+    }
     out[i] = (struct study_occasion){.name = text(reading, one, "name"),
                                      .title = words(reading, one, "title"),
                                      .form = study_form(reading->study, json_text(one, "form", "")),

@@ -200,6 +200,7 @@ static void required_relevant_and_constraint(void **state) {
   assert_true(result.valid);
   assert_string_equal(value(form, "strong"), "");
   assert_string_equal(value(form, "why"), "");
+  assert_string_equal(result.typed[form_item(form, "why")->index], "because"); /* a page can show it again */
   assert_int_equal(result.answered, 1);
   answer(form, "had=1&strong=2&limit=5");
   assert_true(result.valid);
