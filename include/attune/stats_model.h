@@ -130,4 +130,33 @@ enum stats_status stats_model_random_effects(const struct stats_model *model, si
  * the response minus these. */
 enum stats_status stats_model_fitted(const struct stats_model *model, double *fitted);
 
+/* Marginal ("type III") tests of the terms of the formula: hypotheses as in SAS and lmerTest (Kuznetsova et al. 2017),
+ * with several degrees of freedom by Fai & Cornelius (1996) under Satterthwaite, by Kenward & Roger (1997), or with the
+ * smallest df of the coefficients under between-within; F is chi-square / df under STATS_DF_NONE. A model with CR2
+ * standard errors has none. `*tests` is an array of `*count`. */
+enum stats_status stats_model_term_tests(struct stats_model *model, struct stats_term_test **tests, size_t *count,
+                                         struct stats_error *error);
+
+/* Likelihood-ratio test of two fits to the same rows, one nested in the other. Fits by REML must have the same fixed
+ * effects. A variance that is zero under the smaller model makes the test conservative (Self & Liang 1987). */
+struct stats_likelihood_ratio {
+  double chi_square, df, p;
+};
+enum stats_status stats_model_compare(const struct stats_model *a, const struct stats_model *b,
+                                      struct stats_likelihood_ratio *out, struct stats_error *error);
+
+/* One interval of a parameter: a coefficient, the residual SD ("sigma") or the SD of a random effect
+ * ("sd((Intercept)|patient)"). */
+struct stats_interval {
+  const char *name;
+  double estimate, low, high;
+};
+/* Intervals of the coefficients: estimate -/+ t quantile times standard error. `intervals` has room for p. */
+void stats_model_wald(const struct stats_model *model, double level, struct stats_interval *intervals);
+/* Profile likelihood intervals (of the maximum likelihood criterion, as lme4's confint) of all coefficients, of sigma and
+ * of every SD, in this order: `*intervals` has `*count`. A bound that cannot be found is NaN; an SD that may be zero has
+ * the lower bound 0. */
+enum stats_status stats_model_profile(const struct stats_model *model, double level, struct stats_interval **intervals,
+                                      size_t *count, struct stats_error *error);
+
 #endif

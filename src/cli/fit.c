@@ -1,9 +1,10 @@
 /* attune fit: a linear mixed model from a formula and a CSV file. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-#include "base/clock.h"
 #include "cli/command.h"
+#include "cli/fit_more.h"
 #include "cli/fit_print.h"
 #include "cli/fit_read.h"
 #include "cli/options.h"
@@ -18,9 +19,10 @@ struct wanted { /* columns that the formula and the options name */
 };
 
 struct fit_request {
-  const char *formula, *path, *df, *robust, *cluster;
+  const char *formula, *path, *df, *robust, *cluster, *intervals, *against;
+  double level;
   struct repeated levels;
-  bool ml, json;
+  bool ml, json, terms, effects, residuals;
 };
 
 static void *take(void *state, size_t bytes) {
@@ -50,10 +52,6 @@ static void want_formula(struct wanted *wanted, const struct formula *formula) {
     for (size_t i = 0; i < formula->random[r].parts; i++) want(wanted, formula->random[r].part[i], false);
 }
 
-static enum err from_stats(const struct stats_error *from, struct error *error) {
-  return fail(error, ERR_INPUT, "model", from->field, "%s", from->text);
-}
-
 static enum err choose(const struct fit_request *request, struct stats_model_options *options, struct error *error) {
   static const char *const methods[] = {"satterthwaite", "kenward-roger", "between-within", "none"};
   bool found = false;
@@ -74,16 +72,46 @@ static enum err choose(const struct fit_request *request, struct stats_model_opt
   return OK;
 }
 
-static void report(const struct fit_request *request, const struct stats_model *model, int64_t milliseconds) {
+static enum err report_more(const struct fit_request *request, const struct fit_context *context,
+                            const struct stats_model_options *options, struct error *error) {
+  enum err err = OK;
+  if (request->terms) err = fit_add_terms(context, error);
+  if (!err && request->intervals) err = fit_add_intervals(context, request->intervals, request->level, error);
+  if (!err && request->against) err = fit_add_comparison(context, request->against, options, error);
+  if (!err && request->effects) err = fit_add_effects(context, error);
+  if (!err && request->residuals) err = fit_add_residuals(context, error);
+  return err;
+}
+
+static enum err report(const struct fit_request *request, struct fit_context *context,
+                       const struct stats_model_options *options, double seconds, struct error *error) {
   if (!request->json) {
-    fit_print(stdout, model);
-    return;
+    fit_print(stdout, context->model);
+    return report_more(request, context, options, error);
   }
-  json_t *document = fit_json(model);
-  json_object_set_new(document, "seconds", json_real((double)milliseconds / 1000));
-  json_dumpf(document, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
-  printf("\n");
-  json_decref(document);
+  context->document = fit_json(context->model);
+  json_object_set_new(context->document, "seconds", json_real(seconds));
+  enum err err = report_more(request, context, options, error);
+  if (!err) json_dumpf(context->document, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+  if (!err) printf("\n");
+  json_decref(context->document);
+  return err;
+}
+
+static double seconds_now(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Columns of the formula that the fit is compared with. */
+static enum err want_against(struct wanted *wanted, const char *against, const struct stats_memory *memory,
+                             struct error *error) {
+  struct formula formula;
+  struct stats_error said;
+  if (formula_read(against, memory, &formula, &said)) return fit_error(&said, error);
+  want_formula(wanted, &formula);
+  return OK;
 }
 
 static enum err fit(const struct fit_request *request, struct arena *arena, struct fit_data *data,
@@ -98,29 +126,35 @@ static enum err fit(const struct fit_request *request, struct arena *arena, stru
   for (size_t i = 0; i < request->levels.count && !err; i++)
     err = fit_levels_parse(&levels[i], request->levels.values[i], arena, error);
   if (err) return err;
-  if (formula_read(request->formula, &memory, &formula, &said)) return from_stats(&said, error);
+  if (formula_read(request->formula, &memory, &formula, &said)) return fit_error(&said, error);
   want_formula(wanted, &formula);
+  if (request->against && (err = want_against(wanted, request->against, &memory, error))) return err;
   if (request->cluster) want(wanted, request->cluster, false);
   for (size_t i = 0; i < request->levels.count; i++) want(wanted, levels[i].column, true);
   err = fit_read(data, request->path, wanted->name, wanted->as_levels, wanted->count, levels, request->levels.count,
                  arena, error);
   if (err) return err;
   struct stats_model *model;
-  int64_t start = clock_elapsed_ms();
-  if (stats_model_fit(request->formula, &data->table, &options, &memory, &model, &said))
-    return from_stats(&said, error);
-  report(request, model, clock_elapsed_ms() - start);
-  return OK;
+  double start = seconds_now();
+  if (stats_model_fit(request->formula, &data->table, &options, &memory, &model, &said)) return fit_error(&said, error);
+  struct fit_context context = {model, &data->table, &memory, arena, NULL};
+  return report(request, &context, &options, seconds_now() - start, error);
 }
 
 int command_fit(int argc, char **argv) {
-  struct fit_request request = {.df = "satterthwaite"};
+  struct fit_request request = {.df = "satterthwaite", .level = 0.95};
   const struct option options[] = {
       {"ml", NULL, "maximum likelihood instead of REML", .flag = &request.ml},
       {"df", "METHOD", "satterthwaite, kenward-roger, between-within or none", .text = &request.df},
       {"robust", "cr2", "cluster-robust standard errors", .text = &request.robust},
       {"cluster", "COLUMN", "the clusters of --robust", .text = &request.cluster},
       {"levels", "COLUMN=a,b,c", "this column is a factor; its first levels, in order", .repeated = &request.levels},
+      {"terms", NULL, "F tests of the formula's terms", .flag = &request.terms},
+      {"intervals", "KIND", "intervals: wald or profile", .text = &request.intervals},
+      {"level", "SHARE", "of the intervals (0.95)", .number = &request.level},
+      {"against", "FORMULA", "likelihood-ratio test against a nested model", .text = &request.against},
+      {"effects", NULL, "predicted random effects and their standard errors", .flag = &request.effects},
+      {"residuals", NULL, "fitted values and residuals of all rows", .flag = &request.residuals},
       {"json", NULL, "one JSON document with full precision", .flag = &request.json},
       {.name = NULL}};
   struct arguments arguments = {.usage = "attune fit 'y ~ x + (1 | group)' FILE.csv",

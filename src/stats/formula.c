@@ -12,8 +12,8 @@
 
 /* Terms while they are being read. `intercept`: 1 asked for, -1 taken away, 0 not spoken of. */
 struct terms {
-  uint64_t term[FORMULA_TERMS];
-  size_t count;
+  uint64_t *term;
+  size_t count, capacity;
   int intercept;
 };
 
@@ -247,6 +247,13 @@ static void terms_add(struct reader *r, struct terms *set, uint64_t term) {
   if (set->count == FORMULA_TERMS) {
     complain(r, "expands to more than 400 terms");
     return;
+  }
+  if (set->count == set->capacity) {
+    uint64_t *more = take(r, set->capacity ? 4 * set->capacity : 4, sizeof *more);
+    if (!more) return;
+    if (set->count) memcpy(more, set->term, set->count * sizeof *more);
+    set->capacity = set->capacity ? 4 * set->capacity : 4;
+    set->term = more;
   }
   set->term[set->count++] = term;
 }

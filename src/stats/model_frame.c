@@ -342,10 +342,18 @@ static enum stats_status drop_missing_numbers(struct frame *frame, const char *l
   return STATS_OK;
 }
 
+/* Blocks that the longest expression needs. */
+static size_t stack_size(const struct frame *frame) {
+  size_t most = 1;
+  for (size_t v = 0; v < frame->formula->variables; v++)
+    if (frame->variable[v].ops > most) most = frame->variable[v].ops;
+  return most;
+}
+
 static enum stats_status drop_missing(struct frame *frame, const struct stats_memory *memory,
                                       struct stats_error *error) {
   const struct formula *formula = frame->formula;
-  double(*stack)[FRAME_BLOCK] = model_take(memory, FORMULA_OPS, sizeof *stack);
+  double(*stack)[FRAME_BLOCK] = model_take(memory, stack_size(frame), sizeof *stack);
   uint32_t row[FRAME_BLOCK];
   if (!stack) return model_no_memory(error);
   for (size_t start = 0; start < frame->table->rows; start += FRAME_BLOCK) {
@@ -402,17 +410,23 @@ static bool holds_term(const struct formula_terms *terms, uint64_t term) {
 
 static enum stats_status add_column(struct frame_columns *columns, const struct frame_column *column,
                                     const struct stats_memory *memory, struct stats_error *error) {
-  if (!columns->column && !(columns->column = model_take(memory, FRAME_COLUMNS, sizeof *columns->column)))
-    return model_no_memory(error);
   if (columns->count == FRAME_COLUMNS)
     return model_fail(error, STATS_BAD_DATA, "", "the formula asks for more than %d coefficients", FRAME_COLUMNS);
+  if (columns->count == columns->capacity) {
+    size_t capacity = columns->capacity ? 4 * columns->capacity : 4;
+    struct frame_column *more = model_take(memory, capacity, sizeof *more);
+    if (!more) return model_no_memory(error);
+    if (columns->count) memcpy(more, columns->column, columns->count * sizeof *more);
+    columns->column = more;
+    columns->capacity = capacity;
+  }
   columns->column[columns->count++] = *column;
   return STATS_OK;
 }
 
 /* All columns of one term; the levels of its first factor vary fastest. */
 static enum stats_status add_term(const struct frame *frame, const struct formula_terms *terms, size_t index,
-                                  const struct stats_memory *memory, struct frame_columns *columns,
+                                  bool complete, const struct stats_memory *memory, struct frame_columns *columns,
                                   struct stats_error *error) {
   uint64_t term = terms->term[index];
   int variable[FRAME_PARTS], first[FRAME_PARTS], levels[FRAME_PARTS], at[FRAME_PARTS], parts = 0;
@@ -422,7 +436,7 @@ static enum stats_status add_term(const struct frame *frame, const struct formul
       return model_fail(error, STATS_BAD_FORMULA, "formula", "a term joins more than %d variables", FRAME_PARTS);
     const struct frame_variable *from = &frame->variable[v];
     variable[parts] = v;
-    first[parts] = !from->is_factor ? -1 : holds_term(terms, term & ~(UINT64_C(1) << v)) ? 1 : 0;
+    first[parts] = !from->is_factor ? -1 : !complete && holds_term(terms, term & ~(UINT64_C(1) << v)) ? 1 : 0;
     levels[parts] = from->is_factor ? (int)from->factor.levels : 0;
     at[parts] = first[parts];
     parts++;
@@ -447,13 +461,18 @@ static enum stats_status add_term(const struct frame *frame, const struct formul
   }
 }
 
-static enum stats_status add_terms(const struct frame *frame, const struct formula_terms *terms,
+static enum stats_status add_terms(const struct frame *frame, const struct formula_terms *terms, bool complete,
                                    const struct stats_memory *memory, struct frame_columns *columns,
                                    struct stats_error *error) {
   struct frame_column one = {.name = "(Intercept)", .term = SIZE_MAX};
   if (terms->intercept) TRY(add_column(columns, &one, memory, error));
-  for (size_t i = 0; i < terms->terms; i++) TRY(add_term(frame, terms, i, memory, columns, error));
+  for (size_t i = 0; i < terms->terms; i++) TRY(add_term(frame, terms, i, complete, memory, columns, error));
   return STATS_OK;
+}
+
+enum stats_status frame_complete_columns(const struct frame *frame, const struct stats_memory *memory,
+                                         struct frame_columns *columns, struct stats_error *error) {
+  return add_terms(frame, &frame->formula->fixed, true, memory, columns, error);
 }
 
 /* --- groups ------------------------------------------------------------------------------------------------------- */
@@ -504,7 +523,7 @@ static enum stats_status add_random(struct frame *frame, const struct formula_ra
   term->correlated = random->correlated;
   term->label = before ? model_text(memory, "%s.%zu", random->group, before) : random->group;
   if (!term->label) return model_no_memory(error);
-  TRY(add_terms(frame, &random->effect, memory, &term->columns, error));
+  TRY(add_terms(frame, &random->effect, false, memory, &term->columns, error));
   size_t effects = term->columns.count * frame->group[g].factor.levels;
   if (effects >= frame->n)
     return model_fail(
@@ -543,7 +562,7 @@ enum stats_status frame_build(const struct formula *formula, const struct stats_
                       "the response '%.60s' is not numeric", formula->variable[formula->response].label);
   TRY(find_rows(frame, memory, error));
   TRY(code_factors(frame, memory, error));
-  TRY(add_terms(frame, &formula->fixed, memory, &frame->fixed, error));
+  TRY(add_terms(frame, &formula->fixed, false, memory, &frame->fixed, error));
   for (size_t r = 0; r < formula->randoms; r++) TRY(add_random(frame, &formula->random[r], memory, error));
   return STATS_OK;
 }
@@ -553,13 +572,10 @@ enum stats_status frame_build(const struct formula *formula, const struct stats_
 enum stats_status frame_block_start(const struct frame *frame, const struct stats_memory *memory,
                                     struct frame_block *block, struct stats_error *error) {
   *block = (struct frame_block){.next = 0};
-  size_t stack = 1;
-  for (size_t v = 0; v < frame->formula->variables; v++)
-    if (frame->variable[v].ops + 1 > stack) stack = frame->variable[v].ops + 1;
   block->number = model_take(memory, frame->formula->variables, sizeof *block->number);
   block->code = model_take(memory, frame->formula->variables, sizeof *block->code);
   block->group = model_take(memory, frame->groups, sizeof *block->group);
-  block->stack = model_take(memory, stack, sizeof *block->stack);
+  block->stack = model_take(memory, stack_size(frame), sizeof *block->stack);
   if (!block->number || !block->code || !block->group || !block->stack) return model_no_memory(error);
   return STATS_OK;
 }

@@ -44,7 +44,7 @@ struct frame_column {
 
 struct frame_columns {
   struct frame_column *column;
-  size_t count;
+  size_t count, capacity;
 };
 
 struct frame_group {
@@ -76,6 +76,10 @@ struct frame {
 
 enum stats_status frame_build(const struct formula *formula, const struct stats_table *table,
                               const struct stats_memory *memory, struct frame *frame, struct stats_error *error);
+
+/* The columns of the fixed terms with an indicator for every level of every factor, the redundant design. */
+enum stats_status frame_complete_columns(const struct frame *frame, const struct stats_memory *memory,
+                                         struct frame_columns *columns, struct stats_error *error);
 
 /* A block of rows that count: values of the formula's variables and codes of the groups. */
 struct frame_block {

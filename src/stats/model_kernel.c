@@ -499,7 +499,7 @@ static void cells_derivative(const struct kernel *kernel, struct kernel_work *wo
  * REML the inverse of X'V^-1 X. */
 static void root_derivative(const struct kernel *kernel, struct kernel_work *work, double *full) {
   size_t p = kernel->p, d = p + 1;
-  double df = (double)(kernel->n - (kernel->reml ? p : 0)), scale = df / work->rss;
+  double scale = work->weight;
   for (size_t i = 0; i < d; i++)
     for (size_t j = 0; j < d; j++) {
       double vi = i < p ? -work->beta[i] : 1, vj = j < p ? -work->beta[j] : 1;
@@ -567,17 +567,65 @@ static void go_down(const struct kernel *kernel, struct kernel_work *work, doubl
   collect_gradient(kernel, work, gradient);
 }
 
+/* sigma2 of a pinned standard deviation, and |Lambda'row|^2. */
+static double pinned_sigma2(const struct kernel *kernel, const struct kernel_pin *pin, const double *theta,
+                            double *turned, double *length) {
+  if (pin->kind == PIN_SIGMA) return pin->value * pin->value;
+  const struct kernel_term *term = &kernel->term[pin->term];
+  const double *at = theta + term->theta;
+  *length = 0;
+  for (size_t j = 0; j < term->size; j++) {
+    turned[j] = 0;
+    for (size_t i = j; i < term->size; i++) turned[j] += *at++ * pin->row[i];
+    *length += turned[j] * turned[j];
+  }
+  return pin->value * pin->value / *length;
+}
+
+static void hold_contrast(const struct kernel *kernel, struct kernel_work *work) {
+  size_t p = kernel->p;
+  const double *l = work->pin->row;
+  double *al = work->scratch[0], gap = work->pin->value, length = 0;
+  matrix_multiply(al, work->inverse, l, p, p, 1, false);
+  for (size_t i = 0; i < p; i++) {
+    gap -= l[i] * work->beta[i];
+    length += l[i] * al[i];
+  }
+  for (size_t i = 0; i < p; i++) work->beta[i] += al[i] * gap / length;
+  work->rss += gap * gap / length;
+}
+
+/* The derivative of the criterion by sigma2, times that of sigma2 by Lambda. */
+static void add_pinned_gradient(const struct kernel *kernel, const struct kernel_work *work, const double *turned,
+                                double length, double df, double *gradient) {
+  const struct kernel_term *term = &kernel->term[work->pin->term];
+  double by_sigma2 = work->weight * (df - work->rss * work->weight), by_length = -1 / (work->weight * length);
+  double *to = gradient + term->theta;
+  for (size_t j = 0; j < term->size; j++)
+    for (size_t i = j; i < term->size; i++) *to++ += by_sigma2 * by_length * 2 * work->pin->row[i] * turned[j];
+}
+
 bool kernel_evaluate(const struct kernel *kernel, struct kernel_work *work, const double *theta, double *gradient) {
+  const struct kernel_pin *pin = work->pin;
+  double df = (double)(kernel->n - (kernel->reml ? kernel->p : 0)), length = 0;
+  double *turned = work->full; /* of one term's size */
   for (size_t s = 0; s < kernel->levels; s++) kernel_lambda(kernel, s, theta, work->lambda[s]);
   work->evaluations++;
-  if (!go_up(kernel, work)) {
+  bool fine = go_up(kernel, work);
+  if (fine && pin && pin->kind == PIN_CONTRAST) hold_contrast(kernel, work);
+  bool profiled = !pin || pin->kind == PIN_CONTRAST;
+  double sigma2 = profiled ? work->rss / df : pinned_sigma2(kernel, pin, theta, turned, &length);
+  work->criterion = work->logdet + work->rss / sigma2 + df * (LOG_2PI + log(sigma2));
+  if (kernel->reml) work->criterion += work->logdet_x;
+  work->weight = 1 / sigma2;
+  if (!fine || !isfinite(work->criterion)) {
     work->criterion = INFINITY;
     return false;
   }
-  double df = (double)(kernel->n - (kernel->reml ? kernel->p : 0));
-  work->criterion = work->logdet + df * (1 + LOG_2PI + log(work->rss / df));
-  if (kernel->reml) work->criterion += work->logdet_x;
-  if (gradient && kernel->levels) go_down(kernel, work, gradient);
+  if (gradient && kernel->levels) {
+    go_down(kernel, work, gradient);
+    if (pin && pin->kind == PIN_DEVIATION) add_pinned_gradient(kernel, work, turned, length, df, gradient);
+  }
   return true;
 }
 

@@ -77,7 +77,17 @@ struct kernel_node { /* what an elimination leaves behind for the way back */
   double *g, *u, *k, *h, *n;
 };
 
+/* One quantity held fixed while the rest is optimised (profile likelihood); maximum likelihood only. */
+struct kernel_pin {
+  enum { PIN_CONTRAST, PIN_SIGMA, PIN_DEVIATION } kind;
+  double value;
+  const double *row; /* contrast: [p] l'beta = value; deviation: [size of the term] sigma |Lambda'row| = value */
+  size_t term;
+};
+
 struct kernel_work {
+  const struct kernel_pin *pin; /* NULL: none */
+  double weight;                /* of v v' in the derivative at the root: df / rss, or 1 / sigma2 when that is fixed */
   double criterion, logdet, logdet_x, rss;
   double *beta, *inverse;            /* [p], [p * p] = (X'V^-1 X)^-1 with V relative to sigma2 */
   double *lambda[KERNEL_STAGES];     /* dense q x q */

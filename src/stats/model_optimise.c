@@ -13,7 +13,7 @@ struct search {
   const struct kernel *kernel;
   struct kernel_work *work;
   size_t k;
-  double *x, *g, *trial, *trial_g, *step, *inverse, *s, *y, *scratch, *vectors, *values;
+  double *x, *g, *trial, *trial_g, *step, *inverse, *s, *y, *scratch, *vectors, *values, *d_bar;
   double f;
 };
 
@@ -58,20 +58,27 @@ static bool evaluate(struct search *q) {
   return kernel_evaluate(q->kernel, q->work, q->trial, q->trial_g);
 }
 
-/* Finds a point along `step` that is better; in the flat bottom, where the criterion is rounded, one whose gradient is
- * smaller (Hager & Zhang 2005, "approximate Wolfe"). */
+/* True where the criterion has gone down enough; or, where its change drowns in rounding, where the slope along the
+ * step has shrunk (Hager & Zhang 2005, "approximate Wolfe conditions"). */
+static bool good_enough(const struct search *q, double alpha, double slope) {
+  double f = q->work->criterion, rounding = 1e-11 * (fabs(q->f) + 1);
+  if (f <= q->f + 1e-4 * alpha * slope && f < q->f - 1e-13 * fabs(q->f)) return true;
+  if (f > q->f + rounding) return false;
+  double now = dot(q->trial_g, q->step, q->k);
+  return now <= -0.8 * slope && now >= 0.95 * slope;
+}
+
+/* Finds a point along `step` that is better. */
 static bool advance(struct search *q) {
   size_t k = q->k;
   double slope = dot(q->g, q->step, k), alpha = 1, longest = largest(q->step, k), now = largest(q->x, k);
   if (!(slope < 0)) return false;
   if (longest > 3 * (now > 1 ? now : 1)) alpha = 3 * (now > 1 ? now : 1) / longest;
-  for (int tries = 0; tries < 40; tries++) {
+  for (int tries = 0; tries < 30; tries++) {
     for (size_t i = 0; i < k; i++) q->trial[i] = q->x[i] + alpha * q->step[i];
     bool fine = evaluate(q);
-    double f = q->work->criterion, rounding = 1e-13 * (fabs(q->f) + 1);
-    if (fine && f <= q->f + 1e-4 * alpha * slope) return true;
-    if (fine && f <= q->f + rounding && largest(q->trial_g, k) < largest(q->g, k)) return true;
-    double next = fine ? -slope * alpha * alpha / (2 * (f - q->f - slope * alpha)) : 0;
+    if (fine && good_enough(q, alpha, slope)) return true;
+    double next = fine ? -slope * alpha * alpha / (2 * (q->work->criterion - q->f - slope * alpha)) : 0;
     alpha = next > 0.1 * alpha && next < 0.6 * alpha ? next : next >= 0.6 * alpha ? 0.6 * alpha : 0.1 * alpha;
   }
   return false;
@@ -194,7 +201,7 @@ static bool snap(struct search *q) {
  * it does, moves a little that way: the criterion is even in each column of Lambda, so its gradient cannot tell. */
 static bool escape(struct search *q) {
   bool moved = false;
-  double *d_bar = q->work->full;
+  double *d_bar = q->d_bar;
   for (size_t t = 0; t < q->kernel->terms; t++) {
     const struct kernel_term *term = &q->kernel->term[t];
     size_t n = term->size, wide = q->kernel->stage[term->stage].q;
@@ -230,12 +237,14 @@ static bool escape(struct search *q) {
 
 static bool prepare(struct search *q, const struct kernel *kernel, struct kernel_work *work, double *theta,
                     const struct stats_memory *memory) {
-  size_t k = kernel->thetas, block = 1;
+  size_t k = kernel->thetas, block = 1, widest = 0;
+  for (size_t s = 0; s < kernel->levels; s++)
+    if (kernel->stage[s].q > widest) widest = kernel->stage[s].q;
   for (size_t t = 0; t < kernel->terms; t++)
     if (kernel->term[t].size > block) block = kernel->term[t].size;
   size_t square = k * k > block * block ? k * k : block * block;
   *q = (struct search){.kernel = kernel, .work = work, .k = k, .x = theta};
-  double *all = model_take(memory, 6 * k + 5 * square + block + k, sizeof *all);
+  double *all = model_take(memory, 6 * k + 5 * square + block + k + widest * widest, sizeof *all);
   if (!all) return false;
   q->g = all;
   q->trial = q->g + k;
@@ -247,6 +256,7 @@ static bool prepare(struct search *q, const struct kernel *kernel, struct kernel
   q->scratch = q->inverse + square;
   q->vectors = q->scratch + square;
   q->values = q->vectors + square;
+  q->d_bar = q->values + block + k;
   return true;
 }
 

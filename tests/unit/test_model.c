@@ -176,6 +176,23 @@ static void check_methods(struct fixture *f, const json_t *want) {
   }
 }
 
+/* lmerTest's anova(), type III with Satterthwaite's df; a single term is written without []. */
+static void check_terms(struct fixture *f, const json_t *want) {
+  const json_t *values = json_object_get(want, "satterthwaite_anova3"), *name = json_object_get(values, "term");
+  struct stats_model *model = fit(f, false, STATS_DF_SATTERTHWAITE, NULL);
+  struct stats_term_test *tests;
+  size_t count, terms = json_is_string(name) ? 1 : json_array_size(name);
+  assert_int_equal(stats_model_term_tests(model, &tests, &count, NULL), STATS_OK);
+  assert_int_equal(count, terms);
+  for (size_t i = 0; i < count; i++) {
+    assert_string_equal(tests[i].term, json_string_value(terms == 1 ? name : json_array_get(name, i)));
+    assert_true(tests[i].numerator_df == number_at(json_object_get(values, "NumDF"), i));
+    close_to(tests[i].denominator_df, number_at(json_object_get(values, "DenDF"), i), 1e-5, 0, "denominator df");
+    close_to(tests[i].f, number_at(json_object_get(values, "F"), i), 1e-5, 0, "F");
+    close_to(tests[i].p, number_at(json_object_get(values, "p"), i), 1e-4, 1e-12, "p of F");
+  }
+}
+
 static void check_fixture(const char *name) {
   struct fixture f;
   open_fixture(&f, name);
@@ -191,6 +208,7 @@ static void check_fixture(const char *name) {
     check_effects(&f, model, want);
   }
   check_methods(&f, json_object_get(f.golden, "REML"));
+  check_terms(&f, json_object_get(f.golden, "REML"));
   close_fixture(&f);
 }
 
@@ -244,6 +262,67 @@ static void test_between_within_counts(void **s) {
   close_fixture(&f);
 }
 
+struct bounds {
+  const char *name;
+  double low, high;
+};
+
+static void check_profile(const char *fixture, const struct bounds *want, size_t wanted) {
+  struct fixture f;
+  struct stats_interval *intervals;
+  size_t count;
+  open_fixture(&f, fixture);
+  const struct stats_model *model = fit(&f, false, STATS_DF_NONE, NULL);
+  assert_int_equal(stats_model_profile(model, 0.95, &intervals, &count, NULL), STATS_OK);
+  assert_int_equal(count, wanted);
+  for (size_t i = 0; i < count; i++) {
+    assert_string_equal(intervals[i].name, want[i].name);
+    close_to(intervals[i].low, want[i].low, 2e-5, 0, want[i].name); /* lme4 interpolates between a few points */
+    close_to(intervals[i].high, want[i].high, 2e-5, 0, want[i].name);
+  }
+  close_fixture(&f);
+}
+
+/* confint() of lme4 1.1-31 on the same data. */
+static void test_profile_intervals(void **s) {
+  (void)s;
+  static const struct bounds sleepstudy[] = {{"(Intercept)", 237.6806954694, 265.129514692},
+                                             {"Days", 7.3586532953, 13.575918741},
+                                             {"sigma", 22.8982662150, 28.857997323},
+                                             {"sd((Intercept)|Subject)", 14.3814811365, 37.716018740},
+                                             {"sd(Days|Subject)", 3.8011647624, 8.753366659}};
+  static const struct bounds machines[] = {{"(Intercept)", 47.3951610855, 57.315948636},
+                                           {"MachineB", 3.7380903704, 12.195242944},
+                                           {"MachineC", 9.6880903704, 18.145242944},
+                                           {"sigma", 0.7759506542, 1.234965741},
+                                           {"sd((Intercept)|Machine:Worker)", 2.3528036623, 5.431502913},
+                                           {"sd((Intercept)|Worker)", 1.9514582097, 9.410583997}};
+  check_profile("sleepstudy", sleepstudy, 5);
+  check_profile("machines", machines, 6);
+}
+
+static void test_likelihood_ratio(void **s) {
+  (void)s;
+  struct fixture f;
+  struct stats_model *large, *small;
+  struct stats_likelihood_ratio test;
+  struct stats_model_options options = {.ml = true, .df = STATS_DF_NONE};
+  open_fixture(&f, "sleepstudy");
+  assert_int_equal(stats_model_fit(f.formula, &f.data.table, &options, &f.memory, &large, NULL), STATS_OK);
+  assert_int_equal(
+      stats_model_fit("Reaction ~ 1 + (1 + Days | Subject)", &f.data.table, &options, &f.memory, &small, NULL),
+      STATS_OK);
+  assert_int_equal(stats_model_compare(large, small, &test, NULL), STATS_OK);
+  close_to(test.chi_square, 23.53653747, 1e-6, 0, "chi-square"); /* anova() of lme4: 23.537 */
+  assert_true(test.df == 1 && test.p < 2e-6);
+  options.ml = false; /* other fixed effects: not by REML */
+  assert_int_equal(
+      stats_model_fit("Reaction ~ 1 + (1 + Days | Subject)", &f.data.table, &options, &f.memory, &small, NULL),
+      STATS_OK);
+  assert_int_equal(stats_model_compare(fit(&f, false, STATS_DF_NONE, NULL), small, &test, NULL), STATS_BAD_FORMULA);
+  close_fixture(&f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_sleepstudy),
@@ -259,6 +338,8 @@ int main(void) {
       cmocka_unit_test(test_sim_balanced_40x3x16),
       cmocka_unit_test(test_fitted_values_close_the_sum),
       cmocka_unit_test(test_between_within_counts),
+      cmocka_unit_test(test_profile_intervals),
+      cmocka_unit_test(test_likelihood_ratio),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
