@@ -12,8 +12,6 @@ enum { STREAM_ARM = 1, STREAM_THERAPIST, STREAM_PATIENT, STREAM_SESSION, STREAM_
 #define SHARE_LEAVES 0.05
 #define SHARE_MISSED 0.08   /* of the forms */
 
-static const struct actor by_demo = {.code = "demo", .roles = ROLE_COORDINATOR | ROLE_ALLOCATOR | ROLE_ADMINISTRATOR, .site = "", .person = ""};
-
 struct sim_therapist {
   char code[CODE_BYTES];
   int64_t enrol_ms;
@@ -45,7 +43,8 @@ struct world {
   int therapist_count, patient_count, session_count;
   struct event *events;
   size_t event_count, event_room;
-  struct actor trainer;
+  struct actor trainer, coordinator; /* who acts */
+  struct demonstration_account *accounts; /* of the therapists, by index */
 };
 
 static struct stats_stream stream_of(const struct world *world, uint32_t purpose, uint32_t a, uint32_t b) {
@@ -85,6 +84,7 @@ static int64_t working_time(int64_t at_ms, struct stats_stream *stream) {
 static void make_therapists(struct world *world, int64_t span_ms) {
   int count = world->therapist_count;
   world->therapists = arena_array(&world->arena, (size_t)count, sizeof *world->therapists);
+  world->accounts = arena_array(&world->arena, (size_t)count, sizeof *world->accounts);
   int *order = arena_array(&world->arena, (size_t)count, sizeof *order);
   struct stats_stream shuffle = stream_of(world, STREAM_ARM, 0, 0);
   for (int i = 0; i < count; i++) order[i] = i;
@@ -221,7 +221,8 @@ static const char *answer_to(struct world *world, struct arena *arena, const str
   double wobble = stats_random_normal(&filling->stream);
   (void)world;
   if (item == signal->report)
-    return filling->tension == (wobble < 0.8) ? signal->report_value : wobble > 1.9 ? signal->report_value : other_choice(item, signal->report_value);
+    /* Most tensions are noticed; now and then one is reported where there was none. */
+    return (filling->tension ? wobble < 0.7 : wobble > 2.3) ? signal->report_value : other_choice(item, signal->report_value);
   if (item == signal->strength) return scaled(arena, item, 0.6 + 0.2 * wobble);
   if (item == signal->resolved) return scaled(arena, item, (filling->resolving ? 0.85 : 0.3) + 0.15 * wobble);
   return scaled(arena, item, 0.70 + 0.13 * filling->felt + 0.06 * wobble);
@@ -266,6 +267,28 @@ static enum err answer_step(struct world *world, const struct event *event, stru
   return err;
 }
 
+/* ---- accounts ---- */
+
+static enum err add_account(struct world *world, struct demonstration_account *one, const char *name, unsigned roles, const char *person,
+                            struct error *error) {
+  char login[64], title[64];
+  snprintf(login, sizeof login, "%s", name);
+  snprintf(title, sizeof title, "Demonstration %s", name);
+  struct account_create create = {.by = "demo", .roles = roles, .person = person, .site = "", .language = world->study->languages[0],
+                                  .login = login, .name = title, .address = ""};
+  enum err err = ledger_do(world->plan->home->ledger, account_create, &create, error);
+  if (err) return err;
+  snprintf(one->name, sizeof one->name, "%s", name);
+  memcpy(one->code, create.code, sizeof one->code);
+  struct actor actor = {.code = one->code, .roles = roles, .site = "", .person = ""};
+  if (roles == ROLE_TRAINER) world->trainer = actor;
+  if (roles == ROLE_COORDINATOR) {
+    world->coordinator = actor;
+    world->coordinator.roles |= ROLE_ALLOCATOR; /* releases arms until allocation has pages of its own */
+  }
+  return OK;
+}
+
 /* ---- what happens ---- */
 
 static enum err screen_all(struct world *world, const char *person, const struct study_eligibility *eligibility, struct error *error) {
@@ -275,7 +298,7 @@ static enum err screen_all(struct world *world, const char *person, const struct
   for (size_t i = 0; i < eligibility->include_count && count < 64; i++, count++) criteria[count] = eligibility->include[i].name, met[count] = 1;
   for (size_t i = 0; i < eligibility->exclude_count && count < 64; i++, count++) criteria[count] = eligibility->exclude[i].name, met[count] = 0;
   if (!count) return OK;
-  struct screen screen = {.home = world->plan->home, .by = &by_demo, .person = person, .criteria = criteria, .met = met, .count = count};
+  struct screen screen = {.home = world->plan->home, .by = &world->coordinator, .person = person, .criteria = criteria, .met = met, .count = count};
   return ledger_do(world->plan->home->ledger, person_screen, &screen, error);
 }
 
@@ -283,7 +306,7 @@ static enum err consent_all(struct world *world, const char *person, const char 
   enum err err = OK;
   for (size_t i = 0; i < world->study->consent_count && !err; i++) {
     if (strcmp(world->study->consents[i].role, kind)) continue;
-    struct consent consent = {.home = world->plan->home, .by = &by_demo, .person = person, .version = world->study->consents[i].name};
+    struct consent consent = {.home = world->plan->home, .by = &world->coordinator, .person = person, .version = world->study->consents[i].name};
     err = ledger_do(world->plan->home->ledger, person_consent, &consent, error);
   }
   return err;
@@ -297,7 +320,7 @@ static enum err enrol_step(struct world *world, const char *kind, int number, co
   snprintf(purpose, sizeof purpose, "demo/%s/%d", kind, number);
   /* Every fifth patient answers in the study's second language, where it has one. */
   int language = number % 5 == 4 && world->study->language_count > 1 && *kind == 'p' ? 1 : 0;
-  struct enrol enrol = {.home = world->plan->home, .by = &by_demo, .kind = kind, .site = site, .therapist = therapist,
+  struct enrol enrol = {.home = world->plan->home, .by = &world->coordinator, .kind = kind, .site = site, .therapist = therapist,
                         .language = world->study->languages[language], .name = name, .address = address, .purpose = purpose};
   enum err err = ledger_do(world->plan->home->ledger, person_enrol, &enrol, error);
   if (err) return err;
@@ -312,9 +335,14 @@ static enum err one_step(struct world *world, const struct event *event, struct 
   struct sim_therapist *therapist = &world->therapists[event->who];
   struct sim_patient *patient = &world->patients[event->who];
   switch (event->step) {
-  case STEP_THERAPIST: return enrol_step(world, "therapist", event->who, therapist->site, "", therapist->code, error);
+  case STEP_THERAPIST: {
+    char name[24];
+    snprintf(name, sizeof name, "therapist-%d", event->who + 1);
+    enum err err = enrol_step(world, "therapist", event->who, therapist->site, "", therapist->code, error);
+    return err ? err : add_account(world, &world->accounts[event->who], name, ROLE_THERAPIST, therapist->code, error);
+  }
   case STEP_RELEASE: {
-    struct release release = {.home = home, .by = &by_demo, .person = therapist->code, .arm = therapist->arm, .wave = 1 + event->who / 8, .slot = event->who % 8};
+    struct release release = {.home = home, .by = &world->coordinator, .person = therapist->code, .arm = therapist->arm, .wave = 1 + event->who / 8, .slot = event->who % 8};
     return ledger_do(ledger, allocation_release, &release, error);
   }
   case STEP_PATIENT: {
@@ -322,12 +350,12 @@ static enum err one_step(struct world *world, const struct event *event, struct 
     return enrol_step(world, "patient", event->who, of->site, of->code, patient->code, error);
   }
   case STEP_SESSION: {
-    struct session_record record = {.home = home, .by = &by_demo, .patient = patient->code, .number = event->session, .held_day = event->at_ms / DAY_MS};
+    struct session_record record = {.home = home, .by = &world->coordinator, .patient = patient->code, .number = event->session, .held_day = event->at_ms / DAY_MS};
     return ledger_do(ledger, session_record, &record, error);
   }
   case STEP_ANSWER: return answer_step(world, event, error);
   case STEP_LEAVE: {
-    struct withdraw withdraw = {.home = home, .by = &by_demo, .person = patient->code, .reason = "moved away"};
+    struct withdraw withdraw = {.home = home, .by = &world->coordinator, .person = patient->code, .reason = "moved away"};
     return ledger_do(ledger, person_withdraw, &withdraw, error);
   }
   case STEP_SHOWING: { /* the trainer looks, where the study shows it; else there is nothing to see */
@@ -341,24 +369,7 @@ static enum err one_step(struct world *world, const struct event *event, struct 
   return OK;
 }
 
-/* ---- accounts ---- */
-
-static enum err add_account(struct world *world, struct demonstration *made, const char *name, unsigned roles, const char *person,
-                            struct error *error) {
-  struct demonstration_account *one = &made->accounts[made->account_count];
-  char login[64], title[64];
-  snprintf(login, sizeof login, "%s", name);
-  snprintf(title, sizeof title, "Demonstration %s", name);
-  struct account_create create = {.by = "demo", .roles = roles, .person = person, .site = "", .language = world->study->languages[0],
-                                  .login = login, .name = title, .address = ""};
-  enum err err = ledger_do(world->plan->home->ledger, account_create, &create, error);
-  if (err) return err;
-  made->account_count++;
-  snprintf(one->name, sizeof one->name, "%s", name);
-  memcpy(one->code, create.code, sizeof one->code);
-  if (roles == ROLE_TRAINER) world->trainer = (struct actor){.code = one->code, .roles = ROLE_TRAINER, .site = "", .person = ""};
-  return OK;
-}
+/* ---- all of it ---- */
 
 static enum err staff_accounts(struct world *world, struct demonstration *made, struct error *error) {
   static const unsigned roles[] = {ROLE_COORDINATOR, ROLE_TRAINER, ROLE_ANALYST, ROLE_MONITOR, ROLE_ALLOCATOR, ROLE_ADMINISTRATOR,
@@ -366,7 +377,7 @@ static enum err staff_accounts(struct world *world, struct demonstration *made, 
   enum err err = OK;
   for (size_t i = 0; i < sizeof roles / sizeof *roles && !err; i++)
     if (study_has_role(world->study, role_name((enum role)roles[i])))
-      err = add_account(world, made, role_name((enum role)roles[i]), roles[i], "", error);
+      err = add_account(world, &made->accounts[made->account_count++], role_name((enum role)roles[i]), roles[i], "", error);
   return err;
 }
 
@@ -388,24 +399,16 @@ static int therapist_to_show(const struct world *world, bool shown_feedback) {
   return best;
 }
 
-static enum err therapist_accounts(struct world *world, struct demonstration *made, struct error *error) {
+/* Which therapists visitors are shown depends on the arms; which accounts there are does not. */
+static void show_therapists(const struct world *world, struct demonstration *made) {
   int shown = therapist_to_show(world, true), other = therapist_to_show(world, false);
-  enum err err = OK;
-  /* Every therapist has an account, named by number: which of them a visitor is shown depends on the arms, the accounts do not. */
-  for (int i = 0; i < world->therapist_count && !err; i++) {
-    char name[24];
-    struct demonstration_account keep;
-    if (!*world->therapists[i].code) continue;
-    snprintf(name, sizeof name, "therapist-%d", i + 1);
-    err = add_account(world, made, name, ROLE_THERAPIST, world->therapists[i].code, error);
-    if (err) return err;
-    keep = made->accounts[--made->account_count];
-    if (i == shown) snprintf(made->shown.name, sizeof made->shown.name, "therapist"), memcpy(made->shown.code, keep.code, CODE_BYTES);
-    if (i == other) snprintf(made->other.name, sizeof made->other.name, "therapist-control"), memcpy(made->other.code, keep.code, CODE_BYTES);
+  for (int which = 0; which < 2; which++) {
+    int index = which ? other : shown;
+    if (index < 0) continue;
+    struct demonstration_account *one = &made->accounts[made->account_count++];
+    *one = world->accounts[index];
+    snprintf(one->name, sizeof one->name, "%s", which ? "therapist-control" : "therapist");
   }
-  if (shown >= 0) made->accounts[made->account_count++] = made->shown;
-  if (other >= 0) made->accounts[made->account_count++] = made->other;
-  return err;
 }
 
 enum err demonstration_make(const struct demonstration_plan *plan, struct demonstration *made, struct error *error) {
@@ -422,7 +425,7 @@ enum err demonstration_make(const struct demonstration_plan *plan, struct demons
     if (plan->progress && i % 50 == 0) plan->progress(plan->progress_state, (int)i, (int)world.event_count);
   }
   *plan->now_ms = plan->until_ms;
-  if (!err) err = therapist_accounts(&world, made, error);
+  if (!err) show_therapists(&world, made);
   for (int i = 0; i < world.patient_count; i++) {
     made->tensions += world.patients[i].begins != 0;
     made->repairs += world.patients[i].ends != 0;

@@ -28,7 +28,7 @@ struct demonstration {
   size_t account_count;
   struct demonstration_account {
     char name[24], code[CODE_BYTES];
-  } accounts[DEMONSTRATION_ROLES + 3], shown, other; /* the two therapists that visitors are shown; last in accounts */
+  } accounts[DEMONSTRATION_ROLES + 2]; /* the two therapists that visitors are shown come last */
   int64_t tensions, repairs; /* true ones, of the patients simulated */
 };
 

@@ -141,7 +141,7 @@ static struct alliance_threshold threshold_for(const struct detector *detector, 
 static void one_detection(const struct detector *detector, const struct alliance_finding *found,
                           const struct detection_series *from, struct detection *out) {
   double low = detector->sign * found->low, high = detector->sign * found->high;
-  *out = (struct detection){.known = true,
+  *out = (struct detection){.known = low != high, /* a rule may have no expectation for a session without a rating */
                             .expected = detector->sign * found->expected,
                             .low = low < high ? low : high,
                             .high = low < high ? high : low,

@@ -36,16 +36,34 @@ static struct course_point point_of(const struct detection_series *from, const s
   return point;
 }
 
+#define QUIET_MENDS 2   /* sessions in a row without a sign of the tension: it counts as repaired */
+#define QUIET_SETTLES 5 /* and as past */
+
+/* Who reported it says that it was resolved by the end of that session; the patient's word goes first. */
+static bool resolved_within(const struct course_point *point) {
+  return point->resolved[0] == 1 || (point->resolved[0] < 0 && point->resolved[1] == 1);
+}
+
+/* Nobody reports a tension and, where the patient rated, the rating is within what was expected. */
+static bool quiet(const struct course_point *point) {
+  bool below = point->has[0] && point->seen.known && point->rating[0] < point->seen.low;
+  return !point->seen.reported && !below && (point->has[0] || point->has[1]);
+}
+
 static enum course_state state_of(const struct course *course) {
   enum course_state state = COURSE_EARLY;
-  int64_t rated = 0;
+  int64_t rated = 0, calm = 0;
   for (size_t i = 0; i < course->count; i++) {
     const struct course_point *point = &course->points[i];
     rated += point->has[0] || point->has[1];
-    if (point->seen.event == DETECTION_TENSION) state = COURSE_TENSION;
-    if (point->seen.event == DETECTION_REPAIR) state = COURSE_REPAIRED;
-    if (point->seen.event == DETECTION_TENSION && (point->resolved[0] == 1 || (point->resolved[0] < 0 && point->resolved[1] == 1)))
-      state = COURSE_REPAIRED; /* who reported it says that it was resolved by the end of the session */
+    calm = quiet(point) ? calm + 1 : 0;
+    if (point->seen.event == DETECTION_TENSION) {
+      state = resolved_within(point) ? COURSE_REPAIRED : COURSE_TENSION;
+      calm = 0;
+    } else if (point->seen.event == DETECTION_REPAIR || (state == COURSE_TENSION && calm >= QUIET_MENDS))
+      state = COURSE_REPAIRED;
+    else if (state == COURSE_REPAIRED && calm >= QUIET_SETTLES)
+      state = COURSE_STEADY;
   }
   return state == COURSE_EARLY && rated >= course->least_sessions ? COURSE_STEADY : state;
 }

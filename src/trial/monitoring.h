@@ -16,7 +16,8 @@ struct week {
 };
 struct site_row {
   const char *site;
-  int64_t therapists, patients, sessions, forms_due, forms_done;
+  int64_t therapists, patients, sessions;
+  int64_t forms_due, forms_done; /* fallen due by now, answered or not; of these, answered */
 };
 struct overdue {
   char occasion[CODE_BYTES], respondent[CODE_BYTES], patient[CODE_BYTES], name[64], rater[16];
