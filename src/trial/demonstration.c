@@ -114,7 +114,7 @@ static void make_tension(struct sim_patient *one, struct stats_stream *stream, i
   bool repaired = stats_random_uniform(stream) < SHARE_REPAIRED;
   int length = 1 + (int)stats_random_below(stream, 2);
   one->ends = repaired && one->begins + length <= most ? one->begins + length : 0;
-  one->depth = 2.2 + stats_random_uniform(stream) * 1.8;
+  one->depth = 3 + stats_random_uniform(stream) * 2;
 }
 
 static void make_patient(struct world *world, int index, int therapist, int64_t span_ms) {
