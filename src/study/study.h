@@ -203,6 +203,8 @@ enum err study_load_dir(const struct study **out, const char *dir, struct study_
 /* A study that travels inside the program: "tensions-and-repair", "practice". */
 enum err study_load_embedded(const struct study **out, const char *name, struct study_findings *findings,
                              struct arena *arena, struct error *error);
+/* What a ledger keeps was checked when it was taken in. A rule that the checker learns later must therefore never
+ * refuse what an earlier program took: it comes with a higher "format", and holds for that format alone. */
 enum err study_from_bundle(const struct study **out, const char *text, size_t length, struct study_findings *findings,
                            struct arena *arena, struct error *error);
 

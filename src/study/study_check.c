@@ -394,6 +394,24 @@ static void check_consents(struct study_reading *reading) {
   }
 }
 
+/* The sentence that patients read on every form is the one that they consented to. */
+static void check_consent_told(struct study_reading *reading) {
+  const struct study *study = reading->study;
+  for (int language = 0; language < study->language_count; language++) {
+    const char *sentence = study->told.in[language];
+    bool found = !sentence;
+    for (size_t i = 0; i < study->consent_count && !found; i++) {
+      const struct study_consent *consent = &study->consents[i];
+      found = !strcmp(consent->role, "patient") && strstr(words_in(&consent->text, language), sentence);
+    }
+    if (!found)
+      study_say(reading, STUDY_NOTICE, "consent-silent", "/consents",
+                "Write the sentence of /masking/told into the patient's consent, word for word.",
+                TEXT("no consent of a patient in '%s' holds the sentence about who sees the answers",
+                     study->languages[language]));
+  }
+}
+
 static const json_t *value_at(const json_t *root, const char *pointer, struct arena *arena) {
   const json_t *value = root;
   while (value && *pointer == '/') {
@@ -433,5 +451,6 @@ void study_check_all(struct study_reading *reading) {
   check_detection(reading);
   check_safety(reading);
   check_consents(reading);
+  check_consent_told(reading);
   check_to_be_set(reading);
 }

@@ -277,6 +277,16 @@ static void every_fault_is_named_with_its_place(void **state) {
   }
 }
 
+static void a_consent_holds_the_sentence(void **state) {
+  (void)state;
+  load("tensions-and-repair");
+  assert_null(fixture_finding(&findings, "consent-silent"));
+  struct source source = fixture_source("tensions-and-repair", &arena);
+  fixture_change(&source, "study.json", "I was told: “The research team", "I was told: “The team", &arena);
+  assert_non_null(load_changed(&source)); /* said, not refused: the approved words are the board's */
+  assert_non_null(strstr(fixture_finding(&findings, "consent-silent")->text, "'en'"));
+}
+
 static void all_faults_are_named_at_once(void **state) {
   (void)state;
   struct source source = fixture_source("tensions-and-repair", &arena);
@@ -397,7 +407,7 @@ static void an_honest_change_is_told_in_words(void **state) {
       {"study.json", "\"count\": 40", "\"count\": 60", "target for therapists changes from 40 to 60"},
       {"study.json", "\"closes_hours\": 144", "\"closes_hours\": 168", "occasion session-patient is due, reminded"},
       {"study.json", "\"flagged_only\": true", "\"flagged_only\": false", "In the arm programme, the trainer sees"},
-      {"study.json", "\"pooled-sd\"", "\"model\"", "by the rule model instead of pooled-sd"},
+      {"study.json", "\"rule\": \"model\"", "\"rule\": \"pooled-sd\"", "by the rule pooled-sd instead of model"},
       {"study.json", "\"rater\", \"analyst\", \"monitor\", \"administrator\"]", "\"rater\", \"analyst\", \"monitor\"]",
        "administrator is no longer masked"},
       {"study.json", "\"weeks\": 26", "\"weeks\": 30", "plan of recruitment for therapists changes"},
@@ -456,6 +466,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(the_schema_is_one_that_the_checker_follows, setup, teardown),
       cmocka_unit_test_setup_teardown(targets_are_planned_by_week, setup, teardown),
       cmocka_unit_test_setup_teardown(every_fault_is_named_with_its_place, setup, teardown),
+      cmocka_unit_test_setup_teardown(a_consent_holds_the_sentence, setup, teardown),
       cmocka_unit_test_setup_teardown(all_faults_are_named_at_once, setup, teardown),
       cmocka_unit_test_setup_teardown(places_are_found_in_any_json, setup, teardown),
       cmocka_unit_test_setup_teardown(golden_studies_are_refused, setup, teardown),
