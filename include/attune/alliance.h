@@ -309,7 +309,9 @@ struct alliance_operating_row {
   double detected;           /* alarmed at or after the onset (on line), or at all (in hindsight) */
   double delay;              /* median sessions from onset to alarm among those detected; -1 in hindsight */
 };
-/* rows[cell * (ALLIANCE_RULES + 1) + rule]; the last row of a cell is the best possible detector. */
+/* rows[cell * ALLIANCE_COMPARED + rule]. ALLIANCE_BEST is the best possible detector; ALLIANCE_INFORMED one that knows
+ * course and depth and whether there will be a repair, but not the length (for a mixture: the same as the best). */
+enum { ALLIANCE_BEST = ALLIANCE_RULES, ALLIANCE_INFORMED, ALLIANCE_COMPARED };
 enum alliance_status alliance_operating_find(struct alliance_operating_row *rows, const struct alliance_operating *spec,
                                              const struct alliance_cell *cells, int count, void *memory, size_t bytes);
 size_t alliance_operating_memory(const struct alliance_operating *spec);

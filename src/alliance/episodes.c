@@ -2,7 +2,7 @@
 #include "alliance/engine.h"
 
 const double episode_depths[ALLIANCE_DEPTHS] = {1, 2, 3, 4, 6};
-const double episode_default_depth[ALLIANCE_DEPTHS] = {0.24, 0.24, 0.24, 0.24, 0.04};
+const double episode_default_depth[ALLIANCE_DEPTHS] = {0.28, 0.27, 0.23, 0.19, 0.03};
 
 enum {
   SHAPE_ONE, /* one session, a V */
@@ -19,7 +19,7 @@ enum {
 
 /* Of the courses with a tension, repaired : not repaired as 14.7 : 10.7 (Larsson et al. 2018, N = 605); a simple V is
  * the commonest shape (Stiles et al. 2004). */
-const double episode_default_shape[ALLIANCE_SHAPES] = {0.20, 0.12, 0.07, 0.04, 0.23, 0.07, 0.07, 0.04, 0.12, 0.04};
+const double episode_default_shape[ALLIANCE_SHAPES] = {0.18, 0.11, 0.06, 0.04, 0.24, 0.055, 0.055, 0.03, 0.20, 0.03};
 
 static int templates_box(struct template *out, int sessions) {
   int count = 0;

@@ -36,8 +36,9 @@ struct setting {
   struct alliance_world world;
   struct alliance_design design[PATTERNS];
   struct plan *plan[PATTERNS];
-  struct known *known[PATTERNS]; /* for the cell at hand */
-  int patterns, knowns;
+  struct known *known[2][PATTERNS]; /* of the best and of the informed detector, for the cell at hand */
+  struct mixture mixture[2];
+  int patterns;
   struct alliance_session *rows; /* LANES patients */
   int onset[LANES];
   struct bench *bench;
@@ -45,7 +46,7 @@ struct setting {
   double *work, *form, *largest;
 };
 
-static const int rules = ALLIANCE_RULES + 1;
+static const int rules = ALLIANCE_COMPARED;
 
 static double *scores_of(const struct setting *s, int lane, int rule) {
   return s->score + ((size_t)lane * (size_t)rules + (size_t)rule) * ALLIANCE_SESSIONS_MAX;
@@ -62,7 +63,7 @@ static void mixture_add(struct mixture *m, int length, enum alliance_course cour
   if (share > 0 && m->kinds < KINDS_MAX) m->kind[m->kinds++] = (struct kind){length, course, share};
 }
 
-static struct mixture mixture_of(const struct alliance_cell *cell, const struct alliance_world *w) {
+static struct mixture drawn_mixture(const struct alliance_cell *cell, const struct alliance_world *w) {
   struct mixture m = {.unit = 1, .depths = 1, .depth = {1}};
   if (!cell->mixed) {
     m.unit = cell->depth;
@@ -77,6 +78,18 @@ static struct mixture mixture_of(const struct alliance_cell *cell, const struct 
       bool fits = length == 0 ? c <= ALLIANCE_SLOW_FALL : length > 1 || c == ALLIANCE_SUDDEN || c == ALLIANCE_PARTLY;
       mixture_add(&m, length, fits ? (enum alliance_course)c : ALLIANCE_SUDDEN, w->length[l] * w->course[c]);
     }
+  return m;
+}
+
+/* What the informed detector knows of a cell: all lengths that its course can have. */
+static struct mixture informed_mixture(const struct alliance_cell *cell, const struct alliance_world *w) {
+  struct mixture m = drawn_mixture(cell, w);
+  if (cell->mixed || cell->length == 0) return m;
+  double total = 0;
+  m.kinds = 0;
+  for (int length = 1; length < ALLIANCE_LENGTHS; length++) total += w->length[length - 1];
+  for (int length = 1; length < ALLIANCE_LENGTHS; length++)
+    mixture_add(&m, length, cell->course, w->length[length - 1] / total);
   return m;
 }
 
@@ -95,7 +108,8 @@ static double template_q(const struct kind *kind, int onset, int t, const double
   return q > 0 ? q : 0;
 }
 
-static void known_build(struct setting *s, const struct mixture *m, int pattern) {
+static void known_build(struct setting *s, int who, int pattern) {
+  const struct mixture *m = &s->mixture[who];
   const struct plan *plan = s->plan[pattern];
   int n = s->spec->sessions, at = 0;
   double prior = s->world.truth.prevalence / (n - 1);
@@ -104,7 +118,7 @@ static void known_build(struct setting *s, const struct mixture *m, int pattern)
     constants_forms(s->form, &plan->rater[0], &plan->rater[0].gain[p], t);
     for (int onset = 1; onset < t; onset++)
       for (int k = 0; k < m->kinds; k++) {
-        struct known *known = &s->known[pattern][at++];
+        struct known *known = &s->known[who][pattern][at++];
         double q = template_q(&m->kind[k], onset, t, s->form) * m->unit * m->unit;
         *known = (struct known){.onset = onset, .kind = k};
         for (int d = 0; d < m->depths; d++) {
@@ -113,7 +127,6 @@ static void known_build(struct setting *s, const struct mixture *m, int pattern)
         }
       }
   }
-  s->knowns = at;
 }
 
 LANES_CLONES static void known_odds(lanes *odds, const struct known *known, int count, const struct mixture *m,
@@ -132,23 +145,24 @@ LANES_CLONES static void known_odds(lanes *odds, const struct known *known, int 
   *odds = total / calm;
 }
 
-static void known_scores(struct setting *s, const struct mixture *m, int pattern) {
+static void known_scores(struct setting *s, int who, int pattern) {
+  const struct mixture *m = &s->mixture[who];
   const struct plan *plan = s->plan[pattern];
   double weight[KINDS_MAX][ALLIANCE_SESSIONS_MAX];
   int n = s->spec->sessions, at = 0;
   for (int k = 0; k < m->kinds; k++)
     for (int t = 0; t < n; t++) weight[k][t] = alliance_course_weight(m->kind[k].course, m->kind[k].length, t);
   for (int u = 0; u < LANES; u++)
-    for (int t = 0; t < n; t++) scores_of(s, u, ALLIANCE_RULES)[t] = SCORE_NONE;
+    for (int t = 0; t < n; t++) scores_of(s, u, ALLIANCE_BEST + who)[t] = SCORE_NONE;
   for (int p = 0; p < plan->episodes.prefixes; p++) {
     const struct prefix *prefix = &plan->episodes.prefix[p];
     int t = prefix->sessions, count = (t - 1) * m->kinds;
     lanes sums[ALLIANCE_SESSIONS_MAX + 1], odds;
     if (t > 1 && (s->spec->view == ALLIANCE_HINDSIGHT || (s->design[pattern].rated[0] >> (t - 1) & 1))) {
       posterior_sums(sums, &plan->rater[0], &plan->rater[0].gain[p], t, &s->bench->ratings, ALLIANCE_PATIENT);
-      known_odds(&odds, s->known[pattern] + at, count, m, (const double(*)[ALLIANCE_SESSIONS_MAX])weight, sums, t,
+      known_odds(&odds, s->known[who][pattern] + at, count, m, (const double(*)[ALLIANCE_SESSIONS_MAX])weight, sums, t,
                  prefix->calm);
-      for (int u = 0; u < LANES; u++) scores_of(s, u, ALLIANCE_RULES)[t - 1] = odds[u];
+      for (int u = 0; u < LANES; u++) scores_of(s, u, ALLIANCE_BEST + who)[t - 1] = odds[u];
     }
     at += count;
   }
@@ -214,18 +228,15 @@ static double largest_of(const double *score, int n) {
   return largest;
 }
 
-/* Limits of rules [first, end) at the false alarms asked for. */
-static void limits_find(struct setting *s, const struct mixture *known, struct alliance_operating_row *rows, int first,
-                        int end) {
+/* Limits of rules [first, end) at the false alarms asked for: the classical rules and the model, or the other two. */
+static void limits_find(struct setting *s, struct alliance_operating_row *rows, int first, int end) {
   int n = s->spec->sessions, trials = s->spec->trials;
   size_t stride = (size_t)trials;
   for (int trial = 0; trial < trials; trial += LANES) {
     int pattern = trial / LANES % s->patterns;
     draw_patients(s, NULL, trial, pattern);
-    if (known)
-      known_scores(s, known, pattern);
-    else
-      rules_scores(s, pattern);
+    if (first == 0) rules_scores(s, pattern);
+    for (int who = 0; first > 0 && who < 2; who++) known_scores(s, who, pattern);
     for (int rule = first; rule < end; rule++)
       for (int u = 0; u < LANES && trial + u < trials; u++)
         s->largest[(size_t)(rule - first) * stride + (size_t)(trial + u)] = largest_of(scores_of(s, u, rule), n);
@@ -237,14 +248,15 @@ static void limits_find(struct setting *s, const struct mixture *known, struct a
   }
 }
 
-static void cell_find(struct setting *s, const struct mixture *m, struct alliance_operating_row *rows) {
+static void cell_find(struct setting *s, struct alliance_operating_row *rows) {
+  const struct mixture *m = &s->mixture[0];
   int n = s->spec->sessions, trials = s->spec->trials;
-  int found[ALLIANCE_RULES + 1][ALLIANCE_SESSIONS_MAX] = {{0}};
+  int found[ALLIANCE_COMPARED][ALLIANCE_SESSIONS_MAX] = {{0}};
   bool online = s->spec->view == ALLIANCE_ONLINE;
   for (int trial = 0; trial < trials; trial += LANES) {
     int pattern = trial / LANES % s->patterns;
     draw_patients(s, m, trial, pattern);
-    known_scores(s, m, pattern);
+    for (int who = 0; who < 2; who++) known_scores(s, who, pattern);
     rules_scores(s, pattern);
     for (int rule = 0; rule < rules; rule++)
       for (int u = 0; u < LANES && trial + u < trials; u++) {
@@ -312,9 +324,11 @@ static bool setting_build(struct setting *s, const struct alliance_operating *sp
   memset(s->bench, 0, sizeof *s->bench);
   for (int d = 0; d < s->patterns; d++) {
     s->plan[d] = room_take(room, 1, sizeof *s->plan[d]);
-    s->known[d] = room_take(room, knowns_most(spec), sizeof *s->known[d]);
-    if (!s->plan[d] || !s->known[d] || !plan_build(s->plan[d], room, &s->world.truth, &s->design[d], spec->view, true))
-      return false;
+    for (int who = 0; who < 2; who++) {
+      s->known[who][d] = room_take(room, knowns_most(spec), sizeof *s->known[who][d]);
+      if (!s->known[who][d]) return false;
+    }
+    if (!s->plan[d] || !plan_build(s->plan[d], room, &s->world.truth, &s->design[d], spec->view, true)) return false;
   }
   s->world.truth.prevalence = 0; /* draw_patients() makes the tensions */
   return true;
@@ -328,17 +342,19 @@ enum alliance_status alliance_operating_find(struct alliance_operating_row *rows
     if (!cell_good(&cells[c])) return ALLIANCE_RANGE;
   struct setting *s = room_take(&room, 1, sizeof *s);
   if (!s || !setting_build(s, spec, &room)) return ALLIANCE_MEMORY;
-  limits_find(s, NULL, rows, 0, ALLIANCE_RULES);
+  limits_find(s, rows, 0, ALLIANCE_RULES);
   struct alliance_world known = alliance_world_default();
   for (int c = 0; c < count; c++) {
     struct alliance_operating_row *own = rows + (size_t)c * (size_t)rules;
-    struct mixture m = mixture_of(&cells[c], &known);
+    s->mixture[0] = drawn_mixture(&cells[c], &known);
+    s->mixture[1] = informed_mixture(&cells[c], &known);
     s->world.truth.prevalence = known.truth.prevalence;
-    for (int d = 0; d < s->patterns; d++) known_build(s, &m, d);
+    for (int d = 0; d < s->patterns; d++)
+      for (int who = 0; who < 2; who++) known_build(s, who, d);
     s->world.truth.prevalence = 0;
     if (c) memcpy(own, rows, ALLIANCE_RULES * sizeof *own);
-    limits_find(s, &m, own, ALLIANCE_RULES, rules);
-    cell_find(s, &m, own);
+    limits_find(s, own, ALLIANCE_RULES, rules);
+    cell_find(s, own);
   }
   return ALLIANCE_OK;
 }
@@ -349,7 +365,7 @@ size_t alliance_operating_memory(const struct alliance_operating *spec) {
   return sizeof(struct setting) + LANES * ALLIANCE_SESSIONS_MAX * sizeof(struct alliance_session) +
          sizeof(struct bench) + (size_t)LANES * (size_t)rules * ALLIANCE_SESSIONS_MAX * sizeof(double) +
          (4 * n + (n + 1) * (n + 1)) * sizeof(double) + (size_t)spec->trials * (size_t)rules * sizeof(double) +
-         patterns * (sizeof(struct plan) + knowns_most(spec) * sizeof(struct known) +
+         patterns * (sizeof(struct plan) + 2 * knowns_most(spec) * sizeof(struct known) +
                      plan_memory(spec->sessions, spec->view) + 256) +
          16 * 64;
 }

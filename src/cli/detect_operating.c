@@ -59,7 +59,9 @@ static void print_rows(const struct alliance_operating_row *rows, bool json) {
     print_row(&rows[rule], alliance_rules[rule].name, json);
     if (json) printf(rule + 1 < ALLIANCE_RULES ? ",\n" : "],\n\"bound\": ");
   }
-  print_row(&rows[ALLIANCE_RULES], best, json);
+  print_row(&rows[ALLIANCE_BEST], best, json);
+  if (json) printf(",\n\"informed\": ");
+  print_row(&rows[ALLIANCE_INFORMED], "length unknown", json);
   if (json) printf("}\n");
 }
 
@@ -77,7 +79,7 @@ int operating_command(const struct operating_options *o) {
   if (o->trials < 100 || o->trials > 10000000) return refuse("--trials must lie between 100 and 1e7");
   if (!(o->missing >= 0 && o->missing < 0.9)) return refuse("--missing must lie between 0 and 0.9");
   if (!(o->false_alarm > 0 && o->false_alarm < 1)) return refuse("--false-alarm must lie between 0 and 1");
-  struct alliance_operating_row rows[ALLIANCE_RULES + 1];
+  struct alliance_operating_row rows[ALLIANCE_COMPARED];
   size_t bytes = alliance_operating_memory(&spec);
   void *memory = malloc(bytes);
   if (!memory) die("out of memory");
