@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "cli/detect.h"
+#include "cli/simulate.h"
 
 const struct command commands[] = {
     {"check", "is this study definition fit to go live?", command_check},
@@ -18,6 +19,7 @@ const struct command commands[] = {
     {"backup", "copy a home's database into one file, while it is in use", command_backup},
     {"restore", "make a new home from a backup", command_restore},
     {"agree", "how far raters agree: ICCs, kappas, Gwet's AC1", command_agree},
+    {"simulate", "a trial of made-up people as CSV, with its truth", command_simulate},
     {"detect", "find tensions and repairs in a file of session ratings", command_detect},
     {NULL, NULL, NULL},
 };
