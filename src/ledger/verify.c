@@ -250,7 +250,7 @@ static enum err head_load(struct verification *v, struct frontier *head, bool *h
   struct rows rows;
   char *note = NULL;
   int64_t size = -1;
-  rows_open(&rows, v->db, "SELECT size, frontier, checkpoint FROM ledger_head ORDER BY one", NO_ARGS);
+  rows_open(&rows, v->db, "SELECT size, frontier, checkpoint FROM ledger_head WHERE one = 1 ORDER BY one", NO_ARGS);
   *head_holds = rows_next(&rows);
   if (*head_holds) {
     size_t length;
