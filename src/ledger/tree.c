@@ -118,9 +118,8 @@ bool tree_inclusion_holds(const uint8_t leaf[SHA256_BYTES], int64_t index, int64
 bool tree_consistency_holds(int64_t first, const uint8_t first_root[SHA256_BYTES], int64_t second,
                             const uint8_t second_root[SHA256_BYTES], const uint8_t (*proof)[SHA256_BYTES],
                             size_t count) {
-  if (first < 0 || first > second) return false;
+  if (first <= 0 || first > second) return false; /* from nothing, anything grows: there is nothing to prove */
   if (first == second) return count == 0 && bytes_equal(first_root, second_root, SHA256_BYTES);
-  if (first == 0) return false; /* from nothing, anything grows: there is nothing to prove */
   /* When the first tree is full its root is the first hash, and is not sent. */
   bool full = (first & (first - 1)) == 0;
   if (!full && count == 0) return false;
