@@ -18,6 +18,7 @@ const struct command commands[] = {
     {"verify", "does the ledger hold, and give the tables as they are?", command_verify},
     {"backup", "copy a home's database into one file, while it is in use", command_backup},
     {"restore", "make a new home from a backup", command_restore},
+    {"power", "the power of a design, and how many therapists it takes", command_power},
     {"agree", "how far raters agree: ICCs, kappas, Gwet's AC1", command_agree},
     {"simulate", "a trial of made-up people as CSV, with its truth", command_simulate},
     {"detect", "find tensions and repairs in a file of session ratings", command_detect},

@@ -15,7 +15,7 @@
 
 #define STREAM_PEOPLE 1
 #define STREAM_RESPONSE 2
-#define PILOT UINT32_MAX /* the trial whose optimum tells the others how the criterion bends */
+#define PILOT UINT32_MAX /* the trial that tells the others how the criterion bends */
 #define BATCH 64
 
 /* ---- is the design one? ---- */
@@ -113,7 +113,7 @@ static double true_effect(const struct stats_power_design *d) {
 struct outcome {
   double estimate, se, df;
   uint16_t evaluations;
-  bool fitted, estimable, rejected, covered;
+  bool fitted, estimable, singular, rejected, covered;
 };
 
 struct worker {
@@ -121,7 +121,7 @@ struct worker {
   const struct stats_power_options *options;
   struct power_trial trial;
   double start[6];       /* theta where every fit begins */
-  const double *inverse; /* how the criterion bends at the pilot's optimum; NULL in the pilot */
+  const double *inverse; /* how the criterion bends there, or NULL */
   double effect;
 };
 
@@ -182,6 +182,7 @@ static struct outcome run_trial(struct worker *w, uint32_t number) {
   double variance = trial->sigma2 * power_contrast_variance(trial, design) * inflation;
   if (!(variance > 0) || !(out.df > 0)) return out;
   out.fitted = true;
+  for (size_t i = 0; i < trial->free.count; i++) out.singular |= trial->free.entry[i] != 1 && fabs(theta[i]) < 1e-4;
   out.evaluations = (uint16_t)(trial->evaluations < UINT16_MAX ? trial->evaluations : UINT16_MAX);
   out.se = sqrt(variance);
   out.estimate = design->weight[0] * (trial->beta[design->to].x - trial->beta[design->from].x) +
@@ -238,6 +239,7 @@ static void summarise(const struct run *run, double *dfs, struct stats_power_res
     if (!out->fitted) continue;
     dfs[fitted++] = out->df;
     result->rejected += out->rejected;
+    result->singular += out->singular;
     covered += out->covered;
     estimate += out->estimate;
     se += out->se;
@@ -268,20 +270,12 @@ static void choose_start(struct worker *w) {
     if (w->trial.free.entry[i] != 1 && w->start[i] < 0.05) w->start[i] = 0.05;
 }
 
-/* Fits one trial of its own to learn how the criterion bends; on failure all fits find out for themselves. */
+/* Looks at one trial of its own to learn how the criterion bends; if it cannot, all fits find out for themselves. */
 static const double *learn(struct worker *w, double *inverse) {
-  double theta[6], hessian[36];
-  size_t k = w->trial.free.count;
-  if (!k) return NULL;
+  if (!w->trial.free.count) return NULL;
   draw(w, PILOT);
-  memcpy(theta, w->start, sizeof theta);
-  if (!power_evaluate(&w->trial, theta, NULL) || !power_hessian(&w->trial, theta, NULL, hessian, NULL)) return NULL;
-  for (size_t i = 0; i < k; i++)
-    if (!(hessian[i * k + i] > 0)) return NULL;
-  power_inverse(hessian, k, inverse);
-  for (size_t i = 0; i < k; i++)
-    if (!(inverse[i * k + i] > 0)) return NULL;
-  return inverse;
+  if (!power_evaluate(&w->trial, w->start, NULL)) return NULL;
+  return power_start_inverse(&w->trial, w->start, inverse) ? inverse : NULL;
 }
 
 static enum stats_status no_memory(struct stats_error *error) {

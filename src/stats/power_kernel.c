@@ -8,7 +8,7 @@
 
 #define LOG_2PI 1.8378770664093454836
 #define GRADIENT_GOAL 1e-7
-#define ITERATIONS 200
+#define ITERATIONS 100
 #define DIFFERENCE 2e-4
 
 /* ---- 2 x 2 matrices ---- */
@@ -359,21 +359,24 @@ struct search {
   double x[6], g[6], next[6], next_g[6], step[6], inverse[36], f;
 };
 
-/* A start that always leads down: |Hessian|^-1 with small eigenvalues lifted. */
-static bool fresh_inverse(struct search *s) {
+bool power_start_inverse(struct power_trial *trial, const double *theta, double *inverse) {
   double hessian[36], values[6], vectors[36];
-  size_t k = s->k;
-  if (!power_hessian(s->trial, s->x, NULL, hessian, NULL)) return false;
+  size_t k = trial->free.count;
+  if (!power_hessian(trial, theta, NULL, hessian, NULL)) return false;
   matrix_eigen(hessian, k, values, vectors);
   double most = largest(values, k);
-  memset(s->inverse, 0, sizeof s->inverse);
+  memset(inverse, 0, k * k * sizeof *inverse);
   for (size_t e = 0; e < k; e++) {
     double value = fabs(values[e]) > 1e-4 * most ? fabs(values[e]) : 1e-4 * most;
     if (!(value > 1e-12)) value = 1;
     for (size_t i = 0; i < k; i++)
-      for (size_t j = 0; j < k; j++) s->inverse[i * k + j] += vectors[i * k + e] * vectors[j * k + e] / value;
+      for (size_t j = 0; j < k; j++) inverse[i * k + j] += vectors[i * k + e] * vectors[j * k + e] / value;
   }
   return true;
+}
+
+static bool fresh_inverse(struct search *s) {
+  return power_start_inverse(s->trial, s->x, s->inverse);
 }
 
 /* A better point along the step; in the flat bottom, where the criterion is rounded, one with a smaller gradient. */
@@ -415,6 +418,15 @@ static void accept(struct search *s) {
       s->inverse[i * k + j] += (1 + yhy / dy) * d[i] * d[j] / dy - (hy[i] * d[j] + d[i] * hy[j]) / dy;
 }
 
+/* Where a variance vanishes beside a correlation, the criterion is a flat curved valley (it depends on b^2 + e^2 alone
+ * as a goes to 0) along which the gradient falls slowly. It is the bottom when no Newton step would gain 1e-6. */
+static bool lies_at_bottom(struct search *s) {
+  if (!(largest(s->g, s->k) < 1e-2) || !fresh_inverse(s)) return false;
+  double gain = 0;
+  for (size_t i = 0; i < s->k; i++) gain += 0.5 * s->g[i] * dot_k(s->inverse + i * s->k, s->g, s->k);
+  return gain < 1e-6;
+}
+
 bool power_fit(struct power_trial *trial, double *theta, const double *inverse) {
   struct search s = {.trial = trial, .k = trial->free.count};
   size_t k = s.k;
@@ -438,7 +450,7 @@ bool power_fit(struct power_trial *trial, double *theta, const double *inverse) 
     }
   }
   memcpy(theta, s.x, k * sizeof *theta);
-  return largest(s.g, k) < 1e-5 && power_evaluate(trial, theta, NULL);
+  return (largest(s.g, k) < GRADIENT_GOAL || lies_at_bottom(&s)) && power_evaluate(trial, theta, NULL);
 }
 
 bool power_hessian(struct power_trial *trial, const double *theta, const struct stats_power_design *design,

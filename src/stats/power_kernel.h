@@ -95,8 +95,11 @@ void power_trial_kinds(struct power_trial *trial);
 /* The criterion, and its gradient when not NULL. False where it is not finite. */
 bool power_evaluate(struct power_trial *trial, const double *theta, double *gradient);
 
-/* Minimises from theta (start and result); `inverse` (k x k) is a start for the inverse Hessian or NULL. */
+/* Minimises from theta (start and result) to a largest derivative of 1e-7, or to where no step would gain 1e-6;
+ * `inverse` (k x k) is a start for the inverse Hessian or NULL. */
 bool power_fit(struct power_trial *trial, double *theta, const double *inverse);
+/* A start for the inverse Hessian that always leads down: |Hessian|^-1 with small eigenvalues lifted. */
+bool power_start_inverse(struct power_trial *trial, const double *theta, double *inverse);
 /* Central differences of the gradient: Hessian of the criterion, and the gradient of sigma2 * weight'C weight along it.
  */
 bool power_hessian(struct power_trial *trial, const double *theta, const struct stats_power_design *design,
