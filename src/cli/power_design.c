@@ -100,10 +100,10 @@ static enum err read_arms(struct reading *r, const json_t *root) {
   if (!json_is_array(arms) || json_array_size(arms) < 2 || json_array_size(arms) > STATS_POWER_ARMS)
     return refuse(r, "arms", "is not a list of 2 to 8 names");
   r->design->arms = json_array_size(arms);
+  for (size_t a = 0; a < r->design->arms; a++) r->file->arm_name[a] = "";
   for (size_t a = 0; a < r->design->arms; a++) {
     const char *name = json_string_value(json_array_get(arms, a));
     if (!name || !*name) return refuse(r, "arms", "holds something that is not a name");
-    r->file->arm_name[a] = "";
     if (arm_named(r, name) >= 0) return refuse(r, "arms", "names an arm twice");
     r->file->arm_name[a] = arena_text(r->arena, name);
   }

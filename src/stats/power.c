@@ -167,6 +167,14 @@ static double find_df(struct worker *w, const double *theta, double *inflation) 
   }
 }
 
+/* From the shared start; where that stalls, once more with a look at how the criterion bends here. */
+static bool fit(struct worker *w, double *theta) {
+  memcpy(theta, w->start, sizeof w->start);
+  if (power_fit(&w->trial, theta, w->inverse)) return true;
+  for (size_t i = 0; i < w->trial.free.count; i++) theta[i] = w->trial.free.entry[i] == 1 ? 0 : 0.3;
+  return power_fit(&w->trial, theta, NULL);
+}
+
 static struct outcome run_trial(struct worker *w, uint32_t number) {
   const struct stats_power_design *design = w->plan->design;
   struct power_trial *trial = &w->trial;
@@ -177,7 +185,7 @@ static struct outcome run_trial(struct worker *w, uint32_t number) {
   memcpy(theta, w->start, sizeof theta);
   out.estimable =
       trial->n > 2.0 * (double)trial->arms + (double)trial->free.count && power_evaluate(trial, theta, NULL);
-  if (!out.estimable || !power_fit(trial, theta, w->inverse)) return out;
+  if (!out.estimable || !fit(w, theta)) return out;
   out.df = find_df(w, theta, &inflation);
   double variance = trial->sigma2 * power_contrast_variance(trial, design) * inflation;
   if (!(variance > 0) || !(out.df > 0)) return out;
