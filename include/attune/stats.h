@@ -9,5 +9,6 @@
 #include "attune/stats_power.h"
 #include "attune/stats_random.h"
 #include "attune/stats_model.h"
+#include "attune/stats_accuracy.h"
 
 #endif

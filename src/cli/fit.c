@@ -7,6 +7,7 @@
 #include "cli/fit_more.h"
 #include "cli/fit_print.h"
 #include "cli/fit_read.h"
+#include "cli/fit_ready.h"
 #include "cli/options.h"
 #include "stats/formula.h"
 
@@ -21,6 +22,8 @@ struct wanted { /* columns that the formula and the options name */
 struct fit_request {
   const char *formula, *path, *df, *robust, *cluster, *intervals, *against;
   double level;
+  struct fit_ready ready;
+  struct fit_permute permute;
   struct repeated levels;
   bool ml, json, terms, effects, residuals;
 };
@@ -69,6 +72,12 @@ static enum err choose(const struct fit_request *request, struct stats_model_opt
   if (!request->robust != !request->cluster)
     return fail(error, ERR_USAGE, "robust", "--cluster", "--robust cr2 and --cluster COLUMN go together");
   options->cluster = request->cluster;
+  if (request->ready.kind && strcmp(request->ready.kind, "truth-and-bias") != 0 &&
+      strcmp(request->ready.kind, "response-surface") != 0)
+    return fail(error, ERR_USAGE, "model", "--model", "--model is truth-and-bias or response-surface, not '%s'",
+                request->ready.kind);
+  if (request->ready.kind && request->permute.path)
+    return fail(error, ERR_USAGE, "permute", "--permute", "--permute works with a formula, not with --model");
   return OK;
 }
 
@@ -78,19 +87,23 @@ static enum err report_more(const struct fit_request *request, const struct fit_
   if (request->terms) err = fit_add_terms(context, error);
   if (!err && request->intervals) err = fit_add_intervals(context, request->intervals, request->level, error);
   if (!err && request->against) err = fit_add_comparison(context, request->against, options, error);
+  if (!err && request->permute.path) err = fit_add_permutation(context, &request->permute, options, error);
   if (!err && request->effects) err = fit_add_effects(context, error);
   if (!err && request->residuals) err = fit_add_residuals(context, error);
   return err;
 }
 
 static enum err report(const struct fit_request *request, struct fit_context *context,
-                       const struct stats_model_options *options, double seconds, struct error *error) {
+                       const struct stats_ready_model *ready, const struct stats_model_options *options, double seconds,
+                       struct error *error) {
   if (!request->json) {
     fit_print(stdout, context->model);
+    if (ready) fit_show_quantities(context, ready);
     return report_more(request, context, options, error);
   }
   context->document = fit_json(context->model);
   json_object_set_new(context->document, "seconds", json_real(seconds));
+  if (ready) fit_show_quantities(context, ready);
   enum err err = report_more(request, context, options, error);
   if (!err) json_dumpf(context->document, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
   if (!err) printf("\n");
@@ -104,41 +117,59 @@ static double seconds_now(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Columns of the formula that the fit is compared with. */
-static enum err want_against(struct wanted *wanted, const char *against, const struct stats_memory *memory,
-                             struct error *error) {
+static enum err want_formula_text(struct wanted *wanted, const char *text, const struct stats_memory *memory,
+                                  struct error *error) {
   struct formula formula;
   struct stats_error said;
-  if (formula_read(against, memory, &formula, &said)) return fit_error(&said, error);
+  if (formula_read(text, memory, &formula, &said)) return fit_error(&said, error);
   want_formula(wanted, &formula);
   return OK;
+}
+
+/* Every column that the request names. */
+static enum err want_all(const struct fit_request *request, struct wanted *wanted, const struct fit_levels *levels,
+                         const struct stats_memory *memory, struct error *error) {
+  const struct stats_accuracy *c = &request->ready.columns;
+  const char *const named[] = {request->cluster, request->permute.unit, c->truth,   c->judgment,
+                               c->patient,       c->therapist,          c->outcome, c->arm};
+  enum err err = OK;
+  if (request->formula) err = want_formula_text(wanted, request->formula, memory, error);
+  if (!err && request->against) err = want_formula_text(wanted, request->against, memory, error);
+  for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+    if (named[i]) want(wanted, named[i], false);
+  for (size_t i = 0; i < request->levels.count; i++) want(wanted, levels[i].column, true);
+  return err;
+}
+
+static enum err fit_and_report(const struct fit_request *request, const struct stats_model_options *options,
+                               struct fit_context *context, struct error *error) {
+  struct stats_ready_model ready;
+  struct stats_error said;
+  enum err err = OK;
+  double start = seconds_now();
+  if (request->ready.kind)
+    err = fit_ready_model(&request->ready, options, context, &ready, error);
+  else if (stats_model_fit(request->formula, context->table, options, context->memory, &context->model, &said))
+    err = fit_error(&said, error);
+  if (err) return err;
+  return report(request, context, request->ready.kind ? &ready : NULL, options, seconds_now() - start, error);
 }
 
 static enum err fit(const struct fit_request *request, struct arena *arena, struct fit_data *data,
                     struct error *error) {
   struct stats_memory memory = {take, arena};
   struct stats_model_options options = {0};
-  struct stats_error said;
-  struct formula formula;
   struct wanted *wanted = arena_alloc(arena, sizeof *wanted);
   struct fit_levels levels[OPTION_REPEATS];
   enum err err = choose(request, &options, error);
   for (size_t i = 0; i < request->levels.count && !err; i++)
     err = fit_levels_parse(&levels[i], request->levels.values[i], arena, error);
-  if (err) return err;
-  if (formula_read(request->formula, &memory, &formula, &said)) return fit_error(&said, error);
-  want_formula(wanted, &formula);
-  if (request->against && (err = want_against(wanted, request->against, &memory, error))) return err;
-  if (request->cluster) want(wanted, request->cluster, false);
-  for (size_t i = 0; i < request->levels.count; i++) want(wanted, levels[i].column, true);
-  err = fit_read(data, request->path, wanted->name, wanted->as_levels, wanted->count, levels, request->levels.count,
-                 arena, error);
-  if (err) return err;
-  struct stats_model *model;
-  double start = seconds_now();
-  if (stats_model_fit(request->formula, &data->table, &options, &memory, &model, &said)) return fit_error(&said, error);
-  struct fit_context context = {model, &data->table, &memory, arena, NULL};
-  return report(request, &context, &options, seconds_now() - start, error);
+  if (!err) err = want_all(request, wanted, levels, &memory, error);
+  if (!err)
+    err = fit_read(data, request->path, wanted->name, wanted->as_levels, wanted->count, levels, request->levels.count,
+                   arena, error);
+  struct fit_context context = {NULL, &data->table, &memory, arena, NULL};
+  return err ? err : fit_and_report(request, &options, &context, error);
 }
 
 int command_fit(int argc, char **argv) {
@@ -153,6 +184,16 @@ int command_fit(int argc, char **argv) {
       {"intervals", "KIND", "intervals: wald or profile", .text = &request.intervals},
       {"level", "SHARE", "of the intervals (0.95)", .number = &request.level},
       {"against", "FORMULA", "likelihood-ratio test against a nested model", .text = &request.against},
+      {"permute", "FILE", "permutation test over the allocations in a CSV file", .text = &request.permute.path},
+      {"unit", "COLUMN", "what was allocated (for --permute), such as therapist", .text = &request.permute.unit},
+      {"coefficient", "NAME", "what --permute tests, such as arm:time", .text = &request.permute.coefficient},
+      {"model", "KIND", "a ready model: truth-and-bias or response-surface", .text = &request.ready.kind},
+      {"truth", "COLUMN", "of a ready model: the patient's rating", .text = &request.ready.columns.truth},
+      {"judgment", "COLUMN", "of a ready model: the therapist's rating", .text = &request.ready.columns.judgment},
+      {"outcome", "COLUMN", "of a response surface", .text = &request.ready.columns.outcome},
+      {"patient", "COLUMN", "of a ready model (patient)", .text = &request.ready.columns.patient},
+      {"therapist", "COLUMN", "of a ready model, if any", .text = &request.ready.columns.therapist},
+      {"arm", "COLUMN", "of a ready model or --permute", .text = &request.ready.columns.arm},
       {"effects", NULL, "predicted random effects and their standard errors", .flag = &request.effects},
       {"residuals", NULL, "fitted values and residuals of all rows", .flag = &request.residuals},
       {"json", NULL, "one JSON document with full precision", .flag = &request.json},
@@ -160,12 +201,19 @@ int command_fit(int argc, char **argv) {
   struct arguments arguments = {.usage = "attune fit 'y ~ x + (1 | group)' FILE.csv",
                                 .about = "Fits a linear mixed model; the formula is lme4's. See docs/fit.md.",
                                 .options = options,
-                                .least = 2,
+                                .least = 1,
                                 .most = 2};
   int code = arguments_read(&arguments, argc, argv);
   if (code >= 0) return code;
-  request.formula = arguments.words[0];
-  request.path = arguments.words[1];
+  bool two = arguments.count == 2;
+  if (two == (request.ready.kind != NULL)) {
+    fprintf(stderr, two ? "attune: --model brings its own formula: give the file alone\n"
+                        : "attune: a formula and a file are wanted, or --model and a file\n");
+    return EXIT_USAGE;
+  }
+  request.formula = request.permute.formula = two ? arguments.words[0] : NULL;
+  request.path = arguments.words[two];
+  request.permute.arm = request.ready.columns.arm;
   struct arena arena;
   struct error error = {0};
   struct fit_data data = {0};
