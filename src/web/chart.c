@@ -34,22 +34,24 @@ static void write_point(struct buf *out, double x, double y) {
   buf_addf(out, "%.1f,%.1f ", tidy(x), tidy(y));
 }
 
+/* Whether something was expected of this session: not of a first one, nor of one that was not rated. */
+bool course_band_known(const struct course_point *point) {
+  return point->seen.known && point->has[0] && point->seen.high > point->seen.low;
+}
+
 /* ---- the course ---- */
 
+/* Across a session that was not rated the band goes straight on. */
 static void write_band(struct buf *out, const struct frame *frame) {
   const struct course *course = frame->course;
-  for (size_t start = 0; start < course->count;) {
-    size_t end = start;
-    while (end < course->count && course->points[end].seen.known) end++;
-    if (end - start > 1) {
-      html(out, "<polygon class=\"band\" points=\"");
-      for (size_t i = start; i < end; i++)
-        write_point(out, across(course, i), down(frame, course->points[i].seen.high));
-      for (size_t i = end; i-- > start;) write_point(out, across(course, i), down(frame, course->points[i].seen.low));
-      html(out, "\"/>");
-    }
-    start = end == start ? end + 1 : end;
-  }
+  html(out, "<polygon class=\"band\" points=\"");
+  for (size_t i = 0; i < course->count; i++)
+    if (course_band_known(&course->points[i]))
+      write_point(out, across(course, i), down(frame, course->points[i].seen.high));
+  for (size_t i = course->count; i-- > 0;)
+    if (course_band_known(&course->points[i]))
+      write_point(out, across(course, i), down(frame, course->points[i].seen.low));
+  html(out, "\"/>");
 }
 
 static void write_thread(struct buf *out, const struct frame *frame, int rater) {
@@ -208,17 +210,14 @@ void chart_spark(struct request *request, const struct course *course) {
   if (!course->count) return;
   size_t last = course->count;
   html(out, "<svg class=\"spark\" width=\"132\" height=\"40\" viewBox=\"0 0 132 40\" aria-hidden=\"true\">");
-  size_t known = 0;
-  while (known < course->count && !course->points[known].seen.known) known++;
-  if (course->count - known > 1) {
-    html(out, "<polygon class=\"band\" points=\"");
-    for (size_t i = known; i < course->count && course->points[i].seen.known; i++)
+  html(out, "<polygon class=\"band\" points=\"");
+  for (size_t i = 0; i < course->count; i++)
+    if (course_band_known(&course->points[i]))
       write_point(out, spark_x(course, i), spark_y(course, course->points[i].seen.high));
-    for (size_t i = course->count; i-- > known;)
-      if (course->points[i].seen.known)
-        write_point(out, spark_x(course, i), spark_y(course, course->points[i].seen.low));
-    html(out, "\"/>");
-  }
+  for (size_t i = course->count; i-- > 0;)
+    if (course_band_known(&course->points[i]))
+      write_point(out, spark_x(course, i), spark_y(course, course->points[i].seen.low));
+  html(out, "\"/>");
   html(out, "<polyline class=\"thread patient\" points=\"");
   for (size_t i = 0; i < course->count; i++)
     if (course->points[i].has[0]) {

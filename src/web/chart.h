@@ -11,6 +11,7 @@
 
 /* The words and the shape of a course: steady, tension, repaired, too early to tell (page_caseload.c). */
 void write_course_state(struct request *request, enum course_state state);
+bool course_band_known(const struct course_point *point); /* was something expected of this session? */
 void chart_course(struct request *request, const struct course *course);
 void chart_spark(struct request *request, const struct course *course);
 void chart_weeks(struct request *request, const struct week *weeks, size_t count);

@@ -69,50 +69,42 @@ static void write_steps(struct request *request, enum course_state state) {
 
 /* ---- the table ---- */
 
+/* A dash, which cards on narrow screens leave out. */
+static void blank_cell(struct request *request, enum word label) {
+  cell_open(request, label, "blank");
+  html(&request->out, "–</td>");
+}
+
 static void write_rating(struct request *request, enum word label, bool has, double rating) {
-  cell_open(request, label, "number");
-  if (has)
-    html(&request->out, "%s", say_number(request, rating, 0));
-  else
-    html(&request->out, "<span class=\"quiet-text\">–</span>");
-  html(&request->out, "</td>");
+  if (!has) return blank_cell(request, label);
+  cell_open(request, label, NULL);
+  html(&request->out, "%s</td>", say_number(request, rating, 0));
 }
 
 static void write_noticed(struct request *request, const struct course_point *point) {
-  cell_open(request, WORD_NOTICED_BY, NULL);
   bool patient = point->reported[0] == 1, therapist = point->reported[1] == 1;
-  if (patient && therapist)
-    say(request, WORD_NOTICED_BOTH);
-  else if (patient)
-    say(request, WORD_NOTICED_PATIENT);
-  else if (therapist)
-    say(request, WORD_NOTICED_THERAPIST);
-  else if (point->reported[0] < 0 && point->reported[1] < 0)
-    html(&request->out, "<span class=\"quiet-text\">–</span>");
-  else
-    say(request, WORD_NOTICED_NOBODY);
+  if (point->reported[0] < 0 && point->reported[1] < 0) return blank_cell(request, WORD_NOTICED_BY);
+  cell_open(request, WORD_NOTICED_BY, NULL);
+  say(request, patient && therapist ? WORD_NOTICED_BOTH
+               : patient            ? WORD_NOTICED_PATIENT
+               : therapist          ? WORD_NOTICED_THERAPIST
+                                    : WORD_NOTICED_NOBODY);
   html(&request->out, "</td>");
 }
 
 static void write_seen(struct request *request, const struct course_point *point) {
-  cell_open(request, WORD_EXPECTED, "number");
-  if (point->seen.known)
+  if (course_band_known(point)) {
+    cell_open(request, WORD_EXPECTED, NULL);
     say(request, WORD_FROM_TO, say_number(request, point->seen.low, 0), say_number(request, point->seen.high, 0));
-  else
-    html(&request->out, "<span class=\"quiet-text\">–</span>");
-  html(&request->out, "</td>");
+    html(&request->out, "</td>");
+  } else
+    blank_cell(request, WORD_EXPECTED);
+  if (point->seen.event == DETECTION_NONE) return blank_cell(request, WORD_STATE);
   cell_open(request, WORD_STATE, NULL);
-  switch (point->seen.event) {
-  case DETECTION_TENSION:
+  if (point->seen.event == DETECTION_TENSION)
     state_mark(request, MARK_TENSION, WORD_STATE_TENSION);
-    break;
-  case DETECTION_REPAIR:
+  else
     state_mark(request, MARK_REPAIRED, WORD_STATE_REPAIRED);
-    break;
-  case DETECTION_NONE:
-    html(&request->out, "<span class=\"quiet-text\">–</span>");
-    break;
-  }
   html(&request->out, "</td>");
 }
 
@@ -129,12 +121,11 @@ static void write_table(struct request *request, const struct course *course) {
     const struct course_point *point = &course->points[i];
     html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_SESSION),
          say_count(request, point->session_number));
-    cell_open(request, WORD_HELD_ON, NULL);
-    if (point->held_day >= 0)
-      html(&request->out, "%s", say_date(request, point->held_day));
-    else
-      html(&request->out, "<span class=\"quiet-text\">–</span>");
-    html(&request->out, "</td>");
+    if (point->held_day >= 0) {
+      cell_open(request, WORD_HELD_ON, NULL);
+      html(&request->out, "%s</td>", say_date(request, point->held_day));
+    } else
+      blank_cell(request, WORD_HELD_ON);
     write_rating(request, WORD_BY_PATIENT, point->has[0], point->rating[0]);
     write_rating(request, WORD_BY_THERAPIST, point->has[1], point->rating[1]);
     write_seen(request, point);

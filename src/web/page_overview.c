@@ -73,23 +73,38 @@ static void write_overdue_row(struct request *request, const struct overdue *ove
   html(out, "</td></tr>");
 }
 
-static void write_overdue(struct request *request, const struct overview *overview) {
+#define OVERDUE_FIRST 8 /* rows before the rest is folded away */
+
+static void write_overdue_table(struct request *request, const struct overview *overview, size_t from, size_t to,
+                                const char *caption) {
   static const enum word headings[] = {WORD_FROM_WHOM, WORD_FORM, WORD_DUE, WORD_CLOSES, WORD_TO_DO};
+  table_open(request, caption, headings, COUNT(headings));
+  for (size_t i = from; i < to; i++) write_overdue_row(request, &overview->overdue[i]);
+  table_close(request);
+}
+
+static void write_overdue(struct request *request, const struct overview *overview) {
   heading(request, WORD_NEEDS_ME);
-  if (!overview->overdue_count) {
+  size_t count = overview->overdue_count, first = count > OVERDUE_FIRST + 2 ? OVERDUE_FIRST : count;
+  if (!count) {
     html(&request->out, "<div class=\"empty\">");
     paragraph(request, WORD_NOTHING_OVERDUE, NULL);
     html(&request->out, "</div>");
     return;
   }
   html(&request->out, "<div class=\"card\">");
-  const char *caption = overview->overdue_total > overview->overdue_count
-                            ? said(request, WORD_OVERDUE_SOME, say_count(request, (int64_t)overview->overdue_count),
-                                   say_count(request, (int64_t)overview->overdue_total))
-                            : said(request, WORD_OVERDUE_ALL, say_count(request, (int64_t)overview->overdue_total));
-  table_open(request, caption, headings, COUNT(headings));
-  for (size_t i = 0; i < overview->overdue_count; i++) write_overdue_row(request, &overview->overdue[i]);
-  table_close(request);
+  write_overdue_table(request, overview, 0, first,
+                      overview->overdue_total > count
+                          ? said(request, WORD_OVERDUE_SOME, say_count(request, (int64_t)count),
+                                 say_count(request, (int64_t)overview->overdue_total))
+                          : said(request, WORD_OVERDUE_ALL, say_count(request, (int64_t)overview->overdue_total)));
+  if (first < count) {
+    html(&request->out, "<details><summary>");
+    say(request, WORD_SHOW_MORE, say_count(request, (int64_t)(count - first)));
+    html(&request->out, "</summary>");
+    write_overdue_table(request, overview, first, count, NULL);
+    html(&request->out, "</details>");
+  }
   html(&request->out, "</div>");
 }
 
@@ -130,8 +145,8 @@ static const char *site_label(const struct request *request, const char *name) {
 }
 
 static void write_sites(struct request *request, const struct overview *overview) {
-  static const enum word headings[] = {WORD_SITE, WORD_RECORD_THERAPISTS, WORD_RECORD_PATIENTS, WORD_SESSIONS,
-                                       WORD_FORMS_ANSWERED};
+  static const enum word headings[] = {WORD_SITE,     WORD_RECORD_THERAPISTS, WORD_RECORD_PATIENTS,
+                                       WORD_SESSIONS, WORD_FORMS_DONE,        WORD_FORMS_DUE};
   html(&request->out, "<section class=\"card\">");
   heading(request, WORD_SITES);
   table_open(request, NULL, headings, COUNT(headings));
@@ -142,12 +157,9 @@ static void write_sites(struct request *request, const struct overview *overview
     number_cell(request, WORD_RECORD_THERAPISTS, site->therapists);
     number_cell(request, WORD_RECORD_PATIENTS, site->patients);
     number_cell(request, WORD_SESSIONS, site->sessions);
-    cell_open(request, WORD_FORMS_ANSWERED, NULL);
-    say(request, WORD_SESSIONS_OF, say_count(request, site->forms_done), say_count(request, site->forms_due));
-    if (site->forms_due > 0)
-      html(&request->out, " (%s)",
-           percent_words(request->arena, request->language, (double)site->forms_done / (double)site->forms_due));
-    html(&request->out, "</td></tr>");
+    number_cell(request, WORD_FORMS_DONE, site->forms_done);
+    number_cell(request, WORD_FORMS_DUE, site->forms_due);
+    html(&request->out, "</tr>");
   }
   table_close(request);
   html(&request->out, "</section>");
@@ -210,12 +222,11 @@ void page_overview(struct request *request) {
   say(request, WORD_ENROL_SOMEONE);
   html(out, "</a><a class=\"button\" href=\"%s\">", address(request, "/session"));
   say(request, WORD_RECORD_SESSION);
-  html(out, "</a></p>");
-  write_overdue(request, &overview);
-  html(out, "<div class=\"split\">");
+  html(out, "</a></p><div class=\"split\">");
   write_weeks(request, &overview);
   write_forms(request, &overview);
   html(out, "</div>");
+  write_overdue(request, &overview);
   write_sites(request, &overview);
   write_flow(request, &overview.flow);
   page_close(request);
