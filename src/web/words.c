@@ -81,7 +81,7 @@ static const char *first_of_month(enum language language, int day) {
 char *date_words(struct arena *arena, enum language language, int64_t day) {
   int year, month, day_of_month;
   civil_from_day(day, &year, &month, &day_of_month);
-  return arena_printf(arena, "%d%s" NBSP "%s" NBSP "%d", day_of_month, first_of_month(language, day_of_month),
+  return arena_printf(arena, "%d%s" NBSP "%s %d", day_of_month, first_of_month(language, day_of_month),
                       months[language][month - 1], year);
 }
 
