@@ -21,13 +21,12 @@ static void print_json(void) {
                                           route->site, "roles", roles_json(route->roles), "reader",
                                           reader_name(route->reader), "purpose", route->purpose));
   }
-  json_t *document = json_pack("{s:o}", "routes", list);
   struct arena arena;
   arena_init(&arena, 0);
   size_t length;
-  printf("%s\n", json_canonical(&arena, document, &length));
+  printf("%s\n", json_canonical(&arena, list, &length));
   arena_free(&arena);
-  json_decref(document);
+  json_decref(list);
 }
 
 static void print_table(void) {
@@ -42,8 +41,7 @@ static void print_table(void) {
 
 int command_routes(int argc, char **argv) {
   bool json = false;
-  const struct option options[] = {{"json", NULL, "one JSON document", .flag = &json},
-                                   {NULL, NULL, NULL, .flag = NULL}};
+  const struct option options[] = {{"json", NULL, "a JSON list", .flag = &json}, {NULL, NULL, NULL, .flag = NULL}};
   struct arguments arguments = {
       .usage = "attune routes",
       .about = "Prints every address with its method, reader and roles. \"site\": at the root, not under a study.",

@@ -1,0 +1,373 @@
+/* The gate and the pages, without HTTP: requests are run as the server runs them, against a home in a fresh directory.
+ * The access matrix is walked whole: every route, every role. */
+#include <semaphore.h>
+
+#include "trial_fixture.h"
+#include "web/web.h"
+
+#include "people/sign_in.h"
+
+static struct trial trial;
+static struct web web;
+static struct server_config config;
+static struct home *homes[1];
+static char therapist[CODE_BYTES], patient[CODE_BYTES];
+
+struct reply {
+  struct arena arena;
+  struct request request;
+  const char *body;
+};
+
+static void wake(void *owner) {
+  sem_post(owner);
+}
+
+static const char *reply_header(const struct reply *reply, const char *name, const char *starts) {
+  for (size_t i = 0; i < reply->request.header_count; i++)
+    if (!strcmp(reply->request.headers[i].name, name) &&
+        !strncmp(reply->request.headers[i].value, starts, strlen(starts)))
+      return reply->request.headers[i].value;
+  return NULL;
+}
+
+/* Runs one request to its end; `reply` is good until the next one. */
+static const struct reply *ask(enum method method, const char *path, const char *body, const char *cookies,
+                               const char *origin) {
+  static struct reply reply;
+  arena_free(&reply.arena);
+  reply = (struct reply){0};
+  arena_init(&reply.arena, 0);
+  struct request *request = &reply.request;
+  const char *question = strchr(path, '?');
+  *request = (struct request){.arena = &reply.arena,
+                              .web = &web,
+                              .method = method,
+                              .path = question ? arena_text_n(&reply.arena, path, (size_t)(question - path))
+                                               : arena_text(&reply.arena, path),
+                              .status = 200,
+                              .type = "text/html; charset=utf-8",
+                              .host = "attune.test",
+                              .origin = origin,
+                              .network = "127.0.0.1",
+                              .now_ms = trial.now_ms};
+  request->out = buf_in(&reply.arena, 4096);
+  if (question) assert_true(pairs_decode(&reply.arena, &request->query, question + 1, strlen(question + 1)));
+  if (body) assert_true(pairs_decode(&reply.arena, &request->form, body, strlen(body)));
+  pairs_cookies(&reply.arena, &request->cookies, cookies);
+  sem_t done;
+  sem_init(&done, 0, 0);
+  web_run(request);
+  while (request->waiting) {
+    waiting_start(request, wake, &done);
+    while (sem_wait(&done)) continue;
+    web_run(request);
+  }
+  sem_destroy(&done);
+  assert_null(request->seat);
+  reply.body = request->out.data;
+  return &reply;
+}
+
+#define GET(path, cookies) ask(METHOD_GET, path, NULL, cookies, NULL)
+#define POST(path, body, cookies) ask(METHOD_POST, path, body, cookies, "http://attune.test")
+
+static void text_between(const char *text, const char *before, const char *behind, char *out, size_t size) {
+  const char *start = strstr(text, before);
+  if (!start) stop_test("'%s' is not in: %.300s", before, text);
+  start += strlen(before);
+  const char *stop = strstr(start, behind);
+  assert_true(stop && (size_t)(stop - start) < size);
+  memcpy(out, start, (size_t)(stop - start));
+  out[stop - start] = 0;
+}
+
+struct person_in {
+  char cookie[200], token[64];
+};
+
+/* ---- the world ---- */
+
+static void account_for(unsigned roles, const char *person, char code[CODE_BYTES]) {
+  struct account_create create = {.by = "cli",
+                                  .roles = roles,
+                                  .person = person,
+                                  .site = "",
+                                  .language = "en",
+                                  .login = "",
+                                  .name = "Someone",
+                                  .address = ""};
+  must(&trial, account_create, &create);
+  memcpy(code, create.code, CODE_BYTES);
+}
+
+/* By a one-time link, through the pages. */
+static void sign_in(const char *account, const char *purpose, struct person_in *in) {
+  struct sign_in_link_make make = {.account = account, .valid_ms = HOUR_MS, .purpose = purpose};
+  must(&trial, sign_in_link_make, &make);
+  char path[200], token[100], door[100], body[200], cookies[200];
+  snprintf(path, sizeof path, "/practice/sign-in/link/%s", make.token);
+  const struct reply *reply = GET(path, NULL);
+  assert_int_equal(reply->request.status, 200);
+  text_between(reply->body, "name=\"form_token\" value=\"", "\"", token, sizeof token);
+  text_between(reply_header(reply, "Set-Cookie", "attune-door="), "attune-door=", ";", door, sizeof door);
+  assert_string_equal(token, door);
+  snprintf(cookies, sizeof cookies, "attune-door=%s", door);
+  snprintf(body, sizeof body, "form_token=%s", token);
+  assert_int_equal(POST(path, body, NULL)->request.status, 403); /* without the cookie */
+  assert_int_equal(GET(path, NULL)->request.status, 200);        /* a GET consumes nothing */
+  reply = POST(path, body, cookies);
+  assert_int_equal(reply->request.status, 303);
+  text_between(reply_header(reply, "Set-Cookie", "attune-practice="), "", ";", in->cookie, sizeof in->cookie);
+  assert_non_null(strstr(reply_header(reply, "Set-Cookie", "attune-practice="), "HttpOnly; SameSite=Strict"));
+  assert_int_equal(POST(path, body, cookies)->request.status, 404); /* once */
+  reply = GET("/practice/help", in->cookie);
+  text_between(reply->body, "name=\"form_token\" value=\"", "\"", in->token, sizeof in->token);
+}
+
+static int begin(void **state) {
+  (void)state;
+  trial_open(&trial, "practice", false);
+  homes[0] = trial.home;
+  struct error error;
+  struct chance chance = chance_frozen(3);
+  config = (struct server_config){
+      .homes = homes, .home_count = 1, .listen = "", .clock = trial.home->clock, .chance = chance};
+  config.passwords = password_pool_start(&config.chance, 1, &error);
+  assert_non_null(config.passwords);
+  if (web_open(&web, &config, &error)) stop_test("%s", error.text);
+  trial_person(&trial, "therapist", "", "t@example.org", therapist);
+  trial_person(&trial, "patient", therapist, "p@example.org", patient);
+  trial_session(&trial, patient, 1);
+  return 0;
+}
+
+static int end(void **state) {
+  (void)state;
+  web_close(&web);
+  password_pool_stop(config.passwords);
+  trial_close(&trial);
+  return 0;
+}
+
+/* ---- who may open what ---- */
+
+static void route_path(const struct route *route, char *path, size_t size) {
+  size_t used = (size_t)snprintf(path, size, "%s", route->site ? "" : "/practice");
+  for (const char *c = route->path; *c && used + 12 < size;) {
+    if (*c != ':')
+      path[used++] = *c++;
+    else {
+      used += (size_t)snprintf(path + used, size - used, "X-1");
+      c += strcspn(c, "/");
+    }
+  }
+  path[used] = 0;
+}
+
+static void test_matrix(void **state) {
+  (void)state;
+  int checked = 0, refusals = 0;
+  for (int r = 0; r < ROLE_COUNT; r++) {
+    enum role role = (enum role)(1 << r);
+    if (!(role & ROLES_STAFF)) continue;
+    char account[CODE_BYTES], path[200], body[100];
+    struct person_in in;
+    account_for(role, role == ROLE_THERAPIST ? therapist : "", account);
+    sign_in(account, "matrix", &in);
+    for (size_t i = 0; i < route_count; i++) {
+      const struct route *route = &routes[i];
+      if (!strcmp(route->path, "/sign-out") || !strcmp(route->path, "/unlock")) continue; /* tested by itself */
+      route_path(route, path, sizeof path);
+      snprintf(body, sizeof body, "form_token=%s", in.token);
+      const struct reply *reply = route->method == METHOD_POST ? POST(path, body, in.cookie) : GET(path, in.cookie);
+      bool may = route->roles & (role | ROLE_PUBLIC | ROLE_PATIENT);
+      if (!may && reply->request.status != 403)
+        stop_test("%s was let at %s: %u", role_name(role), route->path, reply->request.status);
+      if (may && (reply->request.status == 403 || reply->request.status >= 500))
+        stop_test("%s was refused %s: %u", role_name(role), route->path, reply->request.status);
+      checked++;
+      refusals += !may;
+    }
+  }
+  assert_true(checked >= 10 * 35 && refusals >= 150);
+}
+
+static void test_nobody(void **state) {
+  (void)state;
+  for (size_t i = 0; i < route_count; i++) {
+    const struct route *route = &routes[i];
+    if (route->roles & (ROLE_PUBLIC | ROLE_PATIENT)) continue;
+    char path[200];
+    route_path(route, path, sizeof path);
+    const struct reply *reply = route->method == METHOD_POST ? POST(path, "a=1", NULL) : GET(path, NULL);
+    assert_int_equal(reply->request.status, 303);
+    assert_non_null(reply_header(reply, "Location", "/practice/sign-in?to="));
+  }
+  assert_int_equal(GET("/elsewhere/caseload", NULL)->request.status, 404);
+  assert_int_equal(GET("/practice/nothing", NULL)->request.status, 404);
+  assert_int_equal(ask(METHOD_POST, "/practice/record", "", NULL, NULL)->request.status, 405);
+  /* Where one comes back to is on this site, or nowhere. */
+  assert_null(strstr(GET("/practice/sign-in?to=https://evil.test/", NULL)->body, "evil"));
+  assert_null(strstr(GET("/practice/sign-in?to=//evil.test/", NULL)->body, "evil"));
+  assert_non_null(strstr(GET("/practice/sign-in?to=/practice/log", NULL)->body, "value=\"/practice/log\""));
+}
+
+static void test_posts_from_elsewhere(void **state) {
+  (void)state;
+  char account[CODE_BYTES], path[100], body[200];
+  struct person_in in;
+  account_for(ROLE_THERAPIST, therapist, account);
+  sign_in(account, "elsewhere", &in);
+  snprintf(path, sizeof path, "/practice/patients/%s/notes", patient);
+  assert_int_equal(POST(path, "text=x", in.cookie)->request.status, 403);
+  assert_int_equal(POST(path, "text=x&form_token=AAAA", in.cookie)->request.status, 403);
+  snprintf(body, sizeof body, "text=%%3Cscript%%3Ehello&form_token=%s", in.token);
+  assert_int_equal(ask(METHOD_POST, path, body, in.cookie, "http://evil.test")->request.status, 403);
+  assert_int_equal(POST(path, body, in.cookie)->request.status, 303);
+  snprintf(path, sizeof path, "/practice/patients/%s", patient);
+  const struct reply *reply = GET(path, in.cookie);
+  assert_int_equal(reply->request.status, 200);
+  assert_non_null(strstr(reply->body, "&lt;script&gt;hello"));
+  assert_null(strstr(reply->body, "<script>hello"));
+}
+
+/* What another therapist's patient is, and what does not exist, look alike. */
+static void test_not_mine(void **state) {
+  (void)state;
+  char other[CODE_BYTES], account[CODE_BYTES], path[100], first[20000];
+  struct person_in in;
+  trial_person(&trial, "therapist", "", "other@example.org", other);
+  account_for(ROLE_THERAPIST, other, account);
+  sign_in(account, "not-mine", &in);
+  snprintf(path, sizeof path, "/practice/patients/%s", patient);
+  const struct reply *reply = GET(path, in.cookie);
+  assert_int_equal(reply->request.status, 404);
+  snprintf(first, sizeof first, "%s", reply->body);
+  reply = GET("/practice/patients/P-2222222X", in.cookie);
+  assert_int_equal(reply->request.status, 404);
+  assert_string_equal(reply->body, first);
+}
+
+/* ---- the lock ---- */
+
+static void test_lock(void **state) {
+  (void)state;
+  char account[CODE_BYTES], path[100], body[300], hash[PASSWORD_HASH_BYTES];
+  struct person_in in;
+  struct error error;
+  account_for(ROLE_THERAPIST, therapist, account);
+  sign_in(account, "lock", &in);
+  const char *password = "four words in a row";
+  assert_int_equal(password_hash(&config.chance, account, password, hash, &error), OK);
+  struct account_credential credential = {.by = account, .account = account, .password_hash = hash};
+  must(&trial, account_credential, &credential);
+  sign_in(account, "lock-again", &in);
+  trial.now_ms += 16 * MINUTE_MS;
+  snprintf(path, sizeof path, "/practice/patients/%s/notes", patient);
+  snprintf(body, sizeof body, "text=half+a+thought&form_token=%s", in.token);
+  const struct reply *reply = GET("/practice/caseload", in.cookie);
+  assert_int_equal(reply->request.status, 303);
+  assert_non_null(reply_header(reply, "Location", "/practice/unlock"));
+  reply = POST(path, body, in.cookie);
+  assert_int_equal(reply->request.status, 403);
+  assert_non_null(strstr(reply->body, "name=\"keep.text\" value=\"half a thought\""));
+  snprintf(body, sizeof body, "to=%s&keep.text=half+a+thought&form_token=%s&password=wrong", path, in.token);
+  reply = POST("/practice/unlock", body, in.cookie);
+  assert_int_equal(reply->request.status, 403);
+  assert_non_null(strstr(reply->body, "half a thought"));
+  snprintf(body, sizeof body, "to=%s&keep.text=half+a+thought&form_token=%s&password=four+words+in+a+row", path,
+           in.token);
+  reply = POST("/practice/unlock", body, in.cookie);
+  assert_int_equal(reply->request.status, 200);
+  assert_non_null(strstr(reply->body, "name=\"text\" value=\"half a thought\""));
+  assert_int_equal(GET("/practice/caseload", in.cookie)->request.status, 200);
+}
+
+/* ---- the form ---- */
+
+static void form_path(int64_t session, char path[100]) {
+  struct db *db;
+  char token[LINK_TOKEN_BYTES];
+  struct occasion occasion = trial_occasion(&trial, patient, session, "patient");
+  assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
+  assert_ok(occasion_token(db, &trial.home->keys, occasion.id, token, error));
+  db_close(db);
+  snprintf(path, 100, "/f/%s", token);
+}
+
+static void test_form(void **state) {
+  (void)state;
+  static const char good[] = "attune-key=k1&feeling=4&goal=5&way=5&understood=6&open=5&trust=6&tension=0";
+  static const char other[] = "attune-key=k1&feeling=4&goal=1&way=5&understood=6&open=5&trust=6&tension=0";
+  static const char another_key[] = "attune-key=k2&feeling=4&goal=1&way=5&understood=6&open=5&trust=6&tension=0";
+  char path[100], draft[120];
+  form_path(1, path);
+  snprintf(draft, sizeof draft, "%s/draft", path);
+  const struct reply *reply = GET(path, NULL);
+  assert_int_equal(reply->request.status, 200);
+  assert_null(strstr(reply->body, "checked"));
+  assert_null(strstr(reply->body, "alliance"));
+  /* kept as they go, and shown again by the same link */
+  assert_int_equal(POST(draft, "feeling=4&goal=5", NULL)->request.status, 204);
+  reply = GET(path, NULL);
+  assert_non_null(strstr(reply->body, "name=\"goal\" value=\"5\" checked"));
+  /* a change of language keeps what is filled in */
+  reply = POST(path, "feeling=4&goal=6&attune-action=language-fr", NULL);
+  assert_int_equal(reply->request.status, 303);
+  reply = GET(reply_header(reply, "Location", path), NULL);
+  assert_non_null(strstr(reply->body, "lang=\"fr\""));
+  assert_non_null(strstr(reply->body, "name=\"goal\" value=\"6\" checked"));
+  /* what is wrong stands beside its item and at the top; the rest stays; nothing is stored */
+  reply = POST(path, "attune-key=k1&feeling=9&goal=5&way=%FF&nonsense=1", NULL);
+  assert_int_equal(reply->request.status, 422);
+  assert_non_null(strstr(reply->body, "id=\"e-feeling\""));
+  assert_non_null(strstr(reply->body, "id=\"e-way\""));
+  assert_non_null(strstr(reply->body, "id=\"e-trust\""));
+  assert_non_null(strstr(reply->body, "href=\"#q-trust\""));
+  assert_non_null(strstr(reply->body, "nonsense"));
+  assert_non_null(strstr(reply->body, "name=\"goal\" value=\"5\" checked"));
+  assert_int_equal(ask(METHOD_POST, path, good, NULL, "http://evil.test")->request.status, 403);
+  /* once; the same again is the same answer; another is refused */
+  assert_int_equal(POST(path, good, NULL)->request.status, 303);
+  assert_int_equal(POST(path, good, NULL)->request.status, 303);
+  assert_int_equal(POST(path, other, NULL)->request.status, 409);
+  assert_int_equal(POST(path, another_key, NULL)->request.status, 409);
+  assert_int_equal(POST(draft, "goal=1", NULL)->request.status, 410);
+  reply = GET(path, NULL);
+  assert_int_equal(reply->request.status, 200);
+  assert_null(strstr(reply->body, "checked"));
+  struct db *db;
+  int64_t count;
+  assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
+  assert_ok(db_int(db, error, &count, 0, "SELECT count(*) FROM submission", NO_ARGS));
+  db_close(db);
+  assert_int_equal(count, 1);
+}
+
+static void test_form_gone(void **state) {
+  (void)state;
+  char path[100], first[8000];
+  assert_int_equal(GET("/f/AAAAAAAAAAAAAAAAAAAAAAAAAAA", NULL)->request.status, 404);
+  snprintf(first, sizeof first, "%s", GET("/f/AAAAAAAAAAAAAAAAAAAAAAAAAAA", NULL)->body);
+  assert_string_equal(GET("/f/short", NULL)->body, first);
+  trial_session(&trial, patient, 0);
+  form_path(2, path);
+  assert_int_equal(GET(path, NULL)->request.status, 200);
+  int64_t now = trial.now_ms;
+  trial.now_ms += 60 * DAY_MS;
+  assert_int_equal(GET(path, NULL)->request.status, 410);
+  assert_int_equal(
+      POST(path, "attune-key=k9&feeling=4&goal=5&way=5&understood=6&open=5&trust=6&tension=0", NULL)->request.status,
+      410);
+  trial.now_ms = now;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_nobody),   cmocka_unit_test(test_matrix), cmocka_unit_test(test_posts_from_elsewhere),
+      cmocka_unit_test(test_not_mine), cmocka_unit_test(test_form),   cmocka_unit_test(test_form_gone),
+      cmocka_unit_test(test_lock),
+  };
+  return cmocka_run_group_tests(tests, begin, end);
+}
