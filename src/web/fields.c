@@ -48,8 +48,21 @@ static const char *text_problem(struct request *request, const struct field *fie
   return NULL;
 }
 
+/* A place holds something sound whatever came: "" or 0. */
+static void place_blank(const struct field *field, void *place) {
+  if (field->type == FIELD_IS_FLAG)
+    *(int *)place = 0;
+  else if (field->type == FIELD_IS_INT)
+    *(int64_t *)place = 0;
+  else if (field->type == FIELD_IS_DATE)
+    *(int64_t *)place = FIELD_NO_DATE;
+  else
+    *(const char **)place = "";
+}
+
 static const char *value_take(struct request *request, const struct field *field, const char *text, void *place) {
   bool blank = !*text;
+  place_blank(field, place);
   if (field->type != FIELD_IS_FLAG && blank && field->required) return said(request, WORD_FIELD_REQUIRED);
   switch (field->type) {
   case FIELD_IS_TEXT:
@@ -58,14 +71,12 @@ static const char *value_take(struct request *request, const struct field *field
     *(const char **)place = text;
     return blank ? NULL : text_problem(request, field, text);
   case FIELD_IS_INT:
-    *(int64_t *)place = 0;
     if (blank) return NULL;
     if (!int_read(text, place)) return said(request, WORD_FIELD_WHOLE);
     if (*(int64_t *)place < field->low || *(int64_t *)place > field->high)
       return said(request, WORD_FIELD_RANGE, say_count(request, field->low), say_count(request, field->high));
     return NULL;
   case FIELD_IS_DATE:
-    *(int64_t *)place = FIELD_NO_DATE;
     return blank || date_parse(text, place) ? NULL : said(request, WORD_FIELD_DATE);
   case FIELD_IS_FLAG:
     *(int *)place = !blank;
@@ -80,7 +91,7 @@ struct fields fields_read(struct request *request, const struct field *list, siz
     const char *text = text_of(request, &list[i]);
     void *place = (char *)out + list[i].offset;
     if (!text) {
-      value_take(request, &(struct field){.type = list[i].type}, "", place);
+      place_blank(&list[i], place);
       fields.problem[i] = said(request, WORD_FIELD_ENCODING);
     } else {
       if (list[i].type != FIELD_IS_SECRET) fields.typed[i] = text;
