@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/log.h"
 #include "trial/detection.h"
 #include "trial/kinds.h"
 
@@ -77,8 +78,18 @@ static struct home *home_new(const char *directory, struct clock clock, struct c
   return home;
 }
 
+/* What the writer did, for whoever runs the server: entries, and how many shared a sync. */
+static void ledger_say(const struct home *home) {
+  if (!home->ledger) return;
+  struct ledger_counts counts = ledger_counts(home->ledger);
+  if (counts.batches)
+    log_line(LOG_INFO, "ledger", "%s: %lld jobs and %lld entries in %lld batches, %lld us a batch", home->name, (long long)counts.jobs,
+             (long long)counts.entries, (long long)counts.batches, (long long)(counts.batch_us_sum / counts.batches));
+}
+
 void home_close(struct home *home) {
   if (!home) return;
+  ledger_say(home);
   ledger_close(home->ledger);
   expression_desk_close(home->writer_desk);
   detector_close(home->detector);

@@ -9,6 +9,7 @@ a failure of the harness, not a pass. Prints `N passed, N failed`; the planted f
 commits (build/fault/attune-reply-early): it must be caught."""
 import argparse
 import http.client
+import json
 import os
 import pathlib
 import random
@@ -106,7 +107,7 @@ def run(program, kills, forms):
     with tempfile.TemporaryDirectory(prefix="attune-kill-") as scratch:
         home = scratch + "/home"
         made = subprocess.run([str(ROOT / "build/fault/load_home"), home, str(forms)], capture_output=True, text=True, check=True)
-        tokens = made.stdout.split()
+        tokens = json.loads(made.stdout)["tokens"]
         server, over = Server(program, home), threading.Event()
         server.start()
         clients = [Client(i, server.port, tokens[i::CLIENTS], over) for i in range(CLIENTS)]
