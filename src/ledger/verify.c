@@ -178,7 +178,10 @@ static void body_check(struct verification *v, const struct stored *stored, enum
   long long sequence = (long long)stored->entry.sequence;
   uint8_t salt[SALT_BYTES], commitment[SHA256_BYTES];
   size_t length;
-  if (state == KEY_DESTROYED) return;
+  if (state == KEY_DESTROYED) { /* nobody can open it any more, but it stays where it is */
+    if (!stored->body_there) differ(v, holds, "entry %lld: its body is not there", sequence);
+    return;
+  }
   if (state == KEY_NONE) {
     differ(v, holds, "entry %lld: the key of %s is not there, and no erasure removed it", sequence,
            stored->entry.subject);
