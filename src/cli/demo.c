@@ -37,16 +37,23 @@ static void print_progress(void *state, int done, int all) {
   fflush(stderr);
 }
 
+/* Each home draws from a chance of its own: two studies of one seed must share no code, cookie, key or token. */
+static struct chance chance_of(const struct demo *demo, const char *study) {
+  struct chance chance = demo->chance;
+  if (chance.frozen) hkdf_sha256(chance.seed, sizeof chance.seed, demo->chance.seed, sizeof demo->chance.seed, NULL, 0, study);
+  return chance;
+}
+
 static enum err make_home(struct demo *demo, struct shown *one, const char *name, struct error *error) {
   const struct study *study;
   enum err err = study_from(&study, name, &demo->arena, error);
   if (err) return err;
   int64_t began = demo->now_ms - INT64_C(27) * 7 * DAY_MS, now = began;
   struct home_create create = {
-      .directory = one->directory, .by = "demo", .study = study, .clock = clock_fixed(&now), .chance = demo->chance};
+      .directory = one->directory, .by = "demo", .study = study, .clock = clock_fixed(&now), .chance = chance_of(demo, name)};
   err = home_create(&create, error);
   struct home *home = NULL;
-  if (!err) err = home_open(&home, one->directory, STORE_MAKE, create.clock, demo->chance, error);
+  if (!err) err = home_open(&home, one->directory, STORE_MAKE, create.clock, create.chance, error);
   struct demonstration_plan plan = {.home = home,
                                     .now_ms = &now,
                                     .until_ms = demo->now_ms,
@@ -67,7 +74,7 @@ static enum err make_all(struct demo *demo, struct error *error) {
     struct shown *one = &demo->shown[demo->count++];
     one->directory = arena_printf(&demo->arena, "%s/%s", demo->directory, shipped[i]);
     err = make_home(demo, one, shipped[i], error);
-    if (!err) err = home_open(&one->home, one->directory, STORE_OWN, demo->clock, demo->chance, error);
+    if (!err) err = home_open(&one->home, one->directory, STORE_OWN, demo->clock, chance_of(demo, shipped[i]), error);
   }
   if (!err && !demo->count) err = fail(error, ERR_INPUT, "no-such-study", "study", "no study '%s' travels with the program", demo->study);
   return err;

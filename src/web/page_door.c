@@ -126,6 +126,14 @@ void page_sign_in_try(struct request *request) {
   struct error error = {0};
   enum err err = sign_in_candidate(request->db, &request->home->keys, trying->form.login, &trying->candidate, &error);
   if (err) return request_error(request, err, &error);
+  bool held = false;
+  err = sign_in_held(request->db, &request->home->keys, trying->form.login, request->network, request->now_ms, &held,
+                     &error);
+  if (err) return request_error(request, err, &error);
+  if (held) {
+    request->status = 429;
+    return redraw_sign_in(request, said(request, WORD_ERROR_THROTTLED));
+  }
   request_hash(request, trying->form.password, trying->candidate.hash, after_hash);
 }
 

@@ -347,9 +347,21 @@ static void write_items(struct request *request, const struct opened *opened) {
 
 /* ---- the page ---- */
 
+/* The key that came with this submission, made when its page was drawn; NULL when it is none. */
+static const char *sent_key(const struct request *request) {
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+  for (size_t i = 0; i < request->form.count; i++) {
+    const struct pair *pair = &request->form.list[i];
+    if (strcmp(pair->name, KEY_FIELD)) continue;
+    bool sound = pair->length && pair->length <= SUBMISSION_KEY_LONGEST && strspn(pair->value, letters) == pair->length;
+    return sound ? pair->value : NULL;
+  }
+  return NULL;
+}
+
 static const char *submission_key(struct request *request, const struct opened *opened) {
-  const char *sent = request_field(request, KEY_FIELD);
-  if (*sent && strlen(sent) <= SUBMISSION_KEY_LONGEST) return sent;
+  const char *sent = sent_key(request);
+  if (sent) return sent;
   static _Atomic uint64_t count;
   uint8_t bytes[16];
   const struct chance *chance = &request->home->chance;
@@ -545,7 +557,9 @@ static void send(struct request *request, struct opened *opened) {
   if (!sending) return keep_draft(request, opened, arena_printf(request->arena, "%s?done=kept", opened->path));
   check(request, opened);
   opened->checked = true;
-  if (!opened->result.valid) {
+  const char *key = sent_key(request);
+  if (!key) opened->trouble = said(request, WORD_ERROR_MALFORMED);
+  if (!opened->result.valid || !key) {
     if (opened->occasion.submitted_ms && !answerable(request, opened)) return;
     request->status = 422;
     return draw_form(request, opened);
@@ -555,7 +569,7 @@ static void send(struct request *request, struct opened *opened) {
                                               .form = opened->form,
                                               .occasion = opened->occasion.id,
                                               .respondent = opened->occasion.respondent,
-                                              .key = request_field(request, KEY_FIELD),
+                                              .key = key,
                                               .language = language_code(request->language),
                                               .result = &opened->result};
   request->state = opened;

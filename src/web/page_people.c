@@ -310,17 +310,35 @@ static void draw_withdraw(struct request *request, const struct fields *fields) 
   page_close(request);
 }
 
+/* Someone of this site who is in the study; else says that there is no such page. */
+static bool person_there(struct request *request) {
+  int64_t there = 0;
+  struct error error = {0};
+  const char *site = request->actor.site ? request->actor.site : "";
+  enum err err =
+      db_int(request->db, &error, &there, 0, "SELECT count(*) FROM person WHERE code = $1 AND ($2 = '' OR site = $2)",
+             ARGS(v_text(request->parameters[0]), v_text(site)));
+  if (err)
+    request_error(request, err, &error);
+  else if (!there)
+    request_error(request, ERR_MISSING, &(struct error){.code = ERR_MISSING, .id = "page"});
+  return !err && there;
+}
+
 void page_withdraw(struct request *request) {
+  if (!person_there(request)) return;
   struct fields fields = fields_blank(request, withdraw_fields, COUNT(withdraw_fields));
   draw_withdraw(request, &fields);
 }
 
 static void after_withdraw(struct request *request, enum err err, const struct error *error) {
+  if (err == ERR_MISSING) return request_error(request, err, &(struct error){.code = err, .id = "page"});
   if (err) return request_error(request, err, error);
   request_redirect(request, address(request, "/people?done=withdrawn"));
 }
 
 void page_withdraw_try(struct request *request) {
+  if (!person_there(request)) return;
   struct withdraw_form form;
   struct fields fields = fields_read(request, withdraw_fields, COUNT(withdraw_fields), &form);
   if (!fields.valid) return draw_withdraw(request, &fields);
