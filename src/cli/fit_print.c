@@ -77,7 +77,13 @@ static void print_fixed(FILE *to, const struct stats_model *model) {
 }
 
 static void print_notes(FILE *to, const struct stats_model *model) {
-  if (model->rows_dropped) fprintf(to, "%zu rows were left out because a value is missing\n", model->rows_dropped);
+  if (model->rows_dropped)
+    fprintf(to, "%zu row%s left out because a value is missing\n", model->rows_dropped,
+            model->rows_dropped == 1 ? " was" : "s were");
+  for (size_t t = 0; t < model->terms; t++)
+    if (model->random[t].levels <= model->random[t].size)
+      fprintf(to, "'%s' has %zu groups for %zu random effects each: too few to estimate their covariance\n",
+              model->random[t].group, model->random[t].levels, model->random[t].size);
   if (model->dropped) {
     fprintf(to, "the fixed-effect model matrix is rank deficient, so %zu column%s left out:", model->dropped,
             model->dropped == 1 ? " was" : "s were");
@@ -92,7 +98,7 @@ void fit_print(FILE *to, const struct stats_model *model) {
   static const char *const methods[] = {"t tests use Satterthwaite's degrees of freedom",
                                         "t tests use Kenward and Roger's covariance and degrees of freedom",
                                         "t tests use between-within degrees of freedom", "z tests"};
-  fprintf(to, "Linear mixed model fit by %s; %s\n", model->ml ? "maximum likelihood" : "REML",
+  fprintf(to, "Linear %smodel fit by %s; %s\n", model->terms ? "mixed " : "", model->ml ? "maximum likelihood" : "REML",
           model->cluster ? "cluster-robust standard errors (CR2), Satterthwaite df" : methods[model->df]);
   fprintf(to, "Formula: %s\n", model->formula);
   print_notes(to, model);

@@ -85,6 +85,10 @@ static const char *read_name(struct reader *r) {
       complain(r, "lacks a closing `");
       return "";
     }
+    if (end == start) {
+      complain(r, "has an empty name");
+      return "";
+    }
     r->at++;
   } else {
     start = r->at;
