@@ -29,7 +29,8 @@ struct csv {
   struct arena *arena;
   const char *name;
   char separator;
-  int fd; /* -1 for memory */
+  bool stops[256]; /* bytes that end an unquoted field, or may not be in one */
+  int fd;          /* -1 for memory */
   bool owns_fd, at_end;
   const char *memory; /* what is left of an input in memory */
   size_t memory_left;
@@ -267,8 +268,7 @@ static enum scan scan_quoted(struct csv *csv, const char **at, int column, struc
 static enum scan scan_field(struct csv *csv, const char **at, int column, struct slice *field, struct error *error) {
   const char *p = *at;
   if (*p == '"') return scan_quoted(csv, at, column, field, error);
-  char separator = csv->separator;
-  while (*p != separator && *p != '\n' && *p != '\r' && *p != '"' && *p) p++;
+  while (!csv->stops[(unsigned char)*p]) p++;
   *field = (struct slice){*at, (size_t)(p - *at), false};
   *at = p;
   return field_end(csv, at, column, error);
@@ -416,6 +416,8 @@ static enum err open_with(struct csv **out, struct csv start, struct arena *aren
   *csv = start;
   csv->arena = arena;
   csv->name = arena_text(arena, start.name);
+  csv->stops[(unsigned char)csv->separator] = csv->stops['\n'] = csv->stops['\r'] = csv->stops['"'] = csv->stops[0] =
+      true;
   *out = csv;
   enum err err = read_header(csv, error);
   if (err) {

@@ -447,8 +447,8 @@ int command_power(int argc, char **argv) {
   if (!err && need > 0) err = read_axis(&task, by, strlen(by));
   if (!err && need > 0 && task.axis == AXIS_EFFECT)
     err = fail(&error, ERR_USAGE, "", "", "--by takes therapists or patients");
-  if (!err && (trials < 1 || trials > 100000000 || threads < 1 || threads > 256))
-    err = fail(&error, ERR_USAGE, "", "", "--trials takes 1 to 100,000,000 and --threads 1 to 256");
+  if (!err && (trials < 1 || trials > 10000000 || threads < 1 || threads > 256))
+    err = fail(&error, ERR_USAGE, "", "", "--trials takes 1 to 10,000,000 and --threads 1 to 256");
   arena_init(&task.arena, 0);
   arena_init(&task.scratch, (size_t)16 << 30);
   if (!err) err = power_design_read(&task.file, task.path, &task.arena, &error);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "attune/stats_math.h"
 #include "base/buf.h"
 #include "base/json.h"
 
@@ -204,7 +205,7 @@ static void drop_by_session(struct stats_power_design *d, struct stats_arm *arm,
 static void drop_weibull(struct stats_power_design *d, struct stats_arm *arm, double share, double shape) {
   for (size_t t = 1; t < d->times; t++) {
     double u = (d->time[t] - d->time[0]) / (d->time[d->times - 1] - d->time[0]);
-    arm->kept[t] = share >= 1 && t + 1 == d->times ? 0 : pow(1 - share, pow(u, shape));
+    arm->kept[t] = stats_exp(stats_log(1 - share) * stats_exp(shape * stats_log(u)));
   }
 }
 
