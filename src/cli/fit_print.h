@@ -2,7 +2,7 @@
 #ifndef ATTUNE_CLI_FIT_PRINT_H
 #define ATTUNE_CLI_FIT_PRINT_H
 
-#include <jansson.h>
+#include "base/json.h"
 #include <stdio.h>
 
 #include "attune/stats_model.h"

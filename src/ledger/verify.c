@@ -274,7 +274,7 @@ static enum err head_load(struct verification *v, struct frontier *head, bool *h
 /* Keys that are destroyed, and the entries that say so, must be the same. */
 static enum err erasures_check(struct verification *v, struct error *error) {
   struct rows rows;
-  rows_open(&rows, v->db, "SELECT subject FROM ledger_key WHERE length(wrapped) = 0 ORDER BY subject", NO_ARGS);
+  rows_open(&rows, v->db, "SELECT subject FROM ledger_key WHERE wrapped = $1 ORDER BY subject", ARGS(v_blob("", 0)));
   while (rows_next(&rows)) {
     const char *subject = rows_text(&rows, 0);
     v->report->erased_subjects++;

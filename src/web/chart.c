@@ -177,8 +177,9 @@ void chart_course(struct request *request, const struct course *course) {
   bool is_long = course->count > LONG_COURSE;
   html(out, "<figure class=\"chart\">");
   write_scale_axis(request, &frame);
-  html(out, "<div class=\"plot%s\"%s><svg role=\"img\" height=\"%.0f\">", is_long ? " long" : "",
-       is_long ? " tabindex=\"0\"" : "", PLOT_HEIGHT);
+  html(out, "<div class=\"plot%s\"", is_long ? " long" : "");
+  if (is_long) html(out, " tabindex=\"0\""); /* it scrolls: a keyboard must reach it */
+  html(out, "><svg role=\"img\" height=\"%.0f\">", PLOT_HEIGHT);
   write_description(request, course);
   plot_open(out);
   write_grid(out, &frame);

@@ -65,7 +65,9 @@ static void write_navigation(struct request *request, const char *current) {
   for (size_t i = 0; i < sizeof nav_rows / sizeof *nav_rows; i++) {
     if (!(request->who->account.roles & nav_rows[i].roles)) continue;
     bool here = current && !strcmp(current, nav_rows[i].path);
-    html(out, "<li><a href=\"/%s%s\"%s>", request->home->name, nav_rows[i].path, here ? " aria-current=\"page\"" : "");
+    html(out, "<li><a href=\"/%s%s\"", request->home->name, nav_rows[i].path);
+    if (here) html(out, " aria-current=\"page\"");
+    html(out, ">");
     say(request, nav_rows[i].label);
     html(out, "</a></li>");
   }
@@ -170,8 +172,7 @@ void page_open(struct request *request, const struct page *page) {
                                                   : study_words(request, &request->study->title);
   write_head(request, page, site);
   write_header(request, page, site);
-  html(out, "<main id=\"main\"%s%s%s>", page->class_name ? " class=\"" : "", page->class_name ? page->class_name : "",
-       page->class_name ? "\"" : "");
+  html(out, "<main id=\"main\" class=\"%s\">", page->class_name ? page->class_name : "usual");
   page_notice(request);
   if (page->no_title || !page->title) return;
   html(out, "<h1>%s</h1>", page->title);
@@ -224,7 +225,9 @@ void page_notice(struct request *request) {
 
 void note_open(struct request *request, enum note_kind kind) {
   static const char *const names[] = {"plain-note", "good", "attention", "wrong"};
-  html(&request->out, "<div class=\"note %s\"%s>", names[kind], kind == NOTE_WRONG ? " role=\"alert\"" : "");
+  html(&request->out, "<div class=\"note %s\"", names[kind]);
+  if (kind == NOTE_WRONG) html(&request->out, " role=\"alert\"");
+  html(&request->out, ">");
 }
 void note_close(struct request *request) {
   html(&request->out, "</div>");

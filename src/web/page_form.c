@@ -276,11 +276,11 @@ static void write_typed(struct request *request, const struct opened *opened, co
   if (item->type == FORM_TEXT)
     html(out, "<textarea name=\"%s\" rows=\"4\" aria-label=\"%s\"", item->name, label);
   else
-    html(out, "<input name=\"%s\" type=\"%s\"%s value=\"%s\" autocomplete=\"off\" aria-label=\"%s\"", item->name,
-         item->type == FORM_DATE ? "date" : "text",
-         item->type == FORM_INTEGER   ? " inputmode=\"numeric\""
-         : item->type == FORM_DECIMAL ? " inputmode=\"decimal\""
-                                      : "",
+    html(out, "<input name=\"%s\" type=\"%s\" inputmode=\"%s\" value=\"%s\" autocomplete=\"off\" aria-label=\"%s\"",
+         item->name, item->type == FORM_DATE ? "date" : "text",
+         item->type == FORM_INTEGER   ? "numeric"
+         : item->type == FORM_DECIMAL ? "decimal"
+                                      : "text",
          value, label);
   if (wrong) html(out, " aria-invalid=\"true\" aria-describedby=\"e-%s\"", item->name);
   if (item->type == FORM_TEXT)

@@ -3,7 +3,8 @@
 
 const char *pairs_get(const struct pairs *pairs, const char *name) {
   for (size_t i = 0; i < pairs->count; i++)
-    if (!strcmp(pairs->list[i].name, name)) return pairs->list[i].value;
+    if (!strcmp(pairs->list[i].name, name))
+      return strlen(pairs->list[i].value) == pairs->list[i].length ? pairs->list[i].value : NULL;
   return NULL;
 }
 

@@ -84,7 +84,7 @@ struct request {
 };
 
 /* ---- what came ---- */
-const char *pairs_get(const struct pairs *pairs, const char *name);         /* the first; NULL when absent */
+const char *pairs_get(const struct pairs *pairs, const char *name);         /* the first; NULL when absent or with a NUL inside */
 const char *request_query(const struct request *request, const char *name); /* "" when absent */
 const char *request_field(const struct request *request, const char *name); /* "" when absent */
 /* Splits "a=b&c=d" (form) decoding %XX and +; false when it is malformed or has too many fields. */

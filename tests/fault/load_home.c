@@ -135,7 +135,7 @@ int main(int argc, char **argv) {
   struct home_create create = {.directory = argv[1], .by = "load", .study = study, .clock = clock_system(), .chance = chance_system()};
   if (!err) err = home_create(&create, &error);
   if (!err) err = home_open(&home, argv[1], STORE_MAKE, clock_system(), chance_frozen(1), &error);
-  if (!err) err = fill(home, &arena, atoi(argv[2]), argc > 3 ? atoi(argv[3]) : 0, &error);
+  if (!err) err = fill(home, &arena, (int)strtol(argv[2], NULL, 10), argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0, &error);
   home_close(home);
   arena_free(&arena);
   if (err) fprintf(stderr, "load_home: %s\n", error.text);

@@ -89,4 +89,17 @@ static inline void home_remove(struct home *home) {
     if ((call) != OK) stop_test("%s:%d: %s", __FILE__, __LINE__, error_.text);                                         \
   } while (0)
 
+/* A test for each engine; the second is skipped where there is no PostgreSQL. */
+#define ON_BOTH(name)                                                                                                  \
+  static void test_##name##_sqlite(void **state) {                                                                     \
+    (void)state;                                                                                                       \
+    name(false);                                                                                                       \
+  }                                                                                                                    \
+  static void test_##name##_postgresql(void **state) {                                                                 \
+    (void)state;                                                                                                       \
+    if (!fixture_server()) skip();                                                                                     \
+    name(true);                                                                                                        \
+  }
+#define BOTH(name) cmocka_unit_test(test_##name##_sqlite), cmocka_unit_test(test_##name##_postgresql)
+
 #endif

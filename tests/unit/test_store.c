@@ -28,18 +28,6 @@ static void place_close(struct place *place) {
   home_remove(&place->home);
 }
 
-#define ON_BOTH(name)                                                                                                  \
-  static void test_##name##_sqlite(void **state) {                                                                     \
-    (void)state;                                                                                                       \
-    name(false);                                                                                                       \
-  }                                                                                                                    \
-  static void test_##name##_postgresql(void **state) {                                                                 \
-    (void)state;                                                                                                       \
-    if (!fixture_server()) skip();                                                                                     \
-    name(true);                                                                                                        \
-  }
-#define BOTH(name) cmocka_unit_test(test_##name##_sqlite), cmocka_unit_test(test_##name##_postgresql)
-
 static const char note_insert[] =
     "INSERT INTO note (patient, author, number, subject, text, time_ms) VALUES ($1, $2, $3, $1, $4, $5)";
 

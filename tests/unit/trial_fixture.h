@@ -115,7 +115,7 @@ static inline void trial_answers(struct trial *trial, const struct occasion *occ
   for (size_t i = 0; i < form->item_count; i++) {
     const struct form_item *item = &form->items[i];
     if (!form_type_asked(item->type)) continue;
-    const char *value = !strcmp(item->name, "tension") ? tension : item->type == FORM_RANGE ? (atoi(level) <= item->high ? level : "3") : NULL;
+    const char *value = !strcmp(item->name, "tension") ? tension : item->type == FORM_RANGE ? (strtol(level, NULL, 10) <= item->high ? level : "3") : NULL;
     if (value) answers[count++] = (struct form_answer){item->name, value, strlen(value)};
   }
   form_validate(form, answers, count, trial->desk, &trial->arena, &out->result);

@@ -95,6 +95,9 @@ def check_code(path, text):
     for token, arguments in calls(stream, {"html"}):
         if len(arguments) > 1:
             faults += check_format(path, token, arguments[1])
+        for value in (t for a in arguments[2:] for t in a if t.kind == "string"):
+            if re.search(r'="|<[/a-z]|&\w+;', value.text):
+                faults.append(Fault(path, value.line, "a value is escaped: markup in it will be read as text"))
     for token, arguments in calls(stream, {"url", "address"}):
         if len(arguments) < 2:
             continue
@@ -152,6 +155,8 @@ PLANTED = [
     (c('html(o, "<a href=\\"javascript:%s\\">", u);'), "an address that runs"),
     (c('html(o, "<p>%x</p>", n);'), "does not know"),
     (c('html(o, "<p>%5.2f</p>", n);'), "does not know"),
+    (c('html(o, "<b%s>", wide ? " class=\\"wide\\"" : "");'), "read as text"),
+    (c('html(o, "<p>%s</p>", found ? name : "&ndash;");'), "read as text"),
     (c('buf_adds(o, "<p>");'), "by html() alone"),
     (c("return url(a, path);"), "url() is a literal"),
     (c("return address(r, path);"), "url() is a literal"),
