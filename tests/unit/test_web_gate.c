@@ -31,30 +31,32 @@ static const char *reply_header(const struct reply *reply, const char *name, con
   return NULL;
 }
 
-/* Runs one request to its end; `reply` is good until the next one. */
+/* Runs one request to its end; `reply` is good until the next but one. */
 static const struct reply *ask(enum method method, const char *path, const char *body, const char *cookies,
                                const char *origin) {
-  static struct reply reply;
-  arena_free(&reply.arena);
-  reply = (struct reply){0};
-  arena_init(&reply.arena, 0);
-  struct request *request = &reply.request;
+  static struct reply replies[2];
+  static int turn;
+  struct reply *reply = &replies[turn = !turn];
+  arena_free(&reply->arena);
+  *reply = (struct reply){0};
+  arena_init(&reply->arena, 0);
+  struct request *request = &reply->request;
   const char *question = strchr(path, '?');
-  *request = (struct request){.arena = &reply.arena,
+  *request = (struct request){.arena = &reply->arena,
                               .web = &web,
                               .method = method,
-                              .path = question ? arena_text_n(&reply.arena, path, (size_t)(question - path))
-                                               : arena_text(&reply.arena, path),
+                              .path = question ? arena_text_n(&reply->arena, path, (size_t)(question - path))
+                                               : arena_text(&reply->arena, path),
                               .status = 200,
                               .type = "text/html; charset=utf-8",
                               .host = "attune.test",
                               .origin = origin,
                               .network = "127.0.0.1",
                               .now_ms = trial.now_ms};
-  request->out = buf_in(&reply.arena, 4096);
-  if (question) assert_true(pairs_decode(&reply.arena, &request->query, question + 1, strlen(question + 1)));
-  if (body) assert_true(pairs_decode(&reply.arena, &request->form, body, strlen(body)));
-  pairs_cookies(&reply.arena, &request->cookies, cookies);
+  request->out = buf_in(&reply->arena, 4096);
+  if (question) assert_true(pairs_decode(&reply->arena, &request->query, question + 1, strlen(question + 1)));
+  if (body) assert_true(pairs_decode(&reply->arena, &request->form, body, strlen(body)));
+  pairs_cookies(&reply->arena, &request->cookies, cookies);
   sem_t done;
   sem_init(&done, 0, 0);
   web_run(request);
@@ -65,8 +67,8 @@ static const struct reply *ask(enum method method, const char *path, const char 
   }
   sem_destroy(&done);
   assert_null(request->seat);
-  reply.body = request->out.data;
-  return &reply;
+  reply->body = request->out.data;
+  return reply;
 }
 
 #define GET(path, cookies) ask(METHOD_GET, path, NULL, cookies, NULL)
