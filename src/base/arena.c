@@ -27,7 +27,7 @@ static struct arena_block *block_new(size_t size) {
   return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t bytes) {
+void *arena_raw(struct arena *arena, size_t bytes) {
   if (bytes > SIZE_MAX - ALIGNMENT) die("a request for %zu bytes of memory is a defect", bytes);
   size_t need = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   if (!need) need = ALIGNMENT;
@@ -42,8 +42,10 @@ void *arena_alloc(struct arena *arena, size_t bytes) {
   void *memory = block->bytes + block->used;
   block->used += need;
   arena->used += need;
-  return memset(memory, 0, need);
+  return memory;
 }
+
+void *arena_alloc(struct arena *arena, size_t bytes) { return memset(arena_raw(arena, bytes), 0, bytes ? bytes : 1); }
 
 void *arena_array(struct arena *arena, size_t count, size_t size) {
   if (size && count > SIZE_MAX / size) die("an array of %zu elements is a defect", count);
@@ -51,8 +53,9 @@ void *arena_array(struct arena *arena, size_t count, size_t size) {
 }
 
 char *arena_text_n(struct arena *arena, const char *text, size_t length) {
-  char *copy = arena_alloc(arena, length + 1);
+  char *copy = arena_raw(arena, length + 1);
   if (length) memcpy(copy, text, length);
+  copy[length] = 0;
   return copy;
 }
 

@@ -19,6 +19,7 @@ struct arena {
 
 void arena_init(struct arena *arena, size_t maximum);
 void *arena_alloc(struct arena *arena, size_t bytes);
+void *arena_raw(struct arena *arena, size_t bytes); /* the same, not zeroed: for what is written before it is read */
 /* `count` elements of `size` bytes; a product that overflows ends the process. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
 char *arena_text(struct arena *arena, const char *text);                  /* a copy; NULL gives "" */

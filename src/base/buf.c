@@ -1,12 +1,14 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 
 struct buf buf_in(struct arena *arena, size_t capacity) {
   struct buf buf = {.arena = arena, .capacity = capacity < 64 ? 64 : capacity};
-  buf.data = arena_alloc(arena, buf.capacity);
+  buf.data = arena_raw(arena, buf.capacity);
+  buf.data[0] = 0;
   return buf;
 }
 
@@ -15,8 +17,8 @@ static void buf_grow(struct buf *buf, size_t extra) {
   size_t need = buf->length + extra + 1;
   if (need <= buf->capacity) return;
   size_t capacity = buf->capacity * 2 < need ? need : buf->capacity * 2;
-  char *data = arena_alloc(buf->arena, capacity);
-  if (buf->length) memcpy(data, buf->data, buf->length);
+  char *data = arena_raw(buf->arena, capacity);
+  memcpy(data, buf->data, buf->length + 1);
   buf->data = data;
   buf->capacity = capacity;
 }
@@ -56,25 +58,24 @@ void buf_clear(struct buf *buf) {
   buf->data[0] = 0;
 }
 
+/* What stands for a byte in markup: NULL for itself, "" for nothing (control characters but tab and line feed). */
+static const char *const entity_of[256] = {
+    ['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;", [0x7f] = "",
+    [1] = "",  [2] = "",  [3] = "",  [4] = "",  [5] = "",  [6] = "",  [7] = "",  [8] = "",  [11] = "", [12] = "",
+    [13] = "", [14] = "", [15] = "", [16] = "", [17] = "", [18] = "", [19] = "", [20] = "", [21] = "", [22] = "",
+    [23] = "", [24] = "", [25] = "", [26] = "", [27] = "", [28] = "", [29] = "", [30] = "", [31] = "",
+};
+
 static void html_escape(struct buf *out, const char *text) {
-  const char *start = text;
-  for (const char *c = text;; c++) {
-    const char *entity = NULL;
-    switch (*c) {
-    case '&': entity = "&amp;"; break;
-    case '<': entity = "&lt;"; break;
-    case '>': entity = "&gt;"; break;
-    case '"': entity = "&quot;"; break;
-    case '\'': entity = "&#39;"; break;
-    default:
-      if (*c && ((unsigned char)*c >= 0x20 || *c == '\n' || *c == '\t') && *c != 0x7f) continue;
-      entity = "";
-    }
+  const unsigned char *start = (const unsigned char *)text, *c = start;
+  for (; *c; c++) {
+    const char *entity = entity_of[*c];
+    if (!entity) continue;
     buf_add(out, start, (size_t)(c - start));
-    if (!*c) return;
     buf_adds(out, entity);
     start = c + 1;
   }
+  buf_add(out, start, (size_t)(c - start));
 }
 
 static void url_escape(struct buf *out, const char *text) {
@@ -85,9 +86,35 @@ static void url_escape(struct buf *out, const char *text) {
   }
 }
 
+static void add_integer(struct buf *out, long long value, int digits) {
+  char text[24];
+  size_t at = sizeof text;
+  unsigned long long rest = value < 0 ? 0 - (unsigned long long)value : (unsigned long long)value;
+  do text[--at] = (char)('0' + rest % 10), digits--;
+  while ((rest /= 10) || digits > 0);
+  if (value < 0) text[--at] = '-';
+  buf_add(out, text + at, sizeof text - at);
+}
+
+/* "%.1f" and its like, to the nearest (halves away from zero), for numbers of ordinary size: charts are full of them. */
+static bool add_decimal(struct buf *out, double value, int decimals) {
+  static const double power[] = {1, 10, 100, 1000};
+  if (decimals > 3 || !(value > -1e9 && value < 1e9)) return false;
+  double scaled = (value < 0 ? -value : value) * power[decimals] + 0.5;
+  long long whole = (long long)scaled, base = (long long)power[decimals];
+  if (value < 0 && whole) buf_addc(out, '-');
+  add_integer(out, whole / base, 1);
+  if (!decimals) return true;
+  buf_addc(out, '.');
+  add_integer(out, whole % base, decimals);
+  return true;
+}
+
 /* One conversion of the format: copies its specification, takes its argument, moves past it. */
 static const char *one_conversion(struct buf *out, const char *percent, va_list *args,
                                   void (*escape)(struct buf *, const char *)) {
+  if (percent[1] == 's') return escape(out, va_arg(*args, const char *)), percent + 2;
+  if (percent[1] == 'd') return add_integer(out, va_arg(*args, int), 1), percent + 2;
   char spec[16];
   size_t length = strspn(percent + 1, "0123456789.+-") + 1;
   while (percent[length] == 'l' || percent[length] == 'z') length++;
@@ -99,17 +126,20 @@ static const char *one_conversion(struct buf *out, const char *percent, va_list 
   number[0] = 0;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* spec was taken apart above; its argument follows its kind */
-  if (kind == 's') escape(out, va_arg(*args, const char *));
-  else if (kind == '%') buf_addc(out, '%');
+  if (kind == '%') buf_addc(out, '%');
   else if (kind == 'c') escape(out, (char[]){(char)va_arg(*args, int), 0});
   else if (strstr(spec, "lld")) snprintf(number, sizeof number, spec, va_arg(*args, long long));
   else if (strstr(spec, "ld")) snprintf(number, sizeof number, spec, va_arg(*args, long));
   else if (strstr(spec, "zu")) snprintf(number, sizeof number, spec, va_arg(*args, size_t));
   else if (kind == 'd' || kind == 'u') snprintf(number, sizeof number, spec, va_arg(*args, int));
-  else if (kind == 'f') snprintf(number, sizeof number, spec, va_arg(*args, double));
+  else if (kind == 'f') {
+    double value = va_arg(*args, double);
+    bool plain = length == 4 && spec[1] == '.' && add_decimal(out, value, spec[2] - '0');
+    if (!plain) snprintf(number, sizeof number, spec, value);
+  }
   else die("a markup format uses %s, which html() does not know", spec);
 #pragma GCC diagnostic pop
-  buf_adds(out, number);
+  if (*number) buf_adds(out, number);
   return percent + length;
 }
 

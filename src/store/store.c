@@ -387,3 +387,11 @@ enum err db_erase_subject(struct db *db, const char *subject, struct error *erro
   }
   return OK;
 }
+
+void db_view_begin(struct db *db) {
+  if (db->engine->view_begin) db->engine->view_begin(db);
+}
+
+void db_view_end(struct db *db) {
+  if (db->engine->view_end) db->engine->view_end(db);
+}

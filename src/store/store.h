@@ -113,6 +113,11 @@ enum err db_int(struct db *db, struct error *error, int64_t *out, int64_t otherw
 enum err db_text(struct db *db, struct error *error, struct arena *arena, char **out, const char *sql,
                  const struct value *values, size_t count);
 
+/* All that a reader reads between the two is one state of the database (SQLite: and costs one lock, not one a statement). Around
+ * the work on one request, never across its reply. On PostgreSQL they do nothing: each statement sees the newest state. */
+void db_view_begin(struct db *db);
+void db_view_end(struct db *db);
+
 /* ---- transactions: the writer only ---- */
 enum err db_begin(struct db *db, struct error *error);
 /* ERR_BUSY: not committed, rolled back, try again. A failed fsync never returns: the process ends (die()), because

@@ -51,6 +51,8 @@ struct engine {
   void (*rows_end)(struct rows *rows);
   enum err (*begin)(struct db *db, struct error *error);
   enum err (*snapshot)(struct db *db, struct error *error);
+  void (*view_begin)(struct db *db); /* both NULL where a view costs more than it saves */
+  void (*view_end)(struct db *db);
   enum err (*commit)(struct db *db, struct error *error);
   void (*rollback)(struct db *db);
   enum err (*shape)(struct db *db, const char *table, struct table_shape *shape, struct error *error);

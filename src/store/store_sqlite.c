@@ -1,6 +1,7 @@
 /* The SQLite back end. Debian 12's SQLite 3.40.1 has the WAL-reset bug (two connections that write or checkpoint at
  * once can corrupt the file; fixed in 3.51.3), therefore: one connection of one process writes and checkpoints, every
  * other is opened read-only and never checkpoints, not even as the last to close. */
+#include <pthread.h>
 #include <sqlite3.h>
 
 #include "base/log.h"
@@ -28,6 +29,7 @@ struct sqlite_db {
   struct statement *bucket[CACHE_BUCKETS];
   int cached;
   int wal_frames; /* after the last commit */
+  sqlite3_stmt *view[2]; /* BEGIN and COMMIT of a reader's view; made before a masked connection is closed to them */
   unsigned guards;
   struct masked_words *words; /* DB_MASKED */
   int root[128], roots;       /* DB_MASKED: root pages of the allowed tables and their indexes */
@@ -150,13 +152,22 @@ static void statements_drop(struct sqlite_db *db);
 static void close_db(struct db *base) {
   struct sqlite_db *db = sqlite_of(base);
   statements_drop(db);
+  for (int i = 0; i < 2; i++) sqlite3_finalize(db->view[i]);
   if (sqlite3_close(db->handle)) die("a connection was closed while one of its statements was open: a defect");
   free(db->words);
   free(db->name);
   free(db);
 }
 
+/* The library counts every byte it takes under one lock of the whole process unless it is told not to. */
+static void library_start(void) {
+  sqlite3_config(SQLITE_CONFIG_MULTITHREAD);
+  sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static enum err open_file(struct sqlite_db **out, const char *file, int flags, struct error *error) {
+  static pthread_once_t started = PTHREAD_ONCE_INIT;
+  pthread_once(&started, library_start);
   struct sqlite_db *db = calloc(1, sizeof *db);
   if (!db) die("out of memory");
   db->base.engine = &engine_sqlite;
@@ -172,6 +183,30 @@ static enum err open_file(struct sqlite_db **out, const char *file, int flags, s
   return OK;
 }
 
+static enum err view_prepare(struct sqlite_db *db, struct error *error) {
+  static const char *const text[] = {"BEGIN", "COMMIT"};
+  for (int i = 0; i < 2; i++) {
+    int code = sqlite3_prepare_v3(db->handle, text[i], -1, SQLITE_PREPARE_PERSISTENT, &db->view[i], NULL);
+    if (code) return sqlite_fail(db, code, text[i], error);
+  }
+  return OK;
+}
+
+/* Neither can fail in a way that matters: without a view each statement reads for itself. */
+static void view_run(struct sqlite_db *db, int which) {
+  if (!db->view[which] || (which == 0) != (sqlite3_get_autocommit(db->handle) != 0)) return;
+  sqlite3_step(db->view[which]);
+  sqlite3_reset(db->view[which]);
+}
+
+static void view_begin(struct db *base) {
+  view_run(sqlite_of(base), 0);
+}
+
+static void view_end(struct db *base) {
+  view_run(sqlite_of(base), 1);
+}
+
 static enum err open_db(struct db **out, struct store *store, enum db_kind kind, struct error *error) {
   struct sqlite_db *db;
   bool shared = store->memory; /* a memory database is made by whoever opens it first */
@@ -181,6 +216,7 @@ static enum err open_db(struct db **out, struct store *store, enum db_kind kind,
   db->base.store = store;
   db->base.kind = kind;
   err = settings_of_kind(db, kind, store, error);
+  if (!err && kind != DB_WRITER) err = view_prepare(db, error);
   if (!err && kind == DB_MASKED) err = mask(db, error);
   if (err)
     close_db(&db->base);
@@ -236,6 +272,11 @@ static enum err guard(struct sqlite_db *db, const char *sql, struct error *error
   return err;
 }
 
+/* Statements are literals: where one stands says which it is, and comparing it with itself is all that is left to do. */
+static uint64_t place_hash(const char *sql) {
+  return (uint64_t)(uintptr_t)sql * UINT64_C(0x9E3779B97F4A7C15) >> 20;
+}
+
 static enum err prepare(struct sqlite_db *db, const char *sql, struct statement **out, struct error *error) {
   enum err err = db->guards ? guard(db, sql, error) : OK;
   if (err) return err;
@@ -250,7 +291,7 @@ static enum err prepare(struct sqlite_db *db, const char *sql, struct statement 
   struct statement *statement = calloc(1, sizeof *statement);
   if (!statement) die("out of memory");
   statement->sql = strdup(sql);
-  statement->hash = text_hash(sql);
+  statement->hash = place_hash(sql);
   statement->handle = handle;
   statement->parameters = sqlite3_bind_parameter_count(handle);
   for (int n = 1; n <= STORE_MAX_PARAMETERS; n++) {
@@ -263,7 +304,7 @@ static enum err prepare(struct sqlite_db *db, const char *sql, struct statement 
 }
 
 static enum err statement_find(struct sqlite_db *db, const char *sql, struct statement **out, struct error *error) {
-  uint64_t hash = text_hash(sql);
+  uint64_t hash = place_hash(sql);
   struct statement **bucket = &db->bucket[hash % CACHE_BUCKETS];
   bool busy = false;
   for (struct statement *s = *bucket; s; s = s->next) {
@@ -534,6 +575,8 @@ const struct engine engine_sqlite = {
     .rows_end = rows_end_sqlite,
     .begin = begin,
     .snapshot = snapshot,
+    .view_begin = view_begin,
+    .view_end = view_end,
     .commit = commit,
     .rollback = rollback,
     .shape = shape,

@@ -174,7 +174,7 @@ enum err detector_judge(struct detector *detector, struct arena *arena, const st
   struct alliance_result result = {0};
   size_t bytes = alliance_memory((int)judged, 0);
   enum alliance_status status =
-      judged ? alliance_detect(&result, &estimate, &threshold, &course, arena_alloc(arena, bytes), bytes) : ALLIANCE_NO_DATA;
+      judged ? alliance_detect(&result, &estimate, &threshold, &course, arena_raw(arena, bytes), bytes) : ALLIANCE_NO_DATA;
   if (status && status != ALLIANCE_TOO_SHORT && status != ALLIANCE_NO_DATA)
     return fail(error, ERR_STATE, "detector", "", "a course could not be judged: %s", alliance_status_text(status));
   for (int i = 0; i < result.count; i++) one_detection(detector, &result.sessions[i], &series[i], &out[i]);

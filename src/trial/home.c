@@ -78,8 +78,7 @@ static struct home *home_new(const char *directory, struct clock clock, struct c
   return home;
 }
 
-/* What the writer did, for whoever runs the server: entries, and how many shared a sync. */
-static void ledger_say(const struct home *home) {
+void home_log_counts(const struct home *home) {
   if (!home->ledger) return;
   struct ledger_counts counts = ledger_counts(home->ledger);
   if (counts.batches)
@@ -89,7 +88,6 @@ static void ledger_say(const struct home *home) {
 
 void home_close(struct home *home) {
   if (!home) return;
-  ledger_say(home);
   ledger_close(home->ledger);
   expression_desk_close(home->writer_desk);
   detector_close(home->detector);

@@ -35,6 +35,8 @@ enum err home_create(const struct home_create *create, struct error *error);
 enum err home_open(struct home **home, const char *directory, enum store_mode mode, struct clock clock,
                    struct chance chance, struct error *error);
 void home_close(struct home *home); /* NULL is fine */
+/* One log line for whoever runs the server: what the writer did, and how many entries shared a sync. */
+void home_log_counts(const struct home *home);
 
 /* The study as it is now, or as it was in a version (NULL when there is no such version). Both stay valid until
  * home_close: an amendment adds a version and leaves the older ones as they were. */

@@ -31,7 +31,7 @@ static double tidy(double value) {
 }
 
 static void write_point(struct buf *out, double x, double y) {
-  buf_addf(out, "%.1f,%.1f ", tidy(x), tidy(y));
+  html(out, "%.1f,%.1f ", tidy(x), tidy(y));
 }
 
 /* Whether something was expected of this session: not of a first one, nor of one that was not rated. */

@@ -99,10 +99,14 @@ struct seat *seat_take(struct served *served) {
   struct seat *seat = served->free;
   if (seat) served->free = seat->next;
   pthread_mutex_unlock(&served->lock);
-  return seat ? seat : seat_new(served);
+  if (!seat) seat = seat_new(served);
+  if (seat) db_view_begin(seat->open), db_view_begin(seat->masked);
+  return seat;
 }
 
 void seat_give(struct served *served, struct seat *seat) {
+  db_view_end(seat->open);
+  db_view_end(seat->masked);
   pthread_mutex_lock(&served->lock);
   seat->next = served->free;
   served->free = seat;
