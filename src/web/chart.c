@@ -5,7 +5,8 @@
 /* The plot is as wide as its place: across, positions are shares of the width in per cent; down, they are pixels. Lines
  * and areas are drawn in a nested picture that is stretched, marks at their place in pixels. */
 #define PLOT_HEIGHT 260.0
-#define PLOT_TOP 12.0
+#define PLOT_TOP 38.0
+#define SIGN_LANE 15.0 /* tensions and repairs stand above the plot, with a stem to their session */
 #define PLOT_BOTTOM 232.0
 #define LONG_COURSE 14 /* sessions beyond which a narrow screen scrolls the chart */
 
@@ -96,9 +97,11 @@ static void write_marks(struct buf *out, const struct frame *frame) {
       if (y < highest) highest = y;
       write_dot(out, x, y, rater);
     }
-    /* Above the marks of the session, or beneath them where there is no room. */
-    double sign = highest - 26 < PLOT_TOP ? highest + 30 : highest - 26;
-    if (point->seen.event != DETECTION_NONE) write_sign(out, x, sign, point->seen.event);
+    if (point->seen.event == DETECTION_NONE) continue;
+    if (highest - 9 > SIGN_LANE + 10)
+      html(out, "<line class=\"stem\" x1=\"%.1f%%\" x2=\"%.1f%%\" y1=\"%.1f\" y2=\"%.1f\"/>", x, x, SIGN_LANE + 8,
+           highest - 9);
+    write_sign(out, x, SIGN_LANE, point->seen.event);
   }
 }
 
@@ -195,11 +198,40 @@ void chart_course(struct request *request, const struct course *course) {
 /* ---- a small line for a list ---- */
 
 #define SPARK_WIDTH 132.0
-#define SPARK_HEIGHT 40.0
+#define SPARK_HEIGHT 44.0
 
-static double spark_y(const struct course *course, double value) {
-  double share = course->highest > course->lowest ? (value - course->lowest) / (course->highest - course->lowest) : 0;
-  return SPARK_HEIGHT - 5 - (share < 0 ? 0 : share > 1 ? 1 : share) * (SPARK_HEIGHT - 10);
+/* What the small line shows: the ratings and the band, but never less than half of the scale, so that a small change
+ * does not look like a great one. */
+struct window {
+  double low, high;
+};
+
+static void window_take(struct window *window, double value) {
+  if (value < window->low) window->low = value;
+  if (value > window->high) window->high = value;
+}
+
+static struct window spark_window(const struct course *course) {
+  struct window window = {course->highest, course->lowest};
+  double half = (course->highest - course->lowest) / 2;
+  for (size_t i = 0; i < course->count; i++) {
+    const struct course_point *point = &course->points[i];
+    if (point->has[0]) window_take(&window, point->rating[0]);
+    if (course_band_known(point)) window_take(&window, point->seen.low), window_take(&window, point->seen.high);
+  }
+  if (window.low > window.high) return (struct window){course->lowest, course->highest};
+  if (window.high - window.low < half) {
+    double middle = (window.high + window.low) / 2;
+    if (middle + half / 2 > course->highest) middle = course->highest - half / 2;
+    if (middle - half / 2 < course->lowest) middle = course->lowest + half / 2;
+    window = (struct window){middle - half / 2, middle + half / 2};
+  }
+  return window;
+}
+
+static double spark_y(const struct window *window, double value) {
+  double share = window->high > window->low ? (value - window->low) / (window->high - window->low) : 0;
+  return SPARK_HEIGHT - 6 - (share < 0 ? 0 : share > 1 ? 1 : share) * (SPARK_HEIGHT - 12);
 }
 
 static double spark_x(const struct course *course, size_t i) {
@@ -210,25 +242,26 @@ void chart_spark(struct request *request, const struct course *course) {
   struct buf *out = &request->out;
   if (!course->count) return;
   size_t last = course->count;
-  html(out, "<svg class=\"spark\" width=\"132\" height=\"40\" viewBox=\"0 0 132 40\" aria-hidden=\"true\">");
+  struct window window = spark_window(course);
+  html(out, "<svg class=\"spark\" width=\"132\" height=\"44\" viewBox=\"0 0 132 44\" aria-hidden=\"true\">");
   html(out, "<polygon class=\"band\" points=\"");
   for (size_t i = 0; i < course->count; i++)
     if (course_band_known(&course->points[i]))
-      write_point(out, spark_x(course, i), spark_y(course, course->points[i].seen.high));
+      write_point(out, spark_x(course, i), spark_y(&window, course->points[i].seen.high));
   for (size_t i = course->count; i-- > 0;)
     if (course_band_known(&course->points[i]))
-      write_point(out, spark_x(course, i), spark_y(course, course->points[i].seen.low));
+      write_point(out, spark_x(course, i), spark_y(&window, course->points[i].seen.low));
   html(out, "\"/>");
   html(out, "<polyline class=\"thread patient\" points=\"");
   for (size_t i = 0; i < course->count; i++)
     if (course->points[i].has[0]) {
-      write_point(out, spark_x(course, i), spark_y(course, course->points[i].rating[0]));
+      write_point(out, spark_x(course, i), spark_y(&window, course->points[i].rating[0]));
       last = i;
     }
   html(out, "\"/>");
   if (last < course->count)
     html(out, "<circle class=\"dot patient\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"/>", spark_x(course, last),
-         spark_y(course, course->points[last].rating[0]));
+         spark_y(&window, course->points[last].rating[0]));
   html(out, "</svg>");
 }
 

@@ -122,7 +122,7 @@ static void write_table(struct request *request, const struct course *course) {
     html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_SESSION),
          say_count(request, point->session_number));
     if (point->held_day >= 0) {
-      cell_open(request, WORD_HELD_ON, NULL);
+      cell_open(request, WORD_HELD_ON, "nowrap");
       html(&request->out, "%s</td>", say_date(request, point->held_day));
     } else
       blank_cell(request, WORD_HELD_ON);
