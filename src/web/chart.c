@@ -4,10 +4,10 @@
 
 /* The plot is as wide as its place: across, positions are shares of the width in per cent; down, they are pixels. Lines
  * and areas are drawn in a nested picture that is stretched, marks at their place in pixels. */
-#define PLOT_HEIGHT 260.0
+#define PLOT_HEIGHT 290.0
 #define PLOT_TOP 38.0
 #define SIGN_LANE 15.0 /* tensions and repairs stand above the plot, with a stem to their session */
-#define PLOT_BOTTOM 232.0
+#define PLOT_BOTTOM 262.0
 #define LONG_COURSE 14 /* sessions beyond which a narrow screen scrolls the chart */
 
 struct frame {
@@ -108,7 +108,7 @@ static void write_marks(struct buf *out, const struct frame *frame) {
 static void write_sessions(struct request *request, const struct course *course) {
   size_t step = course->count > 24 ? 5 : course->count > 12 ? 2 : 1;
   for (size_t i = 0; i < course->count; i += step)
-    html(&request->out, "<text x=\"%.1f%%\" y=\"252\" text-anchor=\"middle\">%s</text>", across(course, i),
+    html(&request->out, "<text x=\"%.1f%%\" y=\"283\" text-anchor=\"middle\">%s</text>", across(course, i),
          say_count(request, course->points[i].session_number));
 }
 
