@@ -1,10 +1,11 @@
-/* Times stats_model_fit() on simulated trials, without reading: sessions in patients in therapists.
+/* Times stats_model_fit() on simulated data, without reading:
  *
- *     build/bench/fit THERAPISTS PATIENTS SESSIONS REPEATS [satterthwaite|kenward-roger|none] [--csv FILE]
+ *     build/bench/fit nested THERAPISTS PATIENTS SESSIONS REPEATS [satterthwaite|kenward-roger|none]
+ *     build/bench/fit crossed A B ROWS_PER_A REPEATS [...]           -- each row of an A has a B at random
+ *     build/bench/fit SHAPE ... 0 FILE                                -- writes the same data as CSV and fits nothing
  *
- * prints one line of JSON: rows, seconds (each repeat), criterion, gradient, resident memory. With --csv it writes the
- * same data for another program and fits nothing. */
-#include <math.h>
+ * One line of JSON: rows, processor seconds of each repeat, criterion, gradient, resident memory. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,19 @@ static void simulate(struct trial *t, size_t therapists, size_t patients, size_t
   t->column[4] = (struct stats_column){"therapist", NULL, t->therapist, t->therapist_name, therapists};
 }
 
+static void cross(struct trial *t, size_t a, size_t b, size_t each) {
+  double *effect = need(b, sizeof *effect);
+  simulate(t, a, 1, each); /* "therapist" becomes the other factor */
+  for (size_t i = 0; i < b; i++) effect[i] = 3 * normal();
+  for (size_t i = 0; i < t->rows; i++) {
+    t->therapist[i] = (int32_t)(uniform() * (double)b);
+    t->arm[i] = (double)(i % 2);
+    t->y[i] += effect[t->therapist[i]];
+  }
+  t->therapists = b;
+  t->column[4] = (struct stats_column){"therapist", NULL, t->therapist, names(b, 'T'), b};
+}
+
 static int write_csv(const struct trial *t, const char *path) {
   FILE *to = fopen(path, "w");
   if (!to) return 1;
@@ -110,20 +124,27 @@ static long resident_kb(void) {
 }
 
 int main(int argc, char **argv) {
-  const char *formula = "y ~ arm*time + (1 + time | patient) + (1 | therapist)";
+  bool crossed = argc > 1 && !strcmp(argv[1], "crossed");
+  const char *formula = crossed ? "y ~ arm*time + (1 | patient) + (1 | therapist)"
+                                : "y ~ arm*time + (1 + time | patient) + (1 | therapist)";
   struct stats_model_options options = {.df = STATS_DF_NONE};
   struct trial trial;
-  if (argc < 5) return fprintf(stderr, "usage: fit THERAPISTS PATIENTS SESSIONS REPEATS [DF] [--csv FILE]\n"), 2;
-  simulate(&trial, strtoul(argv[1], NULL, 10), strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
-  if (argc > 6 && !strcmp(argv[5], "--csv")) return write_csv(&trial, argv[6]);
-  if (argc > 5 && !strcmp(argv[5], "satterthwaite")) options.df = STATS_DF_SATTERTHWAITE;
-  if (argc > 5 && !strcmp(argv[5], "kenward-roger")) options.df = STATS_DF_KENWARD_ROGER;
+  size_t size[4] = {0};
+  if (argc < 6) return fprintf(stderr, "usage: fit nested|crossed A B C REPEATS [DF | FILE]\n"), 2;
+  for (int i = 0; i < 4; i++) size[i] = strtoul(argv[2 + i], NULL, 10);
+  if (crossed)
+    cross(&trial, size[0], size[1], size[2]);
+  else
+    simulate(&trial, size[0], size[1], size[2]);
+  if (size[3] == 0) return argc > 6 ? write_csv(&trial, argv[6]) : 2;
+  if (argc > 6 && !strcmp(argv[6], "satterthwaite")) options.df = STATS_DF_SATTERTHWAITE;
+  if (argc > 6 && !strcmp(argv[6], "kenward-roger")) options.df = STATS_DF_KENWARD_ROGER;
   struct stats_table table = {trial.rows, 5, trial.column};
   struct stats_model *model = NULL;
   struct stats_error error;
   long before = resident_kb();
   printf("{\"rows\": %zu, \"seconds\": [", trial.rows);
-  for (long r = 0, repeats = strtol(argv[4], NULL, 10); r < repeats; r++) {
+  for (size_t r = 0; r < size[3]; r++) {
     struct arena arena;
     arena_init(&arena, (size_t)16 << 30);
     struct stats_memory memory = {take, &arena};
@@ -131,7 +152,7 @@ int main(int argc, char **argv) {
     if (stats_model_fit(formula, &table, &options, &memory, &model, &error))
       return fprintf(stderr, "%s\n", error.text), 1;
     printf("%s%.6f", r ? ", " : "", seconds_now() - start);
-    if (r + 1 == repeats)
+    if (r + 1 == size[3])
       printf("], \"criterion\": %.12g, \"gradient\": %.2g, \"evaluations\": %zu, \"data_kb\": %ld, \"fit_kb\": %ld}\n",
              model->criterion, model->gradient, model->evaluations, before, resident_kb() - before);
     arena_free(&arena);

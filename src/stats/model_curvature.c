@@ -509,6 +509,10 @@ bool curvature_fill(struct curvature *c, const struct kernel *kernel, struct ker
   return true;
 }
 
+size_t curvature_theta(const struct curvature *c, size_t i) {
+  return c->room->parameter[i].theta;
+}
+
 double curvature_satterthwaite(const struct curvature *c, const double *contrast) {
   size_t p = c->p, m = c->k + 1;
   double variance = quadratic(c->phi, contrast, p), spread = 0, *g = c->room->values;

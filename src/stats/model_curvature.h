@@ -22,7 +22,7 @@ struct curvature {
   double *logdet_1, *logdet_2; /* [k], [k * k]: of log|I + ZDZ'| */
   double *root;                /* [1 + k + k(k+1)/2][(p+1)^2]: cross-products and their derivatives */
   double *d;                   /* [k] the elements of D */
-  double *hessian;             /* [(k+1)^2] of the criterion by (theta, sigma) */
+  double *hessian;             /* [(k+1)^2] of the criterion by (theta, sigma); theta in order of stages */
   double *covariance;          /* [(k+1)^2] of (theta, sigma): 2 H^+ */
   double *slope;               /* [k+1][p * p]: of vcov(beta) by (theta, sigma) */
   double *phi;                 /* [p * p] vcov(beta), sigma2 (X'V^-1 X)^-1 */
@@ -36,6 +36,9 @@ struct curvature {
 struct curvature *curvature_new(const struct kernel *kernel, const struct stats_memory *memory);
 /* False when the model has no finite curvature there. `work` must be evaluated at theta. */
 bool curvature_fill(struct curvature *c, const struct kernel *kernel, struct kernel_work *work, const double *theta);
+
+/* The theta that row i of `hessian` and `covariance` belongs to. */
+size_t curvature_theta(const struct curvature *c, size_t i);
 
 /* Satterthwaite's df of one contrast l'beta: 2 (l'Vl)^2 / Var(l'Vl), by the delta method (Giesbrecht & Burns 1985;
  * Kuznetsova, Brockhoff & Christensen 2017, section 2). */

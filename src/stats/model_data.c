@@ -43,6 +43,17 @@ static enum stats_status order_terms(struct model_data *data, struct stats_error
   return STATS_OK;
 }
 
+static enum stats_status own_order(struct model_data *data, struct stats_error *error) {
+  const struct frame *frame = data->frame;
+  data->z_frame = model_take(data->memory, frame->terms, sizeof *data->z_frame);
+  for (size_t t = 0; data->z_frame && t < frame->terms; t++) {
+    size_t count = frame->term[data->order[t]].columns.count;
+    if (!(data->z_frame[t] = model_take(data->memory, count, sizeof **data->z_frame))) return model_no_memory(error);
+    for (size_t i = 0; i < count; i++) data->z_frame[t][i] = i;
+  }
+  return data->z_frame ? STATS_OK : model_no_memory(error);
+}
+
 static enum stats_status collect_columns(struct model_data *data, struct stats_error *error) {
   const struct frame *frame = data->frame;
   size_t most = frame->fixed.count + 1;
@@ -63,7 +74,7 @@ static enum stats_status collect_columns(struct model_data *data, struct stats_e
     bool centred = term->correlated && term->columns.column[0].parts == 0;
     if (!(data->z[t] = model_take(data->memory, term->columns.count, sizeof **data->z))) return model_no_memory(error);
     for (size_t i = 0; i < term->columns.count; i++)
-      data->z[t][i] = distinct_column(data, &term->columns.column[i], centred);
+      data->z[t][i] = distinct_column(data, &term->columns.column[data->z_frame[t][i]], centred);
   }
   data->response = distinct_column(data, NULL, intercept);
   return STATS_OK;
@@ -429,13 +440,14 @@ static enum stats_status drop_dependent(struct model_data *data, bool *changed, 
   return STATS_OK;
 }
 
-enum stats_status data_build(const struct frame *frame, bool reml, const struct stats_memory *memory,
+enum stats_status data_build(const struct frame *frame, bool reml, size_t **z_frame, const struct stats_memory *memory,
                              struct model_data *data, struct stats_error *error) {
   struct first_pass pass = {0};
-  *data = (struct model_data){.frame = frame, .memory = memory};
+  *data = (struct model_data){.frame = frame, .memory = memory, .z_frame = z_frame};
   if (frame->terms > KERNEL_TERMS)
     return model_fail(error, STATS_BAD_FORMULA, "formula", "the formula has more than %d random terms", KERNEL_TERMS);
   TRY(order_terms(data, error));
+  if (!z_frame) TRY(own_order(data, error));
   TRY(collect_columns(data, error));
   TRY(look(data, &pass, error));
   bool changed = true;

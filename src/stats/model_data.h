@@ -23,7 +23,8 @@ struct model_data {
   size_t *x;       /* [p] columns of X that are kept */
   size_t *x_frame; /* [p] their places in frame->fixed */
   size_t p;
-  size_t **z;                         /* [terms][size] */
+  size_t **z;                         /* [terms][size] columns of Z in the order of the kernel */
+  size_t **z_frame;                   /* [terms][size] their places in the term of the frame */
   size_t *order;                      /* [terms] the frame's term of each kernel term: most levels first */
   size_t group_stage[FORMULA_RANDOM]; /* stage of each frame group; with crossed factors 0 or 1 */
   size_t stage_group[KERNEL_STAGES];  /* and back, on the nested path */
@@ -34,7 +35,8 @@ struct model_data {
   struct kernel kernel;
 };
 
-enum stats_status data_build(const struct frame *frame, bool reml, const struct stats_memory *memory,
+/* `z_frame` is an order of the columns of each kernel term, or NULL for the frame's own. */
+enum stats_status data_build(const struct frame *frame, bool reml, size_t **z_frame, const struct stats_memory *memory,
                              struct model_data *data, struct stats_error *error);
 
 /* Centred and scaled values of all distinct columns for a block: value[row * columns + column]. */

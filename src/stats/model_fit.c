@@ -6,6 +6,7 @@
 #include "attune/stats_distributions.h"
 #include "stats/model_df.h"
 
+#define RESIDUAL_LEAST 1e-14 /* share of the response's variance below which the residual is rounding */
 #define TRY(call)                                                                                                      \
   do {                                                                                                                 \
     enum stats_status try_ = call;                                                                                     \
@@ -34,7 +35,7 @@ void model_effect_transform(const struct stats_model_work *work, size_t term, do
   memset(a, 0, n * n * sizeof *a);
   for (size_t k = 0; k < n; k++) {
     const struct data_column *column = &data->column[data->z[term][k]];
-    a[k * n + k] = 1 / column->scale;
+    a[data->z_frame[term][k] * n + k] = 1 / column->scale;
     if (column->centred) a[k] -= column->centre / column->scale;
   }
 }
@@ -157,17 +158,70 @@ static void fill_scalars(struct stats_model *model) {
 
 /* --- the fit ------------------------------------------------------------------------------------------------------ */
 
+/* An order of each term's columns by falling variance, so that the factor's first pivots are not the ones that vanish
+ * (a zero in front leaves a circle of equivalent factors behind it, which no search follows well); and theta in it. */
+static enum stats_status reorder(struct stats_model_work *work, size_t ***order, double **theta, bool *changed,
+                                 struct stats_error *error) {
+  const struct model_data *data = &work->data;
+  *order = model_take(work->memory, data->kernel.terms, sizeof **order);
+  *theta = model_take(work->memory, data->kernel.thetas, sizeof **theta);
+  *changed = false;
+  if (!*order || !*theta) return model_no_memory(error);
+  for (size_t t = 0; t < data->kernel.terms; t++) {
+    const struct kernel_term *term = &data->kernel.term[t];
+    size_t n = term->size, *by = model_take(work->memory, 2 * n, sizeof *by);
+    double *d = model_take(work->memory, 3 * n * n, sizeof *d), *l = d + n * n, *turned = l + n * n;
+    if (!by || !d) return model_no_memory(error);
+    lower_block(l, work->theta + term->theta, n);
+    matrix_multiply_nt(d, l, l, n, n, n, false);
+    for (size_t i = 0; i < n; i++) {
+      size_t at = i;
+      for (; at > 0 && d[by[at - 1] * n + by[at - 1]] < d[i * n + i]; at--) by[at] = by[at - 1];
+      by[at] = i;
+    }
+    for (size_t i = 0; i < n; i++) {
+      *changed |= by[i] != i;
+      by[n + i] = data->z_frame[t][by[i]];
+      for (size_t j = 0; j < n; j++) turned[i * n + j] = d[by[i] * n + by[j]];
+    }
+    (*order)[t] = by + n;
+    semidefinite_factor(turned, l, n);
+    for (size_t j = 0, at = term->theta; j < n; j++)
+      for (size_t i = j; i < n; i++) (*theta)[at++] = l[i * n + j];
+  }
+  return STATS_OK;
+}
+
 static enum stats_status minimise(struct stats_model_work *work, struct stats_error *error) {
   const struct kernel *kernel = &work->data.kernel;
-  work->kernel_work = kernel_work_new(kernel, work->memory);
-  work->theta = model_take(work->memory, kernel->thetas, sizeof *work->theta);
-  if (!work->kernel_work || !work->theta) return model_no_memory(error);
-  kernel_start(kernel, work->theta);
-  if (!kernel_fit(kernel, work->kernel_work, work->theta, NULL, work->memory, &work->outcome))
+  if (!(work->kernel_work = kernel_work_new(kernel, work->memory))) return model_no_memory(error);
+  bool fine = kernel_fit(kernel, work->kernel_work, work->theta, NULL, work->memory, &work->outcome);
+  if (!fine || work->outcome.sigma2 < RESIDUAL_LEAST)
     return model_fail(
         error, STATS_NOT_FITTED, "",
         "the model fits the response exactly, or the numbers run out of range: no residual variance is left "
         "to estimate");
+  return STATS_OK;
+}
+
+static enum stats_status build_and_minimise(struct stats_model_work *work, bool reml, struct stats_error *error) {
+  size_t **order = NULL;
+  bool changed = false;
+  TRY(data_build(&work->frame, reml, NULL, work->memory, &work->data, error));
+  if (!(work->theta = model_take(work->memory, work->data.kernel.thetas, sizeof *work->theta)))
+    return model_no_memory(error);
+  kernel_start(&work->data.kernel, work->theta);
+  TRY(minimise(work, error));
+  for (int round = 0; round < 3 && work->outcome.gradient > 1e-7; round++) {
+    size_t evaluations = work->outcome.evaluations;
+    double *theta;
+    TRY(reorder(work, &order, &theta, &changed, error));
+    if (!changed) break;
+    work->theta = theta;
+    TRY(data_build(&work->frame, reml, order, work->memory, &work->data, error));
+    TRY(minimise(work, error));
+    work->outcome.evaluations += evaluations;
+  }
   return STATS_OK;
 }
 
@@ -185,8 +239,7 @@ enum stats_status stats_model_fit(const char *formula, const struct stats_table 
   model->df = options->df;
   TRY(formula_read(formula, memory, &work->formula, error));
   TRY(frame_build(&work->formula, table, memory, &work->frame, error));
-  TRY(data_build(&work->frame, !options->ml, memory, &work->data, error));
-  TRY(minimise(work, error));
+  TRY(build_and_minimise(work, !options->ml, error));
   TRY(find_transforms(work, error));
   fill_scalars(model);
   TRY(fill_fixed(model, error));

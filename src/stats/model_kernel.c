@@ -385,7 +385,7 @@ static bool solve_root(const struct kernel *kernel, struct kernel_work *work) {
   for (size_t i = 0; i < p; i++) work->rss -= b[i] * work->beta[i];
   matrix_cholesky_inverse(work->inverse, a, p);
   work->logdet_x = matrix_log_determinant(a, p);
-  return work->rss > 1e-15 * full[p * d + p] && isfinite(work->rss) && isfinite(work->logdet_x);
+  return work->rss > 2e-14 * full[p * d + p] && isfinite(work->rss) && isfinite(work->logdet_x);
 }
 
 static bool go_up(const struct kernel *kernel, struct kernel_work *work) {

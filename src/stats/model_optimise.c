@@ -2,9 +2,12 @@
 #include <string.h>
 
 #include "stats/model_base.h"
+#include "stats/model_curvature.h"
 #include "stats/model_kernel.h"
 
-#define ITERATIONS 300
+#define ITERATIONS 80 /* of BFGS in one go */
+#define NEWTON_ITERATIONS 25
+#define GRADIENT_FINE 1e-7 /* what BFGS must reach to be believed */
 #define GRADIENT_GOAL 1e-9
 #define SNAP 2e-4 /* a diagonal of Lambda below this is tried as an exact zero */
 #define ESCAPES 6
@@ -56,6 +59,11 @@ static void invert(struct search *q, const double *hessian) {
 
 static bool evaluate(struct search *q) {
   return kernel_evaluate(q->kernel, q->work, q->trial, q->trial_g);
+}
+
+static bool evaluate_at(struct search *q, const double *x) {
+  memcpy(q->trial, x, q->k * sizeof *x);
+  return evaluate(q);
 }
 
 /* True where the criterion has gone down enough; or, where its change drowns in rounding, where the slope along the
@@ -134,6 +142,32 @@ static bool descend(struct search *q, const double *hessian) {
     }
   }
   return true;
+}
+
+/* The exact Hessian by theta with sigma2 profiled out. */
+static bool exact_hessian(struct search *q, struct curvature *curvature, double *hessian) {
+  size_t k = q->k, m = k + 1;
+  if (!evaluate_at(q, q->x) || !curvature_fill(curvature, q->kernel, q->work, q->x)) return false;
+  const double *h = curvature->hessian;
+  for (size_t i = 0; i < k; i++)
+    for (size_t j = 0; j < k; j++)
+      hessian[curvature_theta(curvature, i) * k + curvature_theta(curvature, j)] =
+          h[i * m + j] - h[i * m + k] * h[k * m + j] / h[k * m + k];
+  return true;
+}
+
+/* Newton's method with the exact Hessian, for the curved valleys of nearly singular fits, which BFGS crawls through. */
+static void newton(struct search *q, const struct stats_memory *memory) {
+  struct curvature *curvature = curvature_new(q->kernel, memory);
+  if (!curvature || q->work->pin) return;
+  for (int i = 0; i < NEWTON_ITERATIONS && largest(q->g, q->k) > GRADIENT_GOAL; i++) {
+    double *hessian = q->trial_g + q->k;
+    if (!exact_hessian(q, curvature, hessian)) return;
+    invert(q, hessian);
+    for (size_t j = 0; j < q->k; j++) q->step[j] = -dot(q->inverse + j * q->k, q->g, q->k);
+    if (!advance(q)) return;
+    accept_trial(q);
+  }
 }
 
 /* Lower Cholesky factor of D = L L' with diagonals >= 0 and zero columns where D is singular. */
@@ -235,6 +269,15 @@ static bool escape(struct search *q) {
   return moved;
 }
 
+static bool descend_and_polish(struct search *q, const double *hessian, const struct stats_memory *memory) {
+  for (int round = 0; round < 4; round++) {
+    if (!descend(q, round ? NULL : hessian)) return false;
+    if (!(largest(q->g, q->k) > GRADIENT_FINE)) return true;
+    newton(q, memory);
+  }
+  return true;
+}
+
 static bool prepare(struct search *q, const struct kernel *kernel, struct kernel_work *work, double *theta,
                     const struct stats_memory *memory) {
   size_t k = kernel->thetas, block = 1, widest = 0;
@@ -277,14 +320,14 @@ bool kernel_fit(const struct kernel *kernel, struct kernel_work *work, double *t
   if (!prepare(&q, kernel, work, theta, memory)) return false;
   bool fine = true;
   if (kernel->thetas) {
-    fine = descend(&q, hessian);
+    fine = descend_and_polish(&q, hessian, memory);
     for (int i = 0; i < ESCAPES && fine; i++) {
       make_canonical(&q, q.x);
       memcpy(q.trial, q.x, q.k * sizeof *q.x);
       if (evaluate(&q)) accept_trial(&q);
-      if (snap(&q)) fine = descend(&q, NULL);
+      if (snap(&q)) fine = descend_and_polish(&q, NULL, memory);
       if (!fine || !is_singular(kernel, q.x) || !escape(&q)) break;
-      fine = descend(&q, NULL);
+      fine = descend_and_polish(&q, NULL, memory);
     }
     make_canonical(&q, q.x);
   }
