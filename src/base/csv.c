@@ -8,6 +8,7 @@
 
 #include "base/decimal.h"
 #include "base/levels.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 
 #define BUFFER_BYTES ((size_t)1 << 20)
@@ -482,32 +483,13 @@ int csv_column(const struct csv *csv, const char *name) {
   return -1;
 }
 
-/* Levenshtein's distance without regard to ASCII case; names longer than the row of costs count as far away. */
-static unsigned distance(const char *a, const char *b) {
-  unsigned row[65];
-  size_t m = strlen(a), n = strlen(b);
-  if (m > 64 || n > 64) return UINT32_MAX;
-  for (size_t j = 0; j <= n; j++) row[j] = (unsigned)j;
-  for (size_t i = 1; i <= m; i++) {
-    unsigned diagonal = row[0];
-    row[0] = (unsigned)i;
-    for (size_t j = 1; j <= n; j++) {
-      bool same = (a[i - 1] | 32) == (b[j - 1] | 32);
-      unsigned change = diagonal + !same, least = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
-      diagonal = row[j];
-      row[j] = change < least ? change : least;
-    }
-  }
-  return row[n];
-}
-
 enum err csv_need_column(const struct csv *csv, const char *name, int *column, struct error *error) {
   *column = csv_column(csv, name);
   if (*column >= 0) return OK;
   const char *nearest = csv->columns[0].name;
   unsigned least = UINT32_MAX;
   for (size_t i = 0; i < csv->column_count; i++) {
-    unsigned far = distance(name, csv->columns[i].name);
+    unsigned far = text_distance(name, csv->columns[i].name);
     if (far < least) {
       least = far;
       nearest = csv->columns[i].name;

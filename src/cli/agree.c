@@ -49,7 +49,7 @@ static void sheet_add(struct sheet *sheet, const char *subject, const char *rate
 static enum err sheet_read(struct sheet *sheet, const char *path, struct error *error) {
   struct csv *csv;
   struct csv_row row;
-  int subject, rater, rating;
+  int subject = -1, rater = -1, rating = -1;
   enum err err = csv_open_file(&csv, sheet->arena, path, error);
   if (!err) err = csv_need_column(csv, "subject", &subject, error);
   if (!err) err = csv_need_column(csv, "rater", &rater, error);

@@ -201,7 +201,7 @@ static void drop_by_session(struct stats_power_design *d, struct stats_arm *arm,
 }
 
 /* Survival (1 - share)^(u^shape), u the time from the first session in units of the whole: `share` are gone at the
- * last. pow() is asked once for a design, not in a trial. */
+ * last. */
 static void drop_weibull(struct stats_power_design *d, struct stats_arm *arm, double share, double shape) {
   for (size_t t = 1; t < d->times; t++) {
     double u = (d->time[t] - d->time[0]) / (d->time[d->times - 1] - d->time[0]);

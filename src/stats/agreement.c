@@ -88,7 +88,9 @@ static void fill_forms(const struct squares *s, double k_named, double confidenc
 /* ---- complete tables: analysis of variance ---- */
 
 /* What rounding leaves of no variation at all is none. */
-static double without_rounding(double squares, double total) { return squares > 1e-14 * total ? squares : 0; }
+static double without_rounding(double squares, double total) {
+  return squares > 1e-14 * total ? squares : 0;
+}
 
 static struct squares analysis_of_variance(const struct stats_ratings *r) {
   double n = (double)r->subjects, k = (double)r->raters, grand = 0, subjects = 0, raters = 0, error = 0;
@@ -139,12 +141,14 @@ static bool make_long(const struct stats_ratings *r, const struct stats_memory *
     snprintf(text + 24 * i, 24, "%zu", i);
     table->name[i] = text + 24 * i;
   }
-  for (size_t i = 0; i < cells; i++) {
-    if (isnan(r->rating[i])) continue;
-    table->rating[table->rows] = r->rating[i];
-    table->subject[table->rows] = (int32_t)(i / r->raters);
-    table->rater[table->rows++] = (int32_t)(i % r->raters);
-  }
+  for (size_t i = 0; i < r->subjects; i++)
+    for (size_t j = 0; j < r->raters; j++) {
+      double rating = r->rating[i * r->raters + j];
+      if (isnan(rating)) continue;
+      table->rating[table->rows] = rating;
+      table->subject[table->rows] = (int32_t)i;
+      table->rater[table->rows++] = (int32_t)j;
+    }
   return true;
 }
 

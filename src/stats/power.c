@@ -2,14 +2,13 @@
 
 #include <math.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "attune/stats_distributions.h"
 #include "attune/stats_math.h"
+#include "stats/model_base.h"
 #include "stats/power_draw.h"
 #include "stats/power_kernel.h"
 
@@ -20,27 +19,15 @@
 
 /* ---- is the design one? ---- */
 
-static enum stats_status refuse(struct stats_error *error, const char *field, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static enum stats_status refuse(struct stats_error *error, const char *field, const char *format, ...) {
-  va_list args;
-  if (!error) return STATS_BAD_DATA;
-  *error = (struct stats_error){.status = STATS_BAD_DATA};
-  snprintf(error->field, sizeof error->field, "%s", field);
-  va_start(args, format);
-  vsnprintf(error->text, sizeof error->text, format, args);
-  va_end(args);
-  return STATS_BAD_DATA;
-}
-
 static enum stats_status check_level(const struct stats_level *level, const char *name, struct stats_error *error) {
   if (!(level->intercept >= 0) || !(level->slope >= 0) || !isfinite(level->intercept + level->slope))
-    return refuse(error, name, "the variances of the %s are not numbers of at least 0", name);
+    return model_fail(error, STATS_BAD_DATA, name, "the variances of the %s are not numbers of at least 0", name);
   if (!(level->covariance * level->covariance <= level->intercept * level->slope * (1 + 1e-12)))
-    return refuse(error, name, "the %s's correlation of intercept and slope is not between -1 and 1", name);
+    return model_fail(error, STATS_BAD_DATA, name,
+                      "the %s's correlation of intercept and slope is not between -1 and 1", name);
   if (level->fit_covariance && !(level->fit_intercept && level->fit_slope))
-    return refuse(error, name, "the %s's model has a correlation without both an intercept and a slope", name);
+    return model_fail(error, STATS_BAD_DATA, name,
+                      "the %s's model has a correlation without both an intercept and a slope", name);
   return STATS_OK;
 }
 
@@ -48,40 +35,47 @@ static enum stats_status check_arm(const struct stats_power_design *design, size
   const struct stats_arm *arm = &design->arm[a];
   const struct stats_arm_sizes *sizes = &arm->patients;
   if (sizes->therapists < 2 && !sizes->no_therapists)
-    return refuse(error, "therapists", "arm %zu has %zu therapists; an arm needs at least 2", a + 1, sizes->therapists);
-  if (sizes->therapists > 100000) return refuse(error, "therapists", "arm %zu has more than 100,000 therapists", a + 1);
+    return model_fail(error, STATS_BAD_DATA, "therapists", "arm %zu has %zu therapists; an arm needs at least 2", a + 1,
+                      sizes->therapists);
+  if (sizes->therapists > 100000)
+    return model_fail(error, STATS_BAD_DATA, "therapists", "arm %zu has more than 100,000 therapists", a + 1);
   double mean = power_mean_size(sizes);
   if (!(mean > 0 && mean <= 100000))
-    return refuse(error, "patients", "arm %zu has %g patients a therapist; give 1 to 100,000", a + 1, mean);
+    return model_fail(error, STATS_BAD_DATA, "patients", "arm %zu has %g patients a therapist; give 1 to 100,000",
+                      a + 1, mean);
   if (sizes->sizes == STATS_SIZES_UNIFORM && (sizes->least > sizes->most || sizes->most > 100000))
-    return refuse(error, "patients", "arm %zu: sizes go from %zu to %zu", a + 1, sizes->least, sizes->most);
+    return model_fail(error, STATS_BAD_DATA, "patients", "arm %zu: sizes go from %zu to %zu", a + 1, sizes->least,
+                      sizes->most);
   if (mean * (double)sizes->therapists < 2)
-    return refuse(error, "patients", "arm %zu has fewer than 2 patients", a + 1);
+    return model_fail(error, STATS_BAD_DATA, "patients", "arm %zu has fewer than 2 patients", a + 1);
   if (!isfinite(arm->intercept) || !isfinite(arm->slope))
-    return refuse(error, "effect", "the means of arm %zu are not finite", a + 1);
+    return model_fail(error, STATS_BAD_DATA, "effect", "the means of arm %zu are not finite", a + 1);
   for (size_t t = 0; t < design->times; t++)
     if (!(arm->kept[t] >= 0 && arm->kept[t] <= (t ? arm->kept[t - 1] : 1)) || (t == 0 && arm->kept[0] != 1))
-      return refuse(error, "dropout", "arm %zu: the share still there does not fall from 1 at the first session",
-                    a + 1);
-  if (arm->kept[1] == 0) return refuse(error, "dropout", "arm %zu: nobody gives a second session", a + 1);
+      return model_fail(error, STATS_BAD_DATA, "dropout",
+                        "arm %zu: the share still there does not fall from 1 at the first session", a + 1);
+  if (arm->kept[1] == 0)
+    return model_fail(error, STATS_BAD_DATA, "dropout", "arm %zu: nobody gives a second session", a + 1);
   return STATS_OK;
 }
 
 enum stats_status stats_power_check(const struct stats_power_design *design, struct stats_error *error) {
   if (design->arms < 2 || design->arms > STATS_POWER_ARMS)
-    return refuse(error, "arms", "there are %zu arms; a comparison takes 2 to %d", design->arms, STATS_POWER_ARMS);
+    return model_fail(error, STATS_BAD_DATA, "arms", "there are %zu arms; a comparison takes 2 to %d", design->arms,
+                      STATS_POWER_ARMS);
   if (design->times < 2 || design->times > STATS_POWER_TIMES)
-    return refuse(error, "sessions", "there are %zu sessions; a growth design takes 2 to %d", design->times,
-                  STATS_POWER_TIMES);
+    return model_fail(error, STATS_BAD_DATA, "sessions", "there are %zu sessions; a growth design takes 2 to %d",
+                      design->times, STATS_POWER_TIMES);
   for (size_t t = 0; t < design->times; t++)
     if (!isfinite(design->time[t]) || (t && !(design->time[t] > design->time[t - 1])))
-      return refuse(error, "times", "the times of the sessions do not increase");
+      return model_fail(error, STATS_BAD_DATA, "times", "the times of the sessions do not increase");
   if (!(design->residual > 0) || !isfinite(design->residual))
-    return refuse(error, "residual", "the residual variance is %g; it must be above 0", design->residual);
+    return model_fail(error, STATS_BAD_DATA, "residual", "the residual variance is %g; it must be above 0",
+                      design->residual);
   if (design->from >= design->arms || design->to >= design->arms || design->from == design->to)
-    return refuse(error, "test", "the test does not compare two arms");
+    return model_fail(error, STATS_BAD_DATA, "test", "the test does not compare two arms");
   if (!isfinite(design->weight[0] + design->weight[1]) || (design->weight[0] == 0 && design->weight[1] == 0))
-    return refuse(error, "test", "the test weighs neither intercept nor slope");
+    return model_fail(error, STATS_BAD_DATA, "test", "the test weighs neither intercept nor slope");
   enum stats_status status = check_level(&design->patient, "patient", error);
   if (!status) status = check_level(&design->therapist, "therapist", error);
   for (size_t a = 0; a < design->arms && !status; a++) status = check_arm(design, a, error);
@@ -286,12 +280,6 @@ static const double *learn(struct worker *w, double *inverse) {
   return power_start_inverse(&w->trial, w->start, inverse) ? inverse : NULL;
 }
 
-static enum stats_status no_memory(struct stats_error *error) {
-  if (error)
-    *error = (struct stats_error){.status = STATS_NO_MEMORY, .text = "there is not enough memory for these trials"};
-  return STATS_NO_MEMORY;
-}
-
 enum stats_status stats_power_run(const struct stats_power_design *design, const struct stats_power_options *options,
                                   const struct stats_memory *memory, struct stats_power_result *result,
                                   struct stats_error *error) {
@@ -299,8 +287,9 @@ enum stats_status stats_power_run(const struct stats_power_design *design, const
   enum stats_status status = stats_power_check(design, error);
   if (status) return status;
   if (options->trials < 1 || options->trials >= PILOT)
-    return refuse(error, "trials", "give between 1 and 4,294,967,294 trials");
-  if (!(options->alpha > 0 && options->alpha < 1)) return refuse(error, "alpha", "alpha is between 0 and 1");
+    return model_fail(error, STATS_BAD_DATA, "trials", "give between 1 and 4,294,967,294 trials");
+  if (!(options->alpha > 0 && options->alpha < 1))
+    return model_fail(error, STATS_BAD_DATA, "alpha", "alpha is between 0 and 1");
   size_t threads = options->threads ? options->threads : 1;
   if (threads > 256) threads = 256;
   struct stats_power_design *scaled = memory->take(memory->state, sizeof *scaled);
@@ -308,7 +297,7 @@ enum stats_status stats_power_run(const struct stats_power_design *design, const
   struct run run = {.options = options, .telling = PTHREAD_MUTEX_INITIALIZER};
   run.outcome = memory->take(memory->state, options->trials * sizeof *run.outcome);
   double *dfs = memory->take(memory->state, options->trials * sizeof *dfs), inverse[36];
-  if (!scaled || !thread || !run.outcome || !dfs) return no_memory(error);
+  if (!scaled || !thread || !run.outcome || !dfs) return model_no_memory(error);
   rescale(scaled, design);
   struct power_plan plan;
   power_plan_make(&plan, scaled);
@@ -316,7 +305,7 @@ enum stats_status stats_power_run(const struct stats_power_design *design, const
     struct worker *w = &thread[i].worker;
     thread[i].run = &run;
     *w = (struct worker){.plan = &plan, .options = options, .effect = true_effect(design)};
-    if (!power_trial_new(&w->trial, scaled, plan.clusters, plan.cells, memory)) return no_memory(error);
+    if (!power_trial_new(&w->trial, scaled, plan.clusters, plan.cells, memory)) return model_no_memory(error);
     choose_start(w);
     w->inverse = i ? thread[0].worker.inverse : learn(w, inverse);
   }
@@ -354,13 +343,13 @@ enum stats_status stats_power_closed_form(const struct stats_power_design *desig
   enum stats_status status = stats_power_check(design, error);
   if (status) return status;
   struct stats_power_design *scaled = memory->take(memory->state, sizeof *scaled);
-  if (!scaled) return no_memory(error);
+  if (!scaled) return model_no_memory(error);
   rescale(scaled, design);
   struct power_plan plan;
   struct power_trial trial;
   power_plan_make(&plan, scaled);
   if (!power_trial_new(&trial, scaled, plan.clusters, plan.cells + plan.clusters * design->times, memory))
-    return no_memory(error);
+    return model_no_memory(error);
   power_expected_people(&trial, &plan);
   double theta[6], inflation;
   power_true_theta(&trial, scaled, 1, theta);
@@ -368,7 +357,7 @@ enum stats_status stats_power_closed_form(const struct stats_power_design *desig
   power_evaluate(&trial, theta, NULL);
   double variance = scaled->residual * power_contrast_variance(&trial, scaled);
   if (!(variance > 0) || !isfinite(variance))
-    return refuse(error, "design", "this design holds no estimate of the contrast");
+    return model_fail(error, STATS_BAD_DATA, "design", "this design holds no estimate of the contrast");
   closed->exact = is_exact(design, &plan);
   closed->se = sqrt(variance);
   closed->effect = true_effect(design);
