@@ -78,10 +78,14 @@ static void expect_online(struct alliance_finding *const out[LANES], const struc
   }
 }
 
+static double share_of(double x) {
+  return x < 0 ? 0 : x < 1 ? x : 1; /* sums may end a rounding beyond 1 */
+}
+
 static void finding_probabilities(struct alliance_finding *out, const struct verdict *v, int lane) {
-  out->tension = v->begun[lane] < 1 ? v->begun[lane] : 1;
-  out->repaired = v->repaired[lane] < 1 ? v->repaired[lane] : 1;
-  for (int k = 0; k < 3; k++) out->perceived[k] = v->part[k][lane];
+  out->tension = share_of(v->begun[lane]);
+  out->repaired = share_of(v->repaired[lane]);
+  for (int k = 0; k < 3; k++) out->perceived[k] = share_of(v->part[k][lane]);
   out->score = v->odds[lane];
 }
 
@@ -146,10 +150,10 @@ static void judge_lane(struct alliance_finding *out, struct span *span, const st
     finding_band(&out[t], e, r, &series->sessions[t], level[0] + level[1] * c->time[t], 1 + form2(gain->m, c->time[t]));
     begun += whole->begins[t][lane];
     repaired += whole->returns[t][lane];
-    out[t].tension = begun < 1 ? begun : 1;
-    out[t].repaired = repaired < 1 ? repaired : 1;
+    out[t].tension = share_of(begun);
+    out[t].repaired = share_of(repaired);
     double share = whole->verdict.begun[lane] > 0 ? out[t].tension / whole->verdict.begun[lane] : 0;
-    for (int k = 0; k < 3; k++) out[t].perceived[k] = whole->verdict.part[k][lane] * (share < 1 ? share : 1);
+    for (int k = 0; k < 3; k++) out[t].perceived[k] = share_of(whole->verdict.part[k][lane] * share_of(share));
     out[t].score = whole->verdict.odds[lane];
     out[t].event = ALLIANCE_NONE;
   }
