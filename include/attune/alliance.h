@@ -316,4 +316,24 @@ enum alliance_status alliance_operating_find(struct alliance_operating_row *rows
                                              const struct alliance_cell *cells, int count, void *memory, size_t bytes);
 size_t alliance_operating_memory(const struct alliance_operating *spec);
 
+/* ---- does the therapist notice? ---- */
+
+/* Signal detection with 1/2 added to every cell (Hautus 1995): H = (hits + .5) / (signals + 1), F = (false + .5) /
+ * (noise + 1), d' = z(H) - z(F), criterion c = -(z(H) + z(F)) / 2; standard errors by Gourevitch & Galanter 1967:
+ * var d' = H(1-H) / ((signals + 1) phi(z(H))^2) + the same of F, var c a quarter of that. */
+struct alliance_signals {
+  double hit_rate, false_rate, sensitivity, criterion, sensitivity_se, criterion_se;
+};
+enum alliance_status alliance_signals_find(struct alliance_signals *out, double hits, double signals,
+                                           double false_reports, double noise);
+
+/* Response surface Y = b0 + b1 P + b2 T + b3 P^2 + b4 PT + b5 T^2 (Edwards & Parry 1993): slope and curvature along
+ * agreement (P = T) and along disagreement (P = -T), each with its standard error. covariance is that of b0..b5, by
+ * rows. a5 = b3 - b5 says on which side of the ridge the surface leans. */
+struct alliance_surface {
+  double a[5], se[5];
+};
+enum alliance_status alliance_surface_find(struct alliance_surface *out, const double b[6],
+                                           const double covariance[36]);
+
 #endif

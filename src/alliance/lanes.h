@@ -14,9 +14,7 @@
 
 /* The functions below return vectors by value, which would change between machines if they were ever called; they are
  * always inlined. */
-#if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wpsabi"
-#endif
 
 typedef double lanes __attribute__((vector_size(8 * LANES)));
 typedef int64_t lane_bits __attribute__((vector_size(8 * LANES)));

@@ -464,6 +464,7 @@ bool plan_build(struct plan *plan, struct room *room, const struct alliance_esti
   memcpy(plan->perceived, estimate->perceived, sizeof plan->perceived);
   memcpy(plan->depth, estimate->depth, sizeof plan->depth);
   if (!episodes_build(&plan->episodes, room, design->count, view, merge, estimate)) return false;
+  memset(plan->rater, 0, sizeof plan->rater);
   for (int r = 0; r < ALLIANCE_RATERS; r++)
     if (estimate->rater[r].used && !constants_build(&plan->rater[r], room, &plan->episodes, estimate, r, design))
       return false;

@@ -491,6 +491,37 @@ static void people_stay_themselves(void **state) {
   same(alliance_course_weight(ALLIANCE_PARTLY, 2, 2), 0.5);
 }
 
+/* ---- accuracy ---- */
+
+static void accuracy(void **state) {
+  (void)state;
+  struct alliance_signals s;
+  assert_int_equal(alliance_signals_find(&s, 19.5, 39, 4.5, 99), ALLIANCE_OK);
+  same(s.hit_rate, 0.5);
+  same(s.false_rate, 0.05);
+  assert_true(fabs(s.sensitivity - 1.6448536269514722) < 1e-12); /* z(.5) - z(.05) */
+  assert_true(fabs(s.criterion - 0.8224268134757361) < 1e-12);
+  /* phi(0)^2 = 1 / (2 pi); phi(z(.05)) = 0.10313564037537139 */
+  double variance = 0.25 / 40 * 2 * 3.14159265358979323846 + 0.0475 / 100 / pow(0.10313564037537139, 2);
+  assert_true(fabs(s.sensitivity_se - sqrt(variance)) < 1e-10);
+  assert_int_equal(alliance_signals_find(&s, 0, 0, 0, 0), ALLIANCE_OK);
+  same(s.sensitivity, 0);
+  assert_int_equal(alliance_signals_find(&s, 5, 4, 0, 0), ALLIANCE_RANGE);
+  assert_int_equal(alliance_signals_find(&s, NAN, 4, 0, 0), ALLIANCE_RANGE);
+
+  struct alliance_surface surface;
+  const double b[6] = {1, 2, 3, 5, 7, 11};
+  double v[36] = {0};
+  for (int k = 0; k < 6; k++) v[7 * k] = k + 1;
+  v[6 * 1 + 2] = v[6 * 2 + 1] = 0.5;
+  assert_int_equal(alliance_surface_find(&surface, b, v), ALLIANCE_OK);
+  const double a[5] = {5, 23, -1, 9, -6}, variances[5] = {2 + 3 + 1, 4 + 5 + 6, 2 + 3 - 1, 4 + 5 + 6, 4 + 6};
+  for (int k = 0; k < 5; k++) {
+    same(surface.a[k], a[k]);
+    same(surface.se[k], sqrt(variances[k]));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(estimate_recovers),
                                      cmocka_unit_test(estimate_ignores_tensions),
@@ -510,6 +541,7 @@ int main(void) {
                                      cmocka_unit_test(bounded_band),
                                      cmocka_unit_test(refuses),
                                      cmocka_unit_test(nothing_beats_the_best),
-                                     cmocka_unit_test(people_stay_themselves)};
+                                     cmocka_unit_test(people_stay_themselves),
+                                     cmocka_unit_test(accuracy)};
   return cmocka_run_group_tests(tests, start, stop);
 }

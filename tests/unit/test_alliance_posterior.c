@@ -294,7 +294,7 @@ static void random_series(void **state) {
   struct stats_stream s;
   struct problem p;
   stats_stream_init(&s, 20261123, 1, 2, 3);
-  for (int trial = 0; trial < 2000; trial++) {
+  for (int trial = 0; trial < 1500; trial++) {
     make_problem(&p, &s, false);
     check_online(&p, trial % LANES, false);
     check_whole(&p, (trial + 3) % LANES, false);

@@ -1,0 +1,74 @@
+/* attune detect on any bytes: the reader of ratings, the estimate and every rule in both views. Findings must be finite.
+ *
+ * fuzz-sources: src/cli/detect_input.c src/base/csv.c src/base/decimal.c src/base/levels.c src/base/utf8.c
+ * fuzz-sources: src/base/arena.c src/base/err.c src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c
+ * fuzz-sources: src/alliance/posterior.c src/alliance/series.c src/alliance/estimate.c src/alliance/estimate_text.c
+ * fuzz-sources: src/alliance/rules.c src/alliance/detect.c src/alliance/threshold.c src/alliance/simulate.c
+ * fuzz-sources: src/stats/math.c src/stats/random.c
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "attune/alliance.h"
+#include "cli/detect_input.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void judge(const struct alliance_estimate *e, const struct alliance_series *series, int rule, int view) {
+  struct alliance_threshold threshold = {.rule = (enum alliance_rule)rule, .view = (enum alliance_view)view, .limit = 1};
+  size_t bytes = alliance_memory(series->count, 100);
+  void *memory = malloc(bytes);
+  struct alliance_result r;
+  enum alliance_status status = alliance_detect(&r, e, &threshold, series, memory, bytes);
+  if (status == ALLIANCE_MEMORY || status == ALLIANCE_NOT_FINITE || status == ALLIANCE_UNORDERED) abort();
+  for (int t = 0; !status && t < r.count; t++) {
+    const struct alliance_finding *f = &r.sessions[t];
+    if (!isfinite(f->expected) || !isfinite(f->low) || !isfinite(f->high) || !isfinite(f->z) || !isfinite(f->score) ||
+        !isfinite(f->tension) || !isfinite(f->repaired) || f->tension > 1 || f->repaired > 1)
+      abort();
+  }
+  free(memory);
+}
+
+static void judge_block(const struct input_block *block, int which) {
+  struct alliance_series series[8];
+  struct alliance_estimate e, back;
+  struct alliance_settings settings = {.autocorrelation = which & 16, .iterations = 5};
+  char text[ALLIANCE_ESTIMATE_TEXT];
+  int longest = 1;
+  size_t count = block->count < 8 ? block->count : 8;
+  for (size_t p = 0; p < count; p++) {
+    series[p] = (struct alliance_series){block->sessions + block->patients[p].first, block->patients[p].count};
+    if (series[p].count > longest) longest = series[p].count;
+  }
+  size_t bytes = alliance_estimate_memory(count, longest);
+  void *memory = malloc(bytes);
+  enum alliance_status status = alliance_estimate_sample(&e, series, count, &settings, memory, bytes);
+  free(memory);
+  if (status == ALLIANCE_MEMORY || status == ALLIANCE_RANGE) abort();
+  if (status) return;
+  size_t length = alliance_estimate_write(text, sizeof text, &e);
+  if (!length || !alliance_estimate_read(&back, text, length)) abort();
+  for (size_t p = 0; p < count; p++)
+    if (series[p].count <= 20)
+      for (int view = 0; view < 2; view++) {
+        judge(&e, &series[p], ALLIANCE_MODEL, view);
+        judge(&e, &series[p], which % ALLIANCE_RULES, view);
+      }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size < 1 || size > 4096) return 0;
+  struct arena arena;
+  struct input input;
+  struct input_block block = {0};
+  struct error error;
+  arena_init(&arena, 0);
+  enum err err = input_open_memory(&input, &arena, (const char *)data + 1, size - 1, "ratings.csv", data[0] & 1, &error);
+  if (!err) err = input_fill(&input, &block, 100, &error);
+  if (!err && block.count) judge_block(&block, data[0]);
+  input_close(&input);
+  block_free(&block);
+  arena_free(&arena);
+  return 0;
+}
