@@ -775,8 +775,7 @@ enum err csv_next_chunk(struct csv *csv, struct csv_chunk *chunk, struct error *
                               .restarted = csv->restarted,
                               .numbers = (const double *const *)csv->numbers,
                               .codes = (const uint32_t *const *)csv->codes,
-                              .texts = (const char *const *const *)csv->texts,
-                              .lines = csv->lines};
+                              .texts = (const char *const *const *)csv->texts, .lines = csv->lines};
   csv->row += rows;
   csv->restarted = false;
   return OK;

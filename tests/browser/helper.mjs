@@ -120,8 +120,9 @@ export async function nameless(page) {
     }).map((e) => e.outerHTML.slice(0, 120)));
 }
 
-/// A picture for the eye, in build/screens/.
+/// A picture for the eye, in build/screens/, when ATTUNE_SCREENS is set.
 export async function shot(page, name, { full = true } = {}) {
+  if (!process.env.ATTUNE_SCREENS) return;
   const folder = join(root, 'build', 'screens');
   mkdirSync(folder, { recursive: true });
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: full });

@@ -9,7 +9,7 @@ LONGEST = 800
 UNSAFE = {"strcpy", "strcat", "strncpy", "strncat", "sprintf", "vsprintf", "gets", "strtok", "atoi", "atol", "atof",
           "system", "popen", "tmpnam", "mktemp", "alloca", "setjmp", "longjmp", "vfork", "scanf", "fscanf", "strtok_r"}
 UNFINISHED = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX", "HA" + "CK")) + r")\b")
-HARNESS = {"popen", "system"}  # a test or benchmark may run a program
+HARNESS = {"popen", "system", "atoi", "atol", "strncat", "strncpy"}  # a test or benchmark may run a program, and trusts its input
 CODE = re.compile(r"^(src|include|tests|bench|tools|scripts|assets)/.*\.(c|h|py|js|mjs|sh|css|sql)$")
 
 
@@ -45,7 +45,7 @@ PLANTED = [
     ({"src/base/a.c": "\n" * (LONGEST + 1)}, "at most"),
     ({"tests/unit/test_a.c": "void f(void) { strcpy(a, b); }\n"}, "no safe use"),
     ({"src/cli/a.c": 'system("ls");\n'}, "no safe use"),
-    ({"bench/a.c": "int x = atoi(argv[1]);\n"}, "no safe use"),
+    ({"src/cli/b.c": "int x = atoi(argv[1]);\n"}, "no safe use"),
     ({"src/base/a.c": "free(x); // NOLINT\n"}, "its reason beside it"),
     ({"src/base/a.c": "int a;\r\n"}, "carriage return"),
 ]
