@@ -142,9 +142,8 @@ enum err ledger_append(struct txn *txn, const char *actor, const char *kind, con
 enum err ledger_destroy_key(struct txn *txn, const char *subject, struct error *error) {
   struct ledger *ledger = txn->ledger;
   if (txn->appended) die("a verb destroyed the key of %s after its entry: a defect", subject);
-  enum err err =
-      db_exec(ledger->db, error, "UPDATE ledger_key SET wrapped = $1 WHERE subject = $2 AND wrapped <> $1",
-              ARGS(v_blob("", 0), v_text(subject)));
+  enum err err = db_exec(ledger->db, error, "UPDATE ledger_key SET wrapped = $1 WHERE subject = $2 AND wrapped <> $1",
+                         ARGS(v_blob("", 0), v_text(subject)));
   if (err) return err;
   if (!db_changes(ledger->db))
     return fail(error, ERR_MISSING, "subject-unknown", "",

@@ -1,16 +1,14 @@
 #include "ledger/tree.h"
 
-#include <sodium.h>
-
 #include "base/buf.h"
 
 void tree_leaf(uint8_t out[SHA256_BYTES], const void *bytes, size_t length) {
-  static const uint8_t prefix = 0x00;
-  crypto_hash_sha256_state state;
-  crypto_hash_sha256_init(&state);
-  crypto_hash_sha256_update(&state, &prefix, 1);
-  crypto_hash_sha256_update(&state, bytes, length);
-  crypto_hash_sha256_final(&state, out);
+  struct arena arena = {0};
+  struct buf text = buf_in(&arena, length + 2);
+  buf_addc(&text, 0x00);
+  buf_add(&text, bytes, length);
+  sha256(out, text.data, text.length);
+  arena_free(&arena);
 }
 
 void tree_node(uint8_t out[SHA256_BYTES], const uint8_t left[SHA256_BYTES], const uint8_t right[SHA256_BYTES]) {
@@ -169,7 +167,9 @@ static void key_hash(uint8_t out[4], const char *origin, const uint8_t public_ke
 }
 
 static void base64_of(char *out, size_t capacity, const uint8_t *bytes, size_t length) {
-  sodium_bin2base64(out, capacity, bytes, length, sodium_base64_VARIANT_ORIGINAL);
+  struct arena arena = {0};
+  snprintf(out, capacity, "%s", base64_text(&arena, bytes, length));
+  arena_free(&arena);
 }
 
 void checkpoint_write(char out[CHECKPOINT_BYTES], const char *origin, const struct frontier *frontier,

@@ -17,8 +17,9 @@ static const char *travelling(size_t i) {
 
 static char *insert_all(struct arena *arena, const char *table, const struct table_shape *shape) {
   struct buf sql = buf_in(arena, 512);
-  buf_addf(&sql, "INSERT INTO %s (", table);
-  for (int i = 0; i < shape->columns; i++) buf_addf(&sql, "%s%s", i ? ", " : "", shape->name[i]);
+  buf_adds(&sql, "INSERT INTO ");
+  buf_adds(&sql, table);
+  for (int i = 0; i < shape->columns; i++) buf_addf(&sql, "%s%s", i ? ", " : " (", shape->name[i]);
   for (int i = 0; i < shape->columns; i++) buf_addf(&sql, "%s$%d", i ? ", " : ") VALUES (", i + 1);
   buf_adds(&sql, ")");
   return sql.data;

@@ -22,6 +22,7 @@ static void sync_or_die(int file, const char *path) {
 static void sync_directory_of(const char *path) {
   const char *slash = strrchr(path, '/');
   char *directory = slash ? strndup(path, (size_t)(slash - path) + (slash == path)) : strdup(".");
+  if (!directory) die("out of memory");
   int file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file < 0) die("%s: cannot be opened to sync it: %s", directory, strerror(errno));
   sync_or_die(file, directory);

@@ -30,6 +30,7 @@ static enum err version_read(struct db *db, int64_t *version, struct error *erro
 
 static enum err step(struct db *db, int version, struct error *error) {
   const struct embedded *file = file_of_version(version);
+  if (!file) die("the schema's file %d is not in the program: a defect", version);
   enum err err = OK;
   if (version == 1) {
     err =

@@ -109,7 +109,9 @@ static enum err settings_of_kind(struct sqlite_db *db, enum db_kind kind, const 
     sqlite3_wal_autocheckpoint(db->handle, 0);
     return pragmas(db, "PRAGMA mmap_size = 0; PRAGMA query_only = ON; PRAGMA cache_size = -2000;", error);
   }
-  enum err err = pragmas(db, "PRAGMA mmap_size = 0; PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;", error);
+  enum err err = pragmas(
+      db, "PRAGMA mmap_size = 0; PRAGMA secure_delete = ON; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;",
+      error);
   const char *sync = store->mode == STORE_MAKE ? "PRAGMA synchronous = OFF" : "PRAGMA synchronous = FULL";
   if (!err && !memory) err = pragmas(db, "PRAGMA journal_mode = WAL;", error);
   if (!err && !memory) err = pragmas(db, sync, error);
@@ -351,9 +353,10 @@ static int bind_one(sqlite3_stmt *handle, int place, const struct value *value, 
 
 static enum err start(struct sqlite_db *db, const char *sql, const struct value *values, size_t count,
                       sqlite3_destructor_type keep, struct statement **out, struct error *error) {
-  enum err err = statement_find(db, sql, out, error);
-  if (err) return err;
-  struct statement *statement = *out;
+  struct statement *statement = NULL;
+  enum err err = statement_find(db, sql, &statement, error);
+  if (err || !statement) return err;
+  *out = statement;
   statement->busy = true;
   if ((size_t)statement->parameters != count)
     err = fail(error, ERR_STORE, "store-defect", "", "%zu values for a statement that takes %d: %.200s", count,
@@ -367,7 +370,7 @@ static enum err start(struct sqlite_db *db, const char *sql, const struct value 
 
 static enum err exec(struct db *base, struct error *error, const char *sql, const struct value *values, size_t count) {
   struct sqlite_db *db = sqlite_of(base);
-  struct statement *statement;
+  struct statement *statement = NULL;
   enum err err = start(db, sql, values, count, SQLITE_STATIC, &statement, error);
   if (err) return err;
   int code;

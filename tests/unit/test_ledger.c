@@ -7,18 +7,6 @@
 #include "ledger/tree.h"
 #include "ledger_fixture.h"
 
-#define ON_BOTH(name)                                                                                                  \
-  static void test_##name##_sqlite(void **state) {                                                                     \
-    (void)state;                                                                                                       \
-    name(false);                                                                                                       \
-  }                                                                                                                    \
-  static void test_##name##_postgresql(void **state) {                                                                 \
-    (void)state;                                                                                                       \
-    if (!fixture_server()) skip();                                                                                     \
-    name(true);                                                                                                        \
-  }
-#define BOTH(name) cmocka_unit_test(test_##name##_sqlite), cmocka_unit_test(test_##name##_postgresql)
-
 static int64_t one(struct world *world, const char *sql) {
   struct db *db;
   int64_t out;

@@ -12,7 +12,7 @@
 static bool exempt(const char *table, const char *column, const char *key) {
   if (!strcmp(table, "ledger_checkpoint")) return !strcmp(column, "reason") || !strcmp(column, "time_ms");
   if (!strcmp(table, "ledger_body") && !strcmp(column, "sealed"))
-    return atoi(key) >= 5 && atoi(key) <= 9; /* P-0001's */
+    return strlen(key) == 1 && *key >= '5' && *key <= '9'; /* P-0001's */
   return false;
 }
 

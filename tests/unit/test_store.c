@@ -7,40 +7,7 @@
 #include "base/crypto.h"
 #include "base/embed.h"
 #include "store/store_engine.h"
-#include "store_fixture.h"
-
-struct place {
-  struct home home;
-  struct store *store;
-  struct db *writer;
-};
-
-static void place_open(struct place *place, bool postgresql) {
-  struct chance chance = chance_frozen(1);
-  home_make(&place->home, postgresql, &chance);
-  assert_ok(store_open(&place->store, place->home.path, STORE_OWN, error));
-  assert_ok(db_open(&place->writer, place->store, DB_WRITER, error));
-}
-
-static void place_close(struct place *place) {
-  db_close(place->writer);
-  store_close(place->store);
-  home_remove(&place->home);
-}
-
-static const char note_insert[] =
-    "INSERT INTO note (patient, author, number, subject, text, time_ms) VALUES ($1, $2, $3, $1, $4, $5)";
-
-static enum err note(struct db *db, const char *patient, int64_t number, const char *text, struct error *problem) {
-  return db_exec(db, problem, note_insert,
-                 ARGS(v_text(patient), v_text("A-1"), v_int(number), v_text(text), v_int(-5)));
-}
-
-static int64_t notes(struct db *db) {
-  int64_t count = -1;
-  assert_ok(db_int(db, error, &count, -1, "SELECT count(*) FROM note ORDER BY 1", NO_ARGS));
-  return count;
-}
+#include "store_place.h"
 
 /* ---- values ---- */
 
@@ -282,34 +249,6 @@ static void lists_are_the_schema(bool postgresql) {
   place_close(&place);
 }
 ON_BOTH(lists_are_the_schema)
-
-struct text {
-  char bytes[8192];
-  size_t length;
-};
-static enum err text_write(void *state, const void *bytes, size_t length) {
-  struct text *text = state;
-  assert_true(text->length + length < sizeof text->bytes);
-  memcpy(text->bytes + text->length, bytes, length);
-  text->length += length;
-  text->bytes[text->length] = 0;
-  return OK;
-}
-
-static void some_rows(struct db *db) {
-  assert_ok(db_begin(db, error));
-  /* in an order that is neither the key's nor the alphabet's; capital letters and accents tell byte order */
-  static const char *const codes[] = {"b", "a", "B", "\xc3\xa9", "_", "aa", "A"};
-  for (int i = 0; i < 7; i++) assert_ok(note(db, codes[i], i, "text, with: 5 signs\n", error));
-  assert_ok(db_exec(db, error, "INSERT INTO identity (person, subject, lookup, sealed) VALUES ($1, $1, $2, $3)",
-                    ARGS(v_text("P-1"), v_text("x"), v_blob("\0\1,\n", 4))));
-  assert_ok(db_commit(db, error));
-}
-
-static void dump_of(struct db *db, struct text *text) {
-  text->length = 0;
-  assert_ok(db_dump(db, text_write, text, error));
-}
 
 static void test_dump_is_one_file(void **state) {
   (void)state;
@@ -642,80 +581,6 @@ static void test_writer_is_set_as_promised(void **state) {
   place_close(&place);
 }
 
-/* ---- backups ---- */
-
-static void backup_travels(bool from_postgresql, bool into_postgresql) {
-  struct place from, into;
-  struct error problem;
-  static struct text before, after;
-  char file[FIXTURE_PATH + 20];
-  place_open(&from, from_postgresql);
-  some_rows(from.writer);
-  assert_ok(db_exec(from.writer, error,
-                    "INSERT INTO run_draft (occasion, subject, body, saved_ms) VALUES ('F-1', 'a', '{}', 1)", NO_ARGS));
-  assert_ok(db_exec(from.writer, error, "INSERT INTO ledger_body (sequence, sealed) VALUES (0, $1)",
-                    ARGS(v_blob("\0\xff", 2))));
-  dump_of(from.writer, &before);
-  snprintf(file, sizeof file, "%s.backup", from.home.path);
-  assert_ok(store_backup(from.store, file, error)); /* the writer is open */
-  assert_int_equal(store_backup(from.store, file, &problem), ERR_STATE);
-  struct stat facts;
-  assert_int_equal(stat(file, &facts), 0);
-  assert_int_equal(facts.st_mode & 0777, 0600);
-  place_open(&into, into_postgresql);
-  db_close(into.writer);
-  assert_ok(store_restore(into.store, file, error));
-  assert_int_equal(store_restore(into.store, file, &problem), ERR_STATE); /* no longer empty */
-  assert_ok(db_open(&into.writer, into.store, DB_WRITER, error));
-  dump_of(into.writer, &after);
-  assert_int_equal(before.length, after.length);
-  assert_memory_equal(before.bytes, after.bytes, before.length);
-  int64_t rows;
-  assert_ok(db_int(into.writer, error, &rows, -1, "SELECT count(*) FROM run_draft ORDER BY 1", NO_ARGS));
-  assert_int_equal(rows, 0);
-  assert_ok(db_int(into.writer, error, &rows, -1, "SELECT length(sealed) FROM ledger_body ORDER BY sequence", NO_ARGS));
-  assert_int_equal(rows, 2);
-  place_close(&from);
-  place_close(&into);
-  unlink(file);
-}
-
-static void test_backup_sqlite(void **state) {
-  (void)state;
-  backup_travels(false, false);
-}
-static void test_backup_changes_engine(void **state) {
-  (void)state;
-  if (!fixture_server()) skip();
-  backup_travels(false, true);
-  backup_travels(true, false);
-}
-
-static void test_backups_that_are_none(void **state) {
-  (void)state;
-  struct place place;
-  struct error problem;
-  char file[FIXTURE_PATH + 20];
-  static char rubbish[8192];
-  place_open(&place, false);
-  db_close(place.writer);
-  snprintf(file, sizeof file, "%s.backup", place.home.path);
-  assert_int_equal(store_restore(place.store, file, &problem), ERR_INPUT);
-  FILE *out = fopen(file, "w");
-  fclose(out);
-  assert_int_equal(store_restore(place.store, file, &problem), ERR_INPUT); /* empty */
-  assert_string_equal(problem.id, "backup-broken");
-  out = fopen(file, "w");
-  memset(rubbish, 'r', sizeof rubbish);
-  fwrite(rubbish, 1, sizeof rubbish, out);
-  fclose(out);
-  assert_int_equal(store_restore(place.store, file, &problem) != OK, 1);
-  assert_non_null(strstr(problem.text, file));
-  unlink(file);
-  store_close(place.store);
-  home_remove(&place.home);
-}
-
 /* ---- PostgreSQL's own ---- */
 
 static void test_unfit_databases(void **state) {
@@ -788,9 +653,6 @@ int main(void) {
       cmocka_unit_test(test_readers_never_checkpoint),
       cmocka_unit_test(test_last_reader_leaves_the_wal),
       cmocka_unit_test(test_writer_is_set_as_promised),
-      cmocka_unit_test(test_backup_sqlite),
-      cmocka_unit_test(test_backup_changes_engine),
-      cmocka_unit_test(test_backups_that_are_none),
       cmocka_unit_test(test_unfit_databases),
       cmocka_unit_test(test_reconnects),
   };
