@@ -28,7 +28,7 @@ struct sqlite_db {
   char *name; /* for sentences */
   struct statement *bucket[CACHE_BUCKETS];
   int cached;
-  int wal_frames; /* after the last commit */
+  int wal_frames;        /* after the last commit */
   sqlite3_stmt *view[2]; /* BEGIN and COMMIT of a reader's view; made before a masked connection is closed to them */
   unsigned guards;
   struct masked_words *words; /* DB_MASKED */
@@ -274,7 +274,8 @@ static enum err guard(struct sqlite_db *db, const char *sql, struct error *error
   return err;
 }
 
-/* Statements are literals: where one stands says which it is, and comparing it with itself is all that is left to do. */
+/* Statements are literals: where one stands says which it is, and comparing it with itself is all that is left to do.
+ */
 static uint64_t place_hash(const char *sql) {
   return (uint64_t)(uintptr_t)sql * UINT64_C(0x9E3779B97F4A7C15) >> 20;
 }
