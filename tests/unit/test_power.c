@@ -1,6 +1,7 @@
 /* Power: published and polished values, the general engine as a second opinion, and what must hold of any design. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -248,6 +249,49 @@ static void the_general_engine_agrees(void **state) {
   }
 }
 
+/* Uneven designs with dropout, by R 4.2.2: lme4 1.1-31 (bobyqa, rhoend 1e-10), lmerTest, pbkrtest on the rows that
+ * ATTUNE_TEST_ROWS=FILE writes there. Each value is good to what lme4's optimiser leaves. */
+static void degrees_of_freedom_by_r(void **state) {
+  (void)state;
+  static struct rows rows;
+  static const double by_r[3][5] = {{810.55074336, 0.485941312, 9.1839971, 10.4050683, 0.493384687},
+                                    {882.38628713, 0.412329099, 11.4608611, 10.6019699, 0.427788586},
+                                    {698.28354840, 0.348539492, 19.7130576, 12.4193164, 0.372675831}};
+  struct power_file file =
+      design_of("{\"therapists\": {\"control\": 6, \"programme\": 9}, \"patients\": {\"from\": 1, \"to\": 9}, "
+                "\"times\": [0, 0.2, 0.4, 0.6, 0.8, 1], \"dropout\": 0.15, \"effect\": 0.3, "
+                "\"sds\": {\"residual\": 0.7, \"patient_intercept\": 0.67, \"patient_slope\": 0.55, "
+                "\"therapist_intercept\": 0.5, \"therapist_slope\": 0.45}}");
+  for (uint32_t seed = 0; seed < 3; seed++) {
+    struct power_plan plan;
+    struct power_trial trial;
+    struct stats_stream stream;
+    double theta[6], inflation;
+    stats_stream_init(&stream, 77, seed, 0, 0);
+    power_plan_make(&plan, &file.design);
+    assert_true(power_trial_new(&trial, &file.design, plan.clusters, plan.cells, &memory));
+    power_draw_people(&trial, &plan, &stream);
+    draw_rows(&trial, &file.design, &stream, &rows);
+    const char *path = getenv("ATTUNE_TEST_ROWS");
+    FILE *out = path ? fopen(path, seed ? "a" : "w") : NULL;
+    if (out && !seed) fprintf(out, "seed,y,time,arm,patient,therapist\n");
+    for (size_t i = 0; out && i < rows.count; i++)
+      fprintf(out, "%u,%.17g,%.17g,%g,%d,%d\n", seed, rows.y[i], rows.time[i], rows.arm[i], rows.patient[i],
+              rows.therapist[i]);
+    if (out) fclose(out);
+    power_true_theta(&trial, &file.design, 1, theta);
+    assert_true(power_fit(&trial, theta, NULL));
+    double satterthwaite = power_satterthwaite(&trial, theta, &file.design);
+    double kenward = power_kenward_roger(&trial, theta, &file.design, &inflation);
+    double se = sqrt(trial.sigma2 * power_contrast_variance(&trial, &file.design));
+    near(trial.criterion, by_r[seed][0], 1e-6);
+    near(se, by_r[seed][1], 1e-6 * se);
+    near(satterthwaite, by_r[seed][2], 2e-5 * satterthwaite);
+    near(kenward, by_r[seed][3], 1e-5 * kenward);
+    near(se * sqrt(inflation), by_r[seed][4], 1e-6 * se);
+  }
+}
+
 /* ---- what must hold ---- */
 
 static void threads_do_not_change_the_answer(void **state) {
@@ -358,6 +402,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(the_reference_design, setup, teardown),
       cmocka_unit_test_setup_teardown(powerlmm_by_closed_form, setup, teardown),
       cmocka_unit_test_setup_teardown(the_general_engine_agrees, setup, teardown),
+      cmocka_unit_test_setup_teardown(degrees_of_freedom_by_r, setup, teardown),
       cmocka_unit_test_setup_teardown(threads_do_not_change_the_answer, setup, teardown),
       cmocka_unit_test_setup_teardown(no_effect_is_found_at_about_the_level, setup, teardown),
       cmocka_unit_test_setup_teardown(kenward_roger_is_exact_in_balance, setup, teardown),
