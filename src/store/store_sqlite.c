@@ -318,12 +318,15 @@ static enum err statement_find(struct sqlite_db *db, const char *sql, struct sta
     }
     break;
   }
-  enum err err = prepare(db, sql, out, error);
-  if (err || busy) return err; /* the second of two open at once is not cached */
+  struct statement *statement = NULL;
+  enum err err = prepare(db, sql, &statement, error);
+  if (err || !statement) return err;
+  *out = statement;
+  if (busy) return OK; /* the second of two open at once is not cached */
   if (db->cached >= CACHE_MAXIMUM) statements_drop(db);
-  (*out)->cached = true;
-  (*out)->next = *bucket;
-  *bucket = *out;
+  statement->cached = true;
+  statement->next = *bucket;
+  *bucket = statement;
   db->cached++;
   return OK;
 }
