@@ -106,7 +106,7 @@ static void write_marks(struct buf *out, const struct frame *frame) {
 }
 
 static void write_sessions(struct request *request, const struct course *course) {
-  size_t step = course->count > 24 ? 5 : course->count > 12 ? 2 : 1;
+  size_t step = course->count > 24 ? 5 : course->count > 9 ? 2 : 1;
   for (size_t i = 0; i < course->count; i += step)
     html(&request->out, "<text x=\"%.1f%%\" y=\"283\" text-anchor=\"middle\">%s</text>", across(course, i),
          say_count(request, course->points[i].session_number));
