@@ -376,7 +376,7 @@ static enum err exec(struct db *base, struct error *error, const char *sql, cons
   struct sqlite_db *db = sqlite_of(base);
   struct statement *statement = NULL;
   enum err err = start(db, sql, values, count, SQLITE_STATIC, &statement, error);
-  if (err) return err;
+  if (err || !statement) return err;
   int code;
   do code = sqlite3_step(statement->handle);
   while (code == SQLITE_ROW);
