@@ -8,8 +8,8 @@
 #define ITERATIONS 80 /* of BFGS in one go */
 #define NEWTON_ITERATIONS 25
 #define GRADIENT_FINE 1e-7 /* what BFGS must reach to be believed */
-#define GRADIENT_GOAL 1e-9
-#define SNAP 2e-4 /* a diagonal of Lambda below this is tried as an exact zero */
+#define GRADIENT_GOAL 1e-9 /* plus what rounding leaves of a large criterion */
+#define SNAP 2e-4          /* a diagonal of Lambda below this is tried as an exact zero */
 #define ESCAPES 6
 
 struct search {
@@ -33,6 +33,11 @@ static double largest(const double *x, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (!(fabs(x[i]) <= most)) most = fabs(x[i]);
   return most;
+}
+
+/* Where descent may stop. */
+static bool arrived(const struct search *q) {
+  return largest(q->g, q->k) <= GRADIENT_GOAL + 1e-15 * fabs(q->f);
 }
 
 static double dot(const double *a, const double *b, size_t n) {
@@ -130,7 +135,7 @@ static bool begin(struct search *q, const double *hessian) {
 static bool descend(struct search *q, const double *hessian) {
   if (!begin(q, hessian)) return false;
   bool fresh = true;
-  for (int i = 0; i < ITERATIONS && largest(q->g, q->k) > GRADIENT_GOAL; i++) {
+  for (int i = 0; i < ITERATIONS && !arrived(q); i++) {
     for (size_t j = 0; j < q->k; j++) q->step[j] = -dot(q->inverse + j * q->k, q->g, q->k);
     if (advance(q)) {
       accept_trial(q);
@@ -160,7 +165,7 @@ static bool exact_hessian(struct search *q, struct curvature *curvature, double 
 static void newton(struct search *q, const struct stats_memory *memory) {
   struct curvature *curvature = curvature_new(q->kernel, memory);
   if (!curvature || q->work->pin) return;
-  for (int i = 0; i < NEWTON_ITERATIONS && largest(q->g, q->k) > GRADIENT_GOAL; i++) {
+  for (int i = 0; i < NEWTON_ITERATIONS && !arrived(q); i++) {
     double *hessian = q->trial_g + q->k;
     if (!exact_hessian(q, curvature, hessian)) return;
     invert(q, hessian);
