@@ -149,7 +149,7 @@ struct alliance_estimate {
   bool bounded;
   double low, high, step;
   int patients, ratings, iterations; /* what it rests on */
-  double log_posterior;              /* at the end, for comparison of estimates of the same sample */
+  double log_likelihood;             /* at the end, for comparison of estimates of the same sample */
 };
 
 /* The stated default: nothing known but an average level and spread. For a first patient, and for tests. */

@@ -61,6 +61,9 @@ static bool gain_build(struct gain *gain, struct room *room, const struct consta
   gain->m[1] = (o[1] * a - o[0] * b) / det;
   gain->m[2] = (o[2] * a - o[1] * b) / det;
   memcpy(gain->zkz, zkz, sizeof zkz);
+  gain->log_det = stats_log(det);
+  for (int s = 0; s < t; s++)
+    if (c->rated >> s & 1 && c->last[s] != 1) gain->log_det -= stats_log(c->last[s]);
   for (int s = 0; s < t; s++) {
     double k0 = gain->row[s][0], k1 = gain->row[s][1];
     gain->row[s][0] = gain->m[0] * k0 + gain->m[1] * k1;

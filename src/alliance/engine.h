@@ -69,6 +69,7 @@ extern const double episode_default_depth[ALLIANCE_DEPTHS], episode_default_shap
 struct gain {
   double m[3]; /* M = (covariance^-1 + Z'KZ)^-1, symmetric: 00, 01, 11, in units of s */
   double zkz[3];
+  double log_det;   /* of the correlation and covariance of the rated sessions, V / s^2 */
   double (*b)[2];   /* b[p] = Z'K [t>=p], p = 0..t */
   double (*row)[2]; /* row[t] = M (Z'K)_t: level and slope from residuals */
 };

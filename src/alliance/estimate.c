@@ -48,7 +48,6 @@ struct tally {
     double n, a, b;       /* ratings, A and B */
     double zwz[3];        /* information on the means */
     double reports[2][2]; /* [in a noticed episode][reported] */
-    double lag[2];        /* sums of e_t e_(t-1) and e_t^2 over neighbours one unit of time apart */
   } rater[ALLIANCE_RATERS];
   double together[3]; /* sums of e_P e_T, e_P^2, e_T^2 where both rated */
 };
@@ -91,6 +90,13 @@ static void tally_rater(struct tally *tally, const struct plan *plan, const stru
     v[1] += dip * (g->b[s][1] - g->b[s + 1][1]);
     t->n += 1;
   }
+  double quadratic = 0, rated = 0;
+  for (int s = 0; s < n; s++) {
+    if (!(c->rated >> s & 1)) continue;
+    quadratic += ratings->residual[r][s][lane] * y[s];
+    rated += 1;
+  }
+  tally->log_likelihood -= 0.5 * (quadratic + g->log_det) + rated * stats_log(c->rater->residual_sd);
   const double *m = g->m;
   double q[3] = {whole->square[r][0][lane], whole->square[r][1][lane], whole->square[r][2][lane]};
   double mv[2] = {m[0] * v[0] + m[1] * v[1], m[1] * v[0] + m[2] * v[1]};
@@ -126,11 +132,6 @@ static void tally_rater(struct tally *tally, const struct plan *plan, const stru
     residual[s] = 0;
     if (c->rated >> s & 1)
       residual[s] = ratings->residual[r][s][lane] - u[0] - mv[0] - (u[1] + mv[1]) * c->time[s] + whole->dip[r][s][lane];
-    int p = c->rated >> s & 1 ? c->previous[s] : -1;
-    if (p >= 0 && c->time[s] - c->time[p] == 1) {
-      t->lag[0] += residual[s] * residual[p];
-      t->lag[1] += 0.5 * (residual[s] * residual[s] + residual[p] * residual[p]);
-    }
   }
 }
 
@@ -234,6 +235,7 @@ struct sample {
   struct member *members;
   size_t count;
   bool reports;
+  double spread; /* sessions per unit of time */
 };
 
 /* The members from `at` on that share its design, at most `most`. */
@@ -273,8 +275,7 @@ static enum alliance_status sample_tally(struct tally *tally, const struct sampl
 
 /* ---- the M step ---- */
 
-static void update_rater(struct alliance_rater_estimate *r, const struct tally_rater *t, bool autocorrelation,
-                         double spread) {
+static void update_rater(struct alliance_rater_estimate *r, const struct tally_rater *t, double spread) {
   double s = r->residual_sd, n = t->patients, mean0 = t->u[0] / n, mean1 = t->u[1] / n;
   double b = t->b, f = (b + sqrt(b * b + 4 * t->n * t->a)) / (2 * t->n);
   /* Prior: level spread about the observed one, slopes of a twentieth of s a session, uncorrelated. */
@@ -293,9 +294,6 @@ static void update_rater(struct alliance_rater_estimate *r, const struct tally_r
   r->report_in_tension = (t->reports[1][1] + 2) / (t->reports[1][0] + t->reports[1][1] + 4);
   r->report_otherwise = (t->reports[0][1] + 1) / (t->reports[0][0] + t->reports[0][1] + 10);
   if (r->report_in_tension < r->report_otherwise) r->report_in_tension = r->report_otherwise;
-  if (!autocorrelation) return;
-  double rho = t->lag[1] > 0 ? t->lag[0] / t->lag[1] : 0;
-  r->autocorrelation = rho < 0 ? 0 : rho > 0.9 ? 0.9 : rho;
 }
 
 static void update_shares(double *share, const double *tally, const double *prior, int count, double weight) {
@@ -304,15 +302,14 @@ static void update_shares(double *share, const double *tally, const double *prio
   for (int k = 0; k < count; k++) share[k] = (tally[k] + weight * prior[k]) / sum;
 }
 
-static void update(struct alliance_estimate *e, const struct tally *tally, bool autocorrelation, double spread) {
+static void update(struct alliance_estimate *e, const struct tally *tally, double spread) {
   static const double noticed[3] = {0.4, 0.3, 0.3};
   e->prevalence = (tally->prevalence + PRIOR_PREVALENCE * PREVALENCE) / (tally->patients + PRIOR_PREVALENCE);
   update_shares(e->shape, tally->shape, episode_default_shape, ALLIANCE_SHAPES, PRIOR_EPISODES);
   update_shares(e->depth, tally->depth, episode_default_depth, ALLIANCE_DEPTHS, PRIOR_EPISODES);
   update_shares(e->perceived, tally->perceived, noticed, 3, PRIOR_EPISODES);
   for (int r = 0; r < ALLIANCE_RATERS; r++)
-    if (e->rater[r].used && tally->rater[r].patients > 0)
-      update_rater(&e->rater[r], &tally->rater[r], autocorrelation, spread);
+    if (e->rater[r].used && tally->rater[r].patients > 0) update_rater(&e->rater[r], &tally->rater[r], spread);
   if (tally->together[1] > 0 && tally->together[2] > 0) {
     double rho = tally->together[0] / sqrt(tally->together[1] * tally->together[2]);
     e->residual_correlation = rho > 0.95 ? 0.95 : rho < -0.95 ? -0.95 : rho;
@@ -439,6 +436,57 @@ static void precision_set(struct alliance_rater_estimate *r, const struct tally_
   r->slope_se = det > 1e-9 * t->zwz[0] ? s * sqrt(t->zwz[0] / (det * calm)) : 0;
 }
 
+/* Expectation-maximisation from *e on, at most `most` steps. */
+static enum alliance_status climb(struct alliance_estimate *e, struct tally *tally, const struct sample *sample,
+                                  int most, struct room room) {
+  for (int step = 0; step < most; step++) {
+    enum alliance_status status = sample_tally(tally, sample, e, room);
+    if (status) return status;
+    struct alliance_estimate before = *e;
+    update(e, tally, sample->spread);
+    e->iterations++;
+    if (change_between(&before, e) < 1e-5) break;
+  }
+  return ALLIANCE_OK;
+}
+
+static void correlate(struct alliance_estimate *e, double rho) {
+  for (int r = 0; r < ALLIANCE_RATERS; r++) e->rater[r].autocorrelation = rho;
+}
+
+/* The lag-1 correlation, one for both raters, by the profile of the likelihood: golden section on 0..0.8, each point
+ * climbed to from the best so far. */
+static enum alliance_status profile(struct alliance_estimate *e, struct tally *tally, const struct sample *sample,
+                                    int most, struct room room) {
+  const double golden = 0.6180339887498949;
+  double low = 0, high = 0.8, at[2] = {high - golden * high, golden * high}, value[2] = {0, 0};
+  int steps = most < 30 ? most : 30;
+  bool known[2] = {false, false};
+  enum alliance_status status = climb(e, tally, sample, steps, room);
+  double zero = tally->log_likelihood;
+  for (int round = 0; !status && round < 9; round++) {
+    for (int k = 0; k < 2 && !status; k++) {
+      if (known[k]) continue;
+      correlate(e, at[k]);
+      status = climb(e, tally, sample, steps, room);
+      value[k] = tally->log_likelihood;
+    }
+    int worse = value[0] < value[1] ? 0 : 1, better = !worse;
+    if (worse == 0)
+      low = at[0];
+    else
+      high = at[1];
+    at[worse] = at[better];
+    value[worse] = value[better];
+    at[better] = worse == 0 ? low + golden * (high - low) : high - golden * (high - low);
+    known[worse] = true;
+    known[better] = false;
+  }
+  double best = value[0] > value[1] ? at[0] : at[1], most_likely = value[0] > value[1] ? value[0] : value[1];
+  correlate(e, most_likely > zero ? best : 0);
+  return status;
+}
+
 enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const struct alliance_series *series,
                                               size_t count, const struct alliance_settings *settings, void *memory,
                                               size_t bytes) {
@@ -451,7 +499,7 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
   }
   if (!start(e, series, count, settings)) return ALLIANCE_NO_DATA;
   struct room room = room_in(memory, bytes);
-  struct sample sample = {.series = series, .reports = !settings->ignore_reports};
+  struct sample sample = {.series = series, .reports = !settings->ignore_reports, .spread = time_spread(series, count)};
   sample.members = room_take(&room, count, sizeof *sample.members);
   if (!sample.members) return ALLIANCE_MEMORY;
   for (size_t i = 0; i < count; i++) {
@@ -460,19 +508,14 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
     sample.members[sample.count++] = (struct member){design_key(&design), (uint32_t)i};
   }
   members_sort(sample.members, sample.count);
-  double spread = time_spread(series, count);
   int most = settings->iterations ? settings->iterations : 200;
   struct tally tally = {0};
-  for (e->iterations = 0; e->iterations < most;) {
-    enum alliance_status status = sample_tally(&tally, &sample, e, room);
-    if (status) return status;
-    struct alliance_estimate before = *e;
-    update(e, &tally, settings->autocorrelation, spread);
-    e->iterations++;
-    if (change_between(&before, e) < 1e-5) break;
-  }
+  enum alliance_status status = ALLIANCE_OK;
+  if (settings->autocorrelation) status = profile(e, &tally, &sample, most, room);
+  if (!status) status = climb(e, &tally, &sample, most, room);
+  if (status) return status;
   e->patients = (int)sample.count;
-  e->log_posterior = tally.log_likelihood;
+  e->log_likelihood = tally.log_likelihood;
   for (int r = 0; r < ALLIANCE_RATERS; r++)
     if (e->rater[r].used) precision_set(&e->rater[r], &tally.rater[r], e->prevalence);
   return ALLIANCE_OK;

@@ -56,7 +56,7 @@ static bool visit_all(struct alliance_estimate *e, visit_figure *visit, void *st
   good = good && visit(state, "reports", &reports) && visit(state, "bounded", &bounded);
   good = good && visit(state, "low", &e->low) && visit(state, "high", &e->high) && visit(state, "step", &e->step);
   good = good && visit(state, "patients", &patients) && visit(state, "ratings", &ratings);
-  good = good && visit(state, "iterations", &iterations) && visit(state, "log_posterior", &e->log_posterior);
+  good = good && visit(state, "iterations", &iterations) && visit(state, "log_likelihood", &e->log_likelihood);
   e->version = (int)version;
   e->reports = reports != 0;
   e->bounded = bounded != 0;

@@ -115,6 +115,34 @@ static void estimate_turns_with_the_scale(void **state) {
   assert_true(fabs(b.rater[0].level - 1000 - 10 * a.rater[0].level) < 1e-2);
 }
 
+static void estimate_climbs(void **state) {
+  (void)state;
+  struct alliance_world w = world_of(8);
+  struct alliance_settings settings = {0};
+  struct alliance_estimate e;
+  double last = -1e300;
+  people(&w, 13, PATIENTS);
+  for (settings.iterations = 2; settings.iterations < 40; settings.iterations *= 2) {
+    assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, &settings, memory, bytes), ALLIANCE_OK);
+    assert_true(e.log_likelihood > last);
+    last = e.log_likelihood;
+  }
+}
+
+static void estimate_finds_autocorrelation(void **state) {
+  (void)state;
+  struct alliance_world w = world_of(SESSIONS);
+  struct alliance_settings settings = {.autocorrelation = true};
+  struct alliance_estimate e;
+  people(&w, 4, PATIENTS);
+  assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, &settings, memory, bytes), ALLIANCE_OK);
+  assert_true(e.rater[0].autocorrelation < 0.08);
+  w.truth.rater[0].autocorrelation = 0.4;
+  people(&w, 4, PATIENTS);
+  assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, &settings, memory, bytes), ALLIANCE_OK);
+  assert_true(fabs(e.rater[0].autocorrelation - 0.4) < 0.1);
+}
+
 static void estimate_as_text(void **state) {
   (void)state;
   struct alliance_world w = alliance_world_default();
@@ -526,6 +554,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(estimate_recovers),
                                      cmocka_unit_test(estimate_ignores_tensions),
                                      cmocka_unit_test(estimate_as_text),
+                                     cmocka_unit_test(estimate_climbs),
+                                     cmocka_unit_test(estimate_finds_autocorrelation),
                                      cmocka_unit_test(estimate_turns_with_the_scale),
                                      cmocka_unit_test(estimate_refuses),
                                      cmocka_unit_test(thresholds_hold),

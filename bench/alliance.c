@@ -1,0 +1,147 @@
+/* Speed of the alliance engine on one core: ratings a second for the model and for every rule, beside a plain
+ * Shewhart chart in C and a loop that only reads the ratings.
+ *
+ *     build/bench/alliance [SERIES]
+ *
+ * Prints a Markdown table; the best of five rounds. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "alliance/engine.h"
+
+static struct alliance_session *rows;
+static double *ratings_only;
+static int series_count;
+static void *memory;
+static size_t bytes;
+static volatile double sink;
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void people(int sessions) {
+  struct alliance_world w = alliance_world_default();
+  struct alliance_truth truth;
+  w.sessions = sessions;
+  w.truth.rater[1].used = w.truth.reports = false;
+  for (int p = 0; p < series_count; p++) {
+    alliance_simulate_patient(rows + (size_t)p * (size_t)sessions, &truth, &w, 1, (uint32_t)p / 3, (uint32_t)p % 3);
+    for (int t = 0; t < sessions; t++)
+      ratings_only[(size_t)p * (size_t)sessions + (size_t)t] = rows[(size_t)p * (size_t)sessions + (size_t)t].rating[0];
+  }
+}
+
+static void row(const char *what, int sessions, const char *view, double seconds) {
+  double all = (double)series_count * sessions;
+  printf("| %s | %d | %s | %.3g |\n", what, sessions, view, all / seconds);
+  fflush(stdout);
+}
+
+static double best_of(double (*run)(int sessions, int argument), int sessions, int argument) {
+  double best = 1e300;
+  for (int round = 0; round < 5; round++) {
+    double start = now();
+    sink = run(sessions, argument);
+    double seconds = now() - start;
+    if (seconds < best) best = seconds;
+  }
+  return best;
+}
+
+static double run_read(int sessions, int unused) {
+  (void)unused;
+  double sum[4] = {0};
+  size_t all = (size_t)series_count * (size_t)sessions;
+  for (size_t k = 0; k + 4 <= all; k += 4)
+    for (int u = 0; u < 4; u++) sum[u] += ratings_only[k + (size_t)u];
+  return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+static double run_shewhart(int sessions, int unused) {
+  (void)unused;
+  int signals = 0;
+  for (int p = 0; p < series_count; p++) {
+    const double *x = ratings_only + (size_t)p * (size_t)sessions;
+    double sum = x[0], ranges = 0;
+    for (int t = 1; t < sessions; t++) {
+      sum += x[t];
+      ranges += fabs(x[t] - x[t - 1]);
+    }
+    double low = sum / sessions - 2.66 * ranges / (sessions - 1);
+    for (int t = 0; t < sessions; t++) signals += x[t] < low;
+  }
+  return signals;
+}
+
+/* With everything that a page shows: band, probabilities, events. */
+static double run_model(int sessions, int view) {
+  struct alliance_world w = alliance_world_default();
+  w.truth.rater[1].used = w.truth.reports = false;
+  struct room room = room_in(memory, bytes);
+  struct bench *bench = room_take(&room, 1, sizeof *bench);
+  struct plan *plan = room_take(&room, 1, sizeof *plan);
+  struct alliance_finding *findings = room_take(&room, LANES * ALLIANCE_SESSIONS_MAX, sizeof *findings);
+  struct alliance_threshold threshold = {.view = (enum alliance_view)view, .limit = 2};
+  struct alliance_design design = alliance_design_plain(sessions);
+  struct alliance_series series[LANES];
+  struct span span[LANES];
+  struct alliance_finding *out[LANES];
+  if (!findings || !plan_build(plan, &room, &w.truth, &design, threshold.view, true)) abort();
+  memset(bench, 0, sizeof *bench);
+  double events = 0;
+  for (int p = 0; p + LANES <= series_count; p += LANES) {
+    for (int u = 0; u < LANES; u++) {
+      series[u] = (struct alliance_series){rows + (size_t)(p + u) * (size_t)sessions, sessions};
+      out[u] = findings + u * ALLIANCE_SESSIONS_MAX;
+    }
+    model_judge(out, span, plan, &w.truth, &threshold, series, LANES, bench);
+    events += out[0][sessions - 1].tension;
+  }
+  return events;
+}
+
+static double run_rule(int sessions, int rule) {
+  struct alliance_world w = alliance_world_default();
+  double time[ALLIANCE_SESSIONS_MAX], score[ALLIANCE_SESSIONS_MAX], work[4 * ALLIANCE_SESSIONS_MAX], sum = 0;
+  bool rated[ALLIANCE_SESSIONS_MAX];
+  for (int t = 0; t < sessions; t++) {
+    time[t] = t + 1;
+    rated[t] = true;
+  }
+  for (int p = 0; p < series_count; p++) {
+    rule_scores((enum alliance_rule)rule, ALLIANCE_ONLINE, &w.truth, time, ratings_only + (size_t)p * (size_t)sessions,
+                rated, sessions, score, NULL, NULL, work);
+    sum += score[sessions - 1];
+  }
+  return sum;
+}
+
+int main(int argc, char **argv) {
+  static const int sizes[] = {6, 12, 20};
+  series_count = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 20000;
+  if (series_count < LANES) return 2;
+  rows = calloc((size_t)series_count * 20, sizeof *rows);
+  ratings_only = calloc((size_t)series_count * 20, sizeof *ratings_only);
+  bytes = alliance_memory(ALLIANCE_SESSIONS_MAX, 100) + LANES * ALLIANCE_SESSIONS_MAX * sizeof(struct alliance_finding);
+  memory = malloc(bytes);
+  if (!rows || !ratings_only || !memory) return 1;
+  puts("| what | sessions | view | ratings/s |\n|:--|--:|:--|--:|");
+  for (int n = 0; n < 3; n++) {
+    people(sizes[n]);
+    row("reading the memory", sizes[n], "", best_of(run_read, sizes[n], 0));
+    row("plain C Shewhart", sizes[n], "", best_of(run_shewhart, sizes[n], 0));
+    row("model", sizes[n], "on line", best_of(run_model, sizes[n], ALLIANCE_ONLINE));
+    row("model", sizes[n], "hindsight", best_of(run_model, sizes[n], ALLIANCE_HINDSIGHT));
+    for (int rule = 1; rule < ALLIANCE_RULES; rule++)
+      row(alliance_rules[rule].name, sizes[n], "on line", best_of(run_rule, sizes[n], rule));
+  }
+  free(rows);
+  free(ratings_only);
+  free(memory);
+  return 0;
+}
