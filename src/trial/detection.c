@@ -4,6 +4,7 @@
 
 #include "attune/alliance.h"
 #include "people/account.h"
+#include "trial/judged.h"
 
 #define LENGTHS 5
 static const int lengths[LENGTHS] = {6, 12, 20, 30, ALLIANCE_SESSIONS_MAX}; /* courses without a planned length */
@@ -16,6 +17,7 @@ struct detector {
   double low, high;
   int planned;
   bool used[2];
+  struct judged *judged;
   pthread_mutex_t lock; /* over what follows */
   struct alliance_estimate estimate;
   struct alliance_threshold thresholds[LENGTHS];
@@ -165,8 +167,10 @@ enum err detector_judge(struct detector *detector, struct arena *arena, const st
   pthread_mutex_lock(&detector->lock);
   struct alliance_estimate estimate = detector->estimate;
   struct alliance_threshold threshold = threshold_for(detector, count);
+  struct judged_key key = judged_key(arena, detector->name, detector->ready, series, count);
   pthread_mutex_unlock(&detector->lock);
   *least = alliance_rules[detector->rule].least;
+  if (judged_find(detector->judged, key, out, count)) return OK;
   size_t judged = count > ALLIANCE_SESSIONS_MAX ? ALLIANCE_SESSIONS_MAX : count;
   struct alliance_session *sessions = arena_array(arena, judged + 1, sizeof *sessions);
   for (size_t i = 0; i < judged; i++) to_alliance(detector, &series[i], &sessions[i]);
@@ -179,6 +183,7 @@ enum err detector_judge(struct detector *detector, struct arena *arena, const st
     return fail(error, ERR_STATE, "detector", "", "a course could not be judged: %s", alliance_status_text(status));
   for (int i = 0; i < result.count; i++) one_detection(detector, &result.sessions[i], &series[i], &out[i]);
   for (size_t i = 0; i < count; i++) add_report(&series[i], &out[i]);
+  judged_keep(detector->judged, key, out, count);
   return OK;
 }
 
@@ -422,6 +427,7 @@ enum err detector_open(struct detector **out, const struct home *home, struct er
                                 .planned = home_study(home)->sessions_planned};
   take_signal(detector, &asked->therapist, 1);
   take_signal(detector, &asked->patient, 0);
+  detector->judged = judged_new();
   pthread_mutex_init(&detector->lock, NULL);
   struct db *open;
   enum err err = db_open(&open, home->store, DB_OPEN, error);
@@ -437,6 +443,7 @@ enum err detector_open(struct detector **out, const struct home *home, struct er
 
 void detector_close(struct detector *detector) {
   if (!detector) return;
+  judged_free(detector->judged);
   pthread_mutex_destroy(&detector->lock);
   free(detector);
 }
