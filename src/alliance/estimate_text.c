@@ -7,6 +7,11 @@
 /* Every figure of an estimate in its order; `visit` reads or writes one. */
 typedef bool visit_figure(void *state, const char *name, double *value);
 
+/* Figures that count: what is no count becomes -1, which is refused. */
+static int count_of(double x) {
+  return x >= 0 && x <= 2147483647.0 ? (int)x : -1;
+}
+
 static bool visit_all(struct alliance_estimate *e, visit_figure *visit, void *state) {
   static const char *const raters[ALLIANCE_RATERS] = {"patient", "therapist"};
   double version = e->version, reports = e->reports, bounded = e->bounded, patients = e->patients;
@@ -57,12 +62,12 @@ static bool visit_all(struct alliance_estimate *e, visit_figure *visit, void *st
   good = good && visit(state, "low", &e->low) && visit(state, "high", &e->high) && visit(state, "step", &e->step);
   good = good && visit(state, "patients", &patients) && visit(state, "ratings", &ratings);
   good = good && visit(state, "iterations", &iterations) && visit(state, "log_likelihood", &e->log_likelihood);
-  e->version = (int)version;
+  e->version = count_of(version);
   e->reports = reports != 0;
   e->bounded = bounded != 0;
-  e->patients = (int)patients;
-  e->ratings = (int)ratings;
-  e->iterations = (int)iterations;
+  e->patients = count_of(patients);
+  e->ratings = count_of(ratings);
+  e->iterations = count_of(iterations);
   return good;
 }
 
@@ -119,22 +124,24 @@ static bool share(double x) {
 
 static bool rater_good(const struct alliance_rater_estimate *r) {
   if (!r->used) return true;
-  return r->residual_sd > 0 && r->residual_sd <= 1e12 && r->level_sd >= 0 && r->level_sd <= 1e12 && r->slope_sd >= 0 &&
-         r->slope_sd <= 1e12 && r->level_slope_correlation >= -1 && r->level_slope_correlation <= 1 &&
-         r->residual_sd_se >= 0 && r->residual_sd_se <= 2 && r->level_sd_se >= 0 && r->level_sd_se <= 2 &&
-         r->level_se >= 0 && r->level_se <= 1e12 && r->slope_se >= 0 && r->slope_se <= 1e12 &&
-         r->autocorrelation >= 0 && r->autocorrelation <= 0.95 && r->report_otherwise > 0 && r->report_otherwise < 1 &&
-         r->report_in_tension > 0 && r->report_in_tension < 1;
+  return r->level >= -1e12 && r->level <= 1e12 && r->slope >= -1e12 && r->slope <= 1e12 && r->residual_sd >= 1e-12 &&
+         r->residual_sd <= 1e12 && r->level_sd >= 0 && r->level_sd <= 1e12 && r->slope_sd >= 0 && r->slope_sd <= 1e12 &&
+         r->level_slope_correlation >= -1 && r->level_slope_correlation <= 1 && r->residual_sd_se >= 0 &&
+         r->residual_sd_se <= 2 && r->level_sd_se >= 0 && r->level_sd_se <= 2 && r->level_se >= 0 &&
+         r->level_se <= 1e12 && r->slope_se >= 0 && r->slope_se <= 1e12 && r->autocorrelation >= 0 &&
+         r->autocorrelation <= 0.95 && r->report_otherwise > 0 && r->report_otherwise < 1 && r->report_in_tension > 0 &&
+         r->report_in_tension < 1;
 }
 
 static bool estimate_good(const struct alliance_estimate *e) {
   bool good = e->version == ALLIANCE_ESTIMATE_VERSION && share(e->prevalence) && e->residual_correlation > -1 &&
-              e->residual_correlation < 1 && (e->rater[0].used || e->rater[1].used);
+              e->residual_correlation < 1 && (e->rater[0].used || e->rater[1].used) && e->time_origin >= -1e12 &&
+              e->time_origin <= 1e12 && e->patients >= 0 && e->ratings >= 0 && e->iterations >= 0;
   for (int k = 0; k < ALLIANCE_DEPTHS; k++) good = good && share(e->depth[k]);
   for (int k = 0; k < ALLIANCE_SHAPES; k++) good = good && share(e->shape[k]);
   for (int k = 0; k < 3; k++) good = good && share(e->perceived[k]);
   for (int r = 0; r < ALLIANCE_RATERS; r++) good = good && rater_good(&e->rater[r]);
-  return good && (!e->bounded || (e->low < e->high && e->step >= 0));
+  return good && (!e->bounded || (e->low < e->high && e->step >= 0 && e->low >= -1e12 && e->high <= 1e12));
 }
 
 bool alliance_estimate_read(struct alliance_estimate *estimate, const char *text, size_t length) {
