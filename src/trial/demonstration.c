@@ -110,7 +110,7 @@ static void make_therapists(struct world *world, int64_t span_ms) {
 
 static void make_tension(struct sim_patient *one, struct stats_stream *stream, int most) {
   if (stats_random_uniform(stream) > SHARE_TENSION || most < 4) return;
-  one->begins = 2 + (int)stats_random_below(stream, (uint64_t)(most - 2));
+  one->begins = 3 + (int)stats_random_below(stream, (uint64_t)(most - 3 > 4 ? 4 : most - 3));
   bool repaired = stats_random_uniform(stream) < SHARE_REPAIRED;
   int length = 1 + (int)stats_random_below(stream, 2);
   one->ends = repaired && one->begins + length <= most ? one->begins + length : 0;
@@ -392,7 +392,7 @@ static int therapist_to_show(const struct world *world, bool shown_feedback) {
     int count = 0;
     for (int j = 0; j < world->patient_count; j++) {
       const struct sim_patient *one = &world->patients[j];
-      count += one->therapist == i && one->begins && *one->code && one->first_ms + one->begins * one->pace_ms < world->plan->until_ms - 3 * DAY_MS;
+      count += one->therapist == i && one->begins && *one->code && one->first_ms + one->begins * one->pace_ms < world->plan->until_ms - 5 * DAY_MS;
     }
     if (count > most) best = i, most = count;
   }
