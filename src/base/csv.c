@@ -1,76 +1,16 @@
-#include "base/csv.h"
+#include "base/csv_scan.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdarg.h>
 #include <unistd.h>
 
 #include "base/decimal.h"
-#include "base/levels.h"
 #include "base/nearest.h"
 #include "base/utf8.h"
 
 #define BUFFER_BYTES ((size_t)1 << 20)
 #define PADDING (2 * DECIMAL_PADDING)
-
-struct slice {
-  const char *text;
-  size_t length;
-  bool quoted;
-};
-
-struct column {
-  const char *name;
-  enum csv_kind wanted, kind;
-  struct levels levels;
-};
-
-struct csv {
-  struct arena *arena;
-  const char *name;
-  char separator;
-  bool stops[256]; /* bytes that end an unquoted field, or may not be in one */
-  int fd;          /* -1 for memory */
-  bool owns_fd, at_end;
-  const char *memory; /* what is left of an input in memory */
-  size_t memory_left;
-  const char *memory_start;
-  size_t memory_length;
-
-  char *buffer; /* at..end is not yet read; a NUL and padding follow end */
-  size_t capacity;
-  const char *at, *end;
-  const char *checked; /* bytes before it are valid UTF-8 */
-  bool broken;         /* the byte at `checked` is not */
-
-  size_t line; /* of `at` */
-  size_t row;
-  struct column *columns;
-  size_t column_count;
-  size_t embedded;      /* line ends inside quotes of the row that is being read */
-  struct slice *slices; /* of that row, by column */
-  size_t scratch;       /* elements of slices, unquoted and unquoted_capacity */
-  char **unquoted;      /* memory for fields with doubled quotes */
-  size_t *unquoted_capacity;
-
-  double **numbers; /* by column, for the chunk */
-  uint32_t **codes;
-  const char ***texts;
-  size_t *lines;
-  char *text_bytes; /* of the chunk's CSV_TEXT fields; a pointer in texts is an offset until the chunk is whole */
-  size_t text_used, text_capacity;
-  bool settled;   /* the CSV_AUTO columns have their kind */
-  int turn;       /* a CSV_AUTO column that met text, or -1 */
-  bool restarted; /* since the chunk handed out last */
-};
-
-enum scan {
-  SCAN_FIELD, /* ended by a separator */
-  SCAN_ROW,   /* ended by a line end */
-  SCAN_MORE,  /* the buffer ended first */
-  SCAN_BAD    /* *error says why */
-};
 
 /* ---- errors ---- */
 
@@ -266,7 +206,7 @@ static enum scan scan_quoted(struct csv *csv, const char **at, int column, struc
 }
 
 /* One field of any kind; `column` is where it stands in its row. */
-static enum scan scan_field(struct csv *csv, const char **at, int column, struct slice *field, struct error *error) {
+enum scan csv_scan_field(struct csv *csv, const char **at, int column, struct slice *field, struct error *error) {
   const char *p = *at;
   if (*p == '"') return scan_quoted(csv, at, column, field, error);
   while (!csv->stops[(unsigned char)*p]) p++;
@@ -291,14 +231,14 @@ static void scratch_grow(struct csv *csv) {
 }
 
 /* A whole row as slices of the buffer; *count is the number of fields, of which the first `room` are kept. */
-static enum scan scan_row(struct csv *csv, const char **at, size_t room, size_t *count, struct error *error) {
+enum scan csv_scan_row(struct csv *csv, const char **at, size_t room, size_t *count, struct error *error) {
   *count = 0;
   csv->embedded = 0;
   for (;;) {
     struct slice field;
     int column = *count < room ? (int)*count : (int)room;
     if ((size_t)column + 1 >= csv->scratch) scratch_grow(csv);
-    enum scan scan = scan_field(csv, at, column, &field, error);
+    enum scan scan = csv_scan_field(csv, at, column, &field, error);
     if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
     if (*count < room) csv->slices[*count] = field;
     ++*count;
@@ -319,14 +259,14 @@ static void skip_empty_lines(struct csv *csv) {
 }
 
 /* Whether the bytes up to `to` may be believed; else *error says where they are broken. */
-static bool believable(struct csv *csv, const char *to, struct error *error) {
+bool csv_believable(struct csv *csv, const char *to, struct error *error) {
   if (!csv->broken || to <= csv->checked) return true;
   refuse_bytes(csv, csv->at, error);
   return false;
 }
 
 /* Brings the buffer to a state in which another try to read a row makes sense. */
-static enum err need_more(struct csv *csv, struct error *error) {
+enum err csv_need_more(struct csv *csv, struct error *error) {
   if (csv->broken) {
     refuse_bytes(csv, csv->at, error);
     return ERR_INPUT;
@@ -336,7 +276,7 @@ static enum err need_more(struct csv *csv, struct error *error) {
 }
 
 /* Finds the start of the next row; *any is false behind the last. */
-static enum err find_row(struct csv *csv, bool *any, struct error *error) {
+enum err csv_find_row(struct csv *csv, bool *any, struct error *error) {
   for (;;) {
     skip_empty_lines(csv);
     bool cut = *csv->at == '\r' && csv->at + 1 == csv->end && !csv->at_end;
@@ -353,19 +293,19 @@ static enum err find_row(struct csv *csv, bool *any, struct error *error) {
 }
 
 /* One whole row in csv->slices, at most `room` of them; *count == 0 behind the last row. Moves to the next row. */
-static enum err read_row(struct csv *csv, size_t room, size_t *count, size_t *line, struct error *error) {
+enum err csv_read_row(struct csv *csv, size_t room, size_t *count, size_t *line, struct error *error) {
   bool any;
-  enum err err = find_row(csv, &any, error);
+  enum err err = csv_find_row(csv, &any, error);
   *count = 0;
   if (err || !any) return err;
   for (;;) {
     const char *at = csv->at;
-    enum scan scan = scan_row(csv, &at, room, count, error);
+    enum scan scan = csv_scan_row(csv, &at, room, count, error);
     if (scan == SCAN_MORE) {
-      if ((err = need_more(csv, error))) return err;
+      if ((err = csv_need_more(csv, error))) return err;
       continue;
     }
-    if (!believable(csv, at, error) || scan == SCAN_BAD) return ERR_INPUT;
+    if (!csv_believable(csv, at, error) || scan == SCAN_BAD) return ERR_INPUT;
     *line = csv->line;
     csv->line += 1 + csv->embedded;
     csv->at = at;
@@ -391,7 +331,7 @@ static enum err refuse_twins(struct csv *csv, struct error *error) {
   return OK;
 }
 
-static enum err read_header(struct csv *csv, struct error *error) {
+enum err csv_read_header(struct csv *csv, struct error *error) {
   csv->line = 1;
   size_t count, line;
   enum err err = refill(csv, error);
@@ -399,7 +339,7 @@ static enum err read_header(struct csv *csv, struct error *error) {
   if (csv->end - csv->at >= 2 && (!memcmp(csv->at, "\xff\xfe", 2) || !memcmp(csv->at, "\xfe\xff", 2)))
     return csv_refuse(csv, 1, -1, error, "the file is in UTF-16; save it as UTF-8");
   if (csv->end - csv->at >= 3 && !memcmp(csv->at, "\xef\xbb\xbf", 3)) csv->at += 3;
-  err = read_row(csv, CSV_COLUMNS_MAXIMUM, &count, &line, error);
+  err = csv_read_row(csv, CSV_COLUMNS_MAXIMUM, &count, &line, error);
   if (err) return err;
   if (!count) return csv_refuse(csv, 1, -1, error, "the file is empty; its first line names the columns");
   if (count > CSV_COLUMNS_MAXIMUM)
@@ -420,7 +360,7 @@ static enum err open_with(struct csv **out, struct csv start, struct arena *aren
   csv->stops[(unsigned char)csv->separator] = csv->stops['\n'] = csv->stops['\r'] = csv->stops['"'] = csv->stops[0] =
       true;
   *out = csv;
-  enum err err = read_header(csv, error);
+  enum err err = csv_read_header(csv, error);
   if (err) {
     csv_close(csv);
     *out = NULL;
@@ -508,7 +448,7 @@ bool csv_missing(const char *field) {
   return !*field || !strcmp(field, "NA");
 }
 
-static enum err refuse_count(struct csv *csv, size_t line, size_t count, struct error *error) {
+enum err csv_refuse_count(struct csv *csv, size_t line, size_t count, struct error *error) {
   int column = (int)(count < csv->column_count ? count - 1 : csv->column_count - 1);
   return csv_refuse(csv, line, column, error, "the row has %zu field%s; the header has %zu", count,
                     count == 1 ? "" : "s", csv->column_count);
@@ -517,9 +457,9 @@ static enum err refuse_count(struct csv *csv, size_t line, size_t count, struct 
 enum err csv_next_row(struct csv *csv, struct csv_row *row, struct error *error) {
   size_t count, bytes = 0;
   row->fields = NULL;
-  enum err err = read_row(csv, csv->column_count, &count, &row->line, error);
+  enum err err = csv_read_row(csv, csv->column_count, &count, &row->line, error);
   if (err || !count) return err;
-  if (count != csv->column_count) return refuse_count(csv, row->line, count, error);
+  if (count != csv->column_count) return csv_refuse_count(csv, row->line, count, error);
   for (size_t i = 0; i < count; i++) bytes += csv->slices[i].length + 1;
   char *text = arena_alloc(csv->arena, bytes);
   const char **fields = arena_array(csv->arena, count, sizeof *fields);
@@ -531,252 +471,5 @@ enum err csv_next_row(struct csv *csv, struct csv_row *row, struct error *error)
   }
   row->fields = fields;
   csv->row++;
-  return OK;
-}
-
-const char *const *csv_levels(const struct csv *csv, int column, size_t *count) {
-  const struct levels *levels = &csv->columns[column].levels;
-  *count = levels->count;
-  return levels->names;
-}
-
-/* ---- columns in chunks ---- */
-
-void csv_want(struct csv *csv, int column, enum csv_kind kind) {
-  csv->columns[column].wanted = kind;
-  csv->columns[column].kind = kind == CSV_AUTO ? CSV_NUMBER : kind;
-}
-
-enum csv_kind csv_kind_of(const struct csv *csv, int column) {
-  return csv->columns[column].kind;
-}
-
-static bool slice_missing(struct slice field) {
-  return !field.length || (field.length == 2 && !memcmp(field.text, "NA", 2));
-}
-
-/* A field that is not plainly a number: blanks, quotes, missing values, text. */
-static enum decimal slice_number(struct slice field, double *value) {
-  while (field.length && (*field.text == ' ' || *field.text == '\t')) {
-    field.text++;
-    field.length--;
-  }
-  while (field.length && (field.text[field.length - 1] == ' ' || field.text[field.length - 1] == '\t')) field.length--;
-  *value = NAN;
-  if (slice_missing(field) || (field.length == 3 && !memcmp(field.text, "NaN", 3))) return DECIMAL_READ;
-  return decimal_read(field.text, field.length, value);
-}
-
-static enum scan refuse_number(struct csv *csv, int column, struct slice field, enum decimal why, struct error *error) {
-  if (why == DECIMAL_NONE && csv->columns[column].wanted == CSV_AUTO) {
-    csv->turn = column;
-    return SCAN_BAD;
-  }
-  csv_refuse(csv, csv->line, column, error,
-             why == DECIMAL_NONE ? "'%.*s' is not a number" : "'%.*s' is beyond the range of a number",
-             (int)(field.length < 60 ? field.length : 60), field.text);
-  return SCAN_BAD;
-}
-
-static enum scan take_number(struct csv *csv, const char **at, int column, double *value, struct error *error) {
-  const char *p = *at;
-  if (decimal_scan(&p, value) == DECIMAL_READ) {
-    if (*p == csv->separator) {
-      *at = p + 1;
-      return SCAN_FIELD;
-    }
-    if (*p == '\n') {
-      *at = p + 1;
-      return SCAN_ROW;
-    }
-  }
-  struct slice field;
-  enum scan scan = scan_field(csv, at, column, &field, error);
-  if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
-  enum decimal got = slice_number(field, value);
-  return got == DECIMAL_READ ? scan : refuse_number(csv, column, field, got, error);
-}
-
-static enum scan take_level(struct csv *csv, const char **at, int column, uint32_t *code, struct error *error) {
-  struct slice field;
-  enum scan scan = scan_field(csv, at, column, &field, error);
-  if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
-  *code = slice_missing(field) ? CSV_NO_LEVEL
-                               : levels_code(csv->arena, &csv->columns[column].levels, field.text, field.length);
-  return scan;
-}
-
-static enum scan take_text(struct csv *csv, const char **at, int column, const char **text, struct error *error) {
-  struct slice field;
-  enum scan scan = scan_field(csv, at, column, &field, error);
-  if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
-  size_t need = csv->text_used + field.length + 1 + DECIMAL_PADDING;
-  if (need > csv->text_capacity) {
-    csv->text_capacity = need * 2;
-    char *larger = realloc(csv->text_bytes, csv->text_capacity);
-    if (!larger) die("out of memory reading %s", csv->name);
-    csv->text_bytes = larger;
-  }
-  char *to = csv->text_bytes + csv->text_used;
-  if (field.length) memcpy(to, field.text, field.length);
-  memset(to + field.length, 0, 1 + DECIMAL_PADDING);
-  *text = (const char *)(uintptr_t)csv->text_used;
-  csv->text_used += field.length + 1;
-  return scan;
-}
-
-/* The chunk's texts do not move any more: offsets become pointers. */
-static void texts_settle(struct csv *csv, size_t rows) {
-  for (size_t i = 0; i < csv->column_count; i++)
-    for (size_t row = 0; csv->texts[i] && row < rows; row++)
-      csv->texts[i][row] = csv->text_bytes + (uintptr_t)csv->texts[i][row];
-}
-
-/* One row into row `row` of the chunk; *count is the number of fields seen. */
-static enum scan take_row(struct csv *csv, const char **at, size_t row, size_t *count, struct error *error) {
-  enum scan scan = SCAN_FIELD;
-  size_t column = 0;
-  csv->embedded = 0;
-  for (; column < csv->column_count && scan == SCAN_FIELD; column++) {
-    struct slice skipped;
-    switch (csv->columns[column].kind) {
-    case CSV_NUMBER:
-      scan = take_number(csv, at, (int)column, &csv->numbers[column][row], error);
-      break;
-    case CSV_LEVELS:
-      scan = take_level(csv, at, (int)column, &csv->codes[column][row], error);
-      break;
-    case CSV_TEXT:
-      scan = take_text(csv, at, (int)column, &csv->texts[column][row], error);
-      break;
-    default:
-      scan = scan_field(csv, at, (int)column, &skipped, error);
-    }
-  }
-  *count = column + (scan == SCAN_FIELD); /* a separator behind the last column: at least one too many */
-  return scan;
-}
-
-/* Counts a row's fields for the message only. */
-static enum err refuse_row(struct csv *csv, struct error *error) {
-  size_t count = 0, line = 0;
-  enum err err = read_row(csv, csv->column_count, &count, &line, error);
-  return err ? err : refuse_count(csv, line, count, error);
-}
-
-/* One row; *got is false behind the last row, or where csv->turn asks for a restart. */
-static enum err next_columns(struct csv *csv, size_t row, bool *got, struct error *error) {
-  enum err err = find_row(csv, got, error);
-  if (err || !*got) return err;
-  for (;;) {
-    const char *at = csv->at;
-    size_t count;
-    enum scan scan = take_row(csv, &at, row, &count, error);
-    if (scan == SCAN_MORE) {
-      if ((err = need_more(csv, error))) return err;
-      continue;
-    }
-    if (!believable(csv, at, error)) return ERR_INPUT;
-    if (scan == SCAN_BAD && csv->turn < 0) return ERR_INPUT;
-    *got = scan != SCAN_BAD;
-    if (!*got) return OK;
-    if (count != csv->column_count || scan != SCAN_ROW) return refuse_row(csv, error);
-    csv->lines[row] = csv->line;
-    csv->line += 1 + csv->embedded;
-    csv->at = at;
-    return OK;
-  }
-}
-
-static void forget_levels(struct csv *csv) {
-  for (size_t i = 0; i < csv->column_count; i++) csv->columns[i].levels = (struct levels){0};
-}
-
-/* Looks at the rows that are in the buffer already, without taking them: text in a CSV_AUTO column makes it levels. */
-static void settle_kinds(struct csv *csv) {
-  const char *at = csv->at;
-  size_t count, row = 0;
-  for (enum scan scan = SCAN_ROW; scan == SCAN_ROW && at < csv->end && row < CSV_CHUNK_ROWS; row++) {
-    scan = scan_row(csv, &at, csv->column_count, &count, NULL);
-    for (size_t i = 0; scan == SCAN_ROW && i < count && i < csv->column_count; i++) {
-      double value;
-      struct column *column = &csv->columns[i];
-      if (column->wanted == CSV_AUTO && column->kind == CSV_NUMBER &&
-          slice_number(csv->slices[i], &value) == DECIMAL_NONE)
-        column->kind = CSV_LEVELS;
-    }
-  }
-  csv->settled = true;
-}
-
-static void chunk_room(struct csv *csv) {
-  if (!csv->numbers) {
-    csv->numbers = arena_array(csv->arena, csv->column_count, sizeof *csv->numbers);
-    csv->codes = arena_array(csv->arena, csv->column_count, sizeof *csv->codes);
-    csv->texts = arena_array(csv->arena, csv->column_count, sizeof *csv->texts);
-    csv->lines = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof *csv->lines);
-  }
-  for (size_t i = 0; i < csv->column_count; i++) {
-    enum csv_kind kind = csv->columns[i].kind;
-    if (kind == CSV_NUMBER && !csv->numbers[i])
-      csv->numbers[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(double));
-    if (kind == CSV_LEVELS && !csv->codes[i]) csv->codes[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(uint32_t));
-    if (kind == CSV_TEXT && !csv->texts[i])
-      csv->texts[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(const char *));
-    if (kind != CSV_NUMBER) csv->numbers[i] = NULL;
-  }
-}
-
-/* Back to the first row, with the column csv->turn as levels from now on. */
-static enum err restart(struct csv *csv, struct error *error) {
-  int column = csv->turn;
-  if (csv->fd >= 0 && lseek(csv->fd, 0, SEEK_SET) < 0)
-    return csv_refuse(
-        csv, csv->line, column, error,
-        "there is text in a column that held numbers so far, and this input cannot be read twice: name it as a "
-        "factor, or give a file");
-  csv->memory = csv->memory_start;
-  csv->memory_left = csv->memory_length;
-  csv->at = csv->end = csv->checked = csv->buffer;
-  csv->at_end = csv->broken = false;
-  csv->columns[column].kind = CSV_LEVELS;
-  csv->restarted |= csv->row > 0;
-  csv->row = 0;
-  csv->turn = -1;
-  forget_levels(csv);
-  chunk_room(csv);
-  return read_header(csv, error);
-}
-
-enum err csv_next_chunk(struct csv *csv, struct csv_chunk *chunk, struct error *error) {
-  *chunk = (struct csv_chunk){0};
-  if (!csv->settled) {
-    settle_kinds(csv);
-    chunk_room(csv);
-    csv->turn = -1;
-  }
-  size_t rows = 0;
-  csv->text_used = 0;
-  while (rows < CSV_CHUNK_ROWS) {
-    bool got;
-    enum err err = next_columns(csv, rows, &got, error);
-    if (!err && !got && csv->turn >= 0) {
-      err = restart(csv, error);
-      rows = 0;
-      if (!err) continue;
-    }
-    if (err) return err;
-    if (!got) break;
-    rows++;
-  }
-  texts_settle(csv, rows);
-  *chunk = (struct csv_chunk){.first_row = csv->row,
-                              .rows = rows,
-                              .restarted = csv->restarted,
-                              .numbers = (const double *const *)csv->numbers,
-                              .codes = (const uint32_t *const *)csv->codes,
-                              .texts = (const char *const *const *)csv->texts, .lines = csv->lines};
-  csv->row += rows;
-  csv->restarted = false;
   return OK;
 }
