@@ -1,5 +1,6 @@
 /* A form of any bytes, and any bytes as answers: what was read without a fault can be answered, and answering twice
  * gives the same.
+ * fuzz-sources: src/base/nearest.c
  * fuzz-sources: src/study/expression.c src/study/expression_read.c src/study/pattern.c src/study/form_read.c
  * fuzz-sources: src/study/form_check.c src/study/form_answer.c src/study/finding.c src/study/source.c
  * fuzz-sources: src/study/words.c src/base/csv.c src/base/decimal.c src/base/levels.c src/base/json.c

@@ -1,5 +1,6 @@
 /* A study.json of any bytes beside the practice's forms: findings or a study, and a study that was read gives a bundle
  * that gives the same study.
+ * fuzz-sources: src/base/nearest.c
  * fuzz-sources: src/study/study.c src/study/study_load.c src/study/study_read.c src/study/study_check.c
  * fuzz-sources: src/study/study_difference.c src/study/schema.c src/study/position.c src/study/expression.c
  * fuzz-sources: src/study/expression_read.c src/study/pattern.c src/study/form_read.c src/study/form_check.c
