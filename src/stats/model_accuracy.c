@@ -130,8 +130,9 @@ static enum stats_status bias_columns(struct wider *wider, const struct stats_ta
   TRY(refuse_names(table, names, 2, error));
   TRY(frame_factor_of(&frame, c->patient, false, memory, &patient, error));
   double *bias = new_column(wider, "bias", memory), *truth = new_column(wider, "truth", memory);
-  double *sum = model_take(memory, patient.levels, 2 * sizeof *sum), *count = sum + patient.levels;
-  if (!bias || !truth || !sum) return model_no_memory(error);
+  double *sum = model_take(memory, patient.levels, sizeof *sum),
+         *count = model_take(memory, patient.levels, sizeof *count);
+  if (!bias || !truth || !sum || !count) return model_no_memory(error);
   for (int pass = 0; pass < 2; pass++)
     for (size_t i = 0; i < table->rows; i++) {
       int32_t code = patient.code[i] >= 0 && patient.map ? patient.map[patient.code[i]] : patient.code[i];

@@ -45,7 +45,7 @@ static void predict(struct paths *paths, size_t s, size_t i, const double *n) {
     for (size_t j = 0; j < kernel->p; j++) sum -= row[above + j] * paths->work->kernel_work->beta[j];
     b[k] = sum;
   }
-  if (above) memcpy(b + q, up, above * sizeof *b);
+  if (up) memcpy(b + q, up, above * sizeof *b);
 }
 
 /* own (q x q) = K + N C N', with N the columns of the ancestors; `nc` is left as N C (q x above). */

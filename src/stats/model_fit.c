@@ -170,8 +170,9 @@ static enum stats_status reorder(struct stats_model_work *work, size_t ***order,
   for (size_t t = 0; t < data->kernel.terms; t++) {
     const struct kernel_term *term = &data->kernel.term[t];
     size_t n = term->size, *by = model_take(work->memory, 2 * n, sizeof *by);
-    double *d = model_take(work->memory, 3 * n * n, sizeof *d), *l = d + n * n, *turned = l + n * n;
-    if (!by || !d) return model_no_memory(error);
+    double *d = model_take(work->memory, n * n, sizeof *d), *l = model_take(work->memory, n * n, sizeof *l);
+    double *turned = model_take(work->memory, n * n, sizeof *turned);
+    if (!by || !d || !l || !turned) return model_no_memory(error);
     lower_block(l, work->theta + term->theta, n);
     matrix_multiply_nt(d, l, l, n, n, n, false);
     for (size_t i = 0; i < n; i++) {

@@ -206,7 +206,7 @@ static int by_key(const void *a, const void *b) {
 static const char *joined_level(const struct frame_factor *part, size_t parts, uint64_t key,
                                 const struct stats_memory *memory) {
   const char *text = NULL;
-  for (size_t i = parts; i-- > 0; key /= part[i].levels) {
+  for (size_t i = parts; i-- > 0 && part[i].levels; key /= part[i].levels) {
     const char *level = part[i].level[key % part[i].levels];
     text = text ? model_text(memory, "%s:%s", level, text) : level;
     if (!text) return NULL;
@@ -238,7 +238,7 @@ static enum stats_status factor_of_parts(const struct frame *frame, const struct
   int32_t *rank = model_take(memory, set.count, sizeof *rank);
   factor->level = model_take(memory, set.count, sizeof *factor->level);
   if (!sorted || !rank || !factor->level) return model_no_memory(error);
-  memcpy(sorted, set.key, set.count * sizeof *sorted);
+  for (size_t i = 0; i < set.count; i++) sorted[i] = set.key[i];
   qsort(sorted, set.count, sizeof *sorted, by_key);
   for (size_t i = 0; i < set.count; i++) {
     rank[key_set_number(&set, sorted[i])] = (int32_t)i;

@@ -219,6 +219,7 @@ struct kernel_work *kernel_work_new(const struct kernel *kernel, const struct st
   for (size_t i = 0; i < 5; i++)
     fine &= (work->scratch[i] = model_take(memory, widest * widest + 1, sizeof(double))) != NULL;
   fine &= (work->full = model_take(memory, widest * widest + 1, sizeof(double))) != NULL;
+  fine &= (work->column = model_take(memory, widest, sizeof *work->column)) != NULL;
   if (!fine) return NULL;
   work->pattern_h = work->pattern_k + kernel->patterns * q0 * q0;
   work->pattern_kbar = work->pattern_h + kernel->patterns * q0 * q0;
@@ -320,7 +321,7 @@ static void subtract_group(struct kernel_work *work, double *sum, const double *
     subtract_product(sum, u, n, q, w);
     return;
   }
-  size_t *column = (size_t *)work->scratch[3];
+  size_t *column = work->column;
   double *few = work->scratch[1], *n = work->scratch[2];
   size_t count = gather(u, q, w, column, few);
   matrix_multiply(n, k, few, q, q, count, false);
@@ -442,7 +443,7 @@ static void group_derivative(struct kernel_work *work, const double *u, const do
   double *uf = work->scratch[0], *few = work->scratch[1];
   size_t count = w;
   if (w > WIDE) {
-    size_t *column = (size_t *)work->scratch[3];
+    size_t *column = work->column;
     count = gather(u, q, w, column, few);
     for (size_t k = 0; k < q; k++)
       for (size_t b = 0; b < count; b++) {

@@ -98,6 +98,7 @@ struct kernel_work {
   double *sum[KERNEL_STAGES + 1]; /* per node, packed: cross-products on the way up */
   double *bar[KERNEL_STAGES + 1]; /* per node, packed and weighted (off-diagonal twice): derivatives on the way down */
   double *full, *scratch[5], *root;
+  size_t *column; /* [columns], places of the non-zero ones */
   size_t evaluations;
 };
 

@@ -153,8 +153,9 @@ enum stats_status stats_model_profile(const struct stats_model *model, double le
   for (size_t t = 0; t < model->terms; t++) *count += model->random[t].size;
   TRY(fit_by_likelihood(&p, model, level, error));
   *intervals = model_take(p.model->memory, *count, sizeof **intervals);
-  double *beta = model_take(p.model->memory, n + n * n + 1, sizeof *beta), *inverse = beta + n;
-  if (!*intervals || !beta) return model_no_memory(error);
+  double *beta = model_take(p.model->memory, n + 1, sizeof *beta);
+  double *inverse = model_take(p.model->memory, n * n + 1, sizeof *inverse);
+  if (!*intervals || !beta || !inverse) return model_no_memory(error);
   const double *best = p.start + p.kernel.thetas;
   double sigma2 = p.work->rss / (double)p.kernel.n, sigma = sqrt(sigma2);
   memcpy(beta, p.work->beta, n * sizeof *beta);

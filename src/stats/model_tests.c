@@ -28,9 +28,10 @@ static enum stats_status solve_complete(struct hypotheses *h, struct stats_error
   const struct stats_model_work *work = h->model->work;
   size_t p = h->model->p, c = h->all.count;
   double *x = model_take(work->memory, (p + c) * FRAME_BLOCK, sizeof *x);
-  double *g = model_take(work->memory, p * p + p * c + p + 1, sizeof *g), *r = g + p * p, *size = r + p * c;
+  double *g = model_take(work->memory, p * p + 1, sizeof *g), *r = model_take(work->memory, p * c + 1, sizeof *r);
+  double *size = model_take(work->memory, p + 1, sizeof *size);
   struct frame_block block;
-  if (!x || !g) return model_no_memory(error);
+  if (!x || !g || !r || !size) return model_no_memory(error);
   TRY(frame_block_start(&work->frame, work->memory, &block, error));
   while (frame_block_read(&work->frame, &block)) {
     for (size_t j = 0; j < p + c; j++)
