@@ -177,6 +177,26 @@ static void columns_of_numbers_and_levels(void **state) {
   csv_close(csv);
 }
 
+/* What makes repeated levels fast must not take one text for another. */
+static void levels_that_begin_alike(void **state) {
+  (void)state;
+  struct csv *csv = open_text("g,k\nab,1\nab,1\nabc,1\n\"ab\",1\nab,1\n\"a,b\",1\na,1\r\n\"a,b\",1\nab,NA\n,1\nab,1");
+  csv_want(csv, 0, CSV_LEVELS);
+  csv_want(csv, 1, CSV_LEVELS);
+  struct csv_chunk chunk;
+  assert_int_equal(csv_next_chunk(csv, &chunk, &error), OK);
+  const uint32_t expected[] = {0, 0, 1, 0, 0, 2, 3, 2, 0, CSV_NO_LEVEL, 0},
+                 second[] = {0, 0, 0, 0, 0, 0, 0, 0, CSV_NO_LEVEL, 0, 0};
+  assert_int_equal(chunk.rows, 11);
+  assert_memory_equal(chunk.codes[0], expected, sizeof expected);
+  assert_memory_equal(chunk.codes[1], second, sizeof second);
+  csv_close(csv);
+  csv = open_text("g,k\n\"a,b\",1\na,b,1\n");
+  csv_want(csv, 0, CSV_LEVELS);
+  assert_int_equal(csv_next_chunk(csv, &chunk, &error), ERR_INPUT);
+  csv_close(csv);
+}
+
 #define MANY 300000
 
 /* Far more than a buffer: rows must not depend on where the buffer is cut; `text_at` puts text into column b. */
@@ -390,6 +410,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(bad_input_is_refused_with_its_place, setup, teardown),
       cmocka_unit_test_setup_teardown(a_missing_column_suggests_the_nearest, setup, teardown),
       cmocka_unit_test_setup_teardown(columns_of_numbers_and_levels, setup, teardown),
+      cmocka_unit_test_setup_teardown(levels_that_begin_alike, setup, teardown),
       cmocka_unit_test_setup_teardown(rows_do_not_depend_on_the_buffer, setup, teardown),
       cmocka_unit_test_setup_teardown(files_and_pipes, setup, teardown),
       cmocka_unit_test_setup_teardown(a_pipe_is_read_once, setup, teardown),
