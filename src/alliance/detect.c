@@ -20,7 +20,7 @@ void model_largest(double largest[LANES], const struct plan *plan, enum alliance
   for (int p = first; p < plan->episodes.prefixes; p++) {
     struct verdict *verdict = &work->now.online.verdict;
     if (view == ALLIANCE_ONLINE && !(heard >> p & 1)) continue;
-    posterior_prefix(verdict, plan, p, &work->ratings);
+    posterior_odds(verdict, plan, p, &work->ratings);
     for (int u = 0; u < LANES; u++) largest[u] = verdict->odds[u] > largest[u] ? verdict->odds[u] : largest[u];
   }
 }

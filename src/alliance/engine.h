@@ -124,6 +124,8 @@ struct verdict {
   lanes part[3]; /* of `begun`: noticed by both, patient only, therapist only */
   lanes dip;     /* expected depth at the last session, first rater, in units of s */
 };
+/* posterior_odds() leaves `dip` out, where only the odds are wanted. */
+void posterior_odds(struct verdict *verdict, const struct plan *plan, int prefix, const struct ratings *ratings);
 void posterior_prefix(struct verdict *verdict, const struct plan *plan, int prefix, const struct ratings *ratings);
 
 /* u[p] = sum over t >= p of (W r)_t, p = 0..sessions: -w'y of any template is a sum of differences of these. */

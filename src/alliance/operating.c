@@ -191,7 +191,7 @@ static void rules_scores(struct setting *s, int pattern) {
     int t = plan->episodes.prefix[p].sessions - 1;
     if (s->spec->view == ALLIANCE_ONLINE && !(s->design[pattern].rated[0] >> t & 1)) continue;
     struct verdict *verdict = &s->bench->now.online.verdict;
-    posterior_prefix(verdict, plan, p, &s->bench->ratings);
+    posterior_odds(verdict, plan, p, &s->bench->ratings);
     for (int u = 0; u < LANES; u++) scores_of(s, u, ALLIANCE_MODEL)[t] = verdict->odds[u];
   }
 }

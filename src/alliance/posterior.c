@@ -227,8 +227,8 @@ struct sums {
 static const double kind_depth[KINDS] = {1.0, 0.5, 0.5, 0.0};
 
 /* The common case, one rater's ratings alone: the sum over depths by Horner's rule. */
-LANES_CLONES static void sums_plain(struct sums *sums, const struct episodes *list, const struct prefix *prefix,
-                                    const struct side *side) {
+LANES_INLINE void sums_plain_any(struct sums *sums, const struct episodes *list, const struct prefix *prefix,
+                                 const struct side *side, bool dips) {
   int h = prefix->first;
   sums->dip = lanes_of(0);
   for (int kind = 0; kind < KINDS; kind++) {
@@ -239,7 +239,7 @@ LANES_CLONES static void sums_plain(struct sums *sums, const struct episodes *li
       const double *c = side->depth[h];
       lanes xx = x * x, prior = lanes_of(list->prior[h]);
       total += prior * (x * (c[0] + x * (c[1] + x * (c[2] + x * (c[3] + xx * c[4])))));
-      if (kind == KIND_RETURNED) continue;
+      if (!dips || kind == KIND_RETURNED) continue;
       dip += prior * (x * (c[0] + x * (2 * c[1] + x * (3 * c[2] + x * (4 * c[3] + xx * (6 * c[4]))))));
     }
     sums->total[kind] = total;
@@ -247,6 +247,16 @@ LANES_CLONES static void sums_plain(struct sums *sums, const struct episodes *li
   }
   sums->both = sums->only[1] = lanes_of(0);
   sums->only[0] = (sums->total[0] + sums->total[1]) + (sums->total[2] + sums->total[3]);
+}
+
+LANES_CLONES static void sums_plain(struct sums *s, const struct episodes *list, const struct prefix *prefix,
+                                    const struct side *side) {
+  sums_plain_any(s, list, prefix, side, true);
+}
+
+LANES_CLONES static void sums_odds(struct sums *s, const struct episodes *list, const struct prefix *prefix,
+                                   const struct side *side) {
+  sums_plain_any(s, list, prefix, side, false);
 }
 
 LANES_INLINE void sums_any(struct sums *sums, const struct plan *plan, const struct prefix *prefix,
@@ -316,7 +326,8 @@ LANES_CLONES static void verdict_set(struct verdict *v, const struct plan *plan,
   v->part[2] = plan->raters > 1 ? s->only[1] / all : plan->first == ALLIANCE_THERAPIST ? only : lanes_of(0);
 }
 
-void posterior_prefix(struct verdict *verdict, const struct plan *plan, int p, const struct ratings *ratings) {
+static void prefix_judge(struct verdict *verdict, const struct plan *plan, int p, const struct ratings *ratings,
+                         bool dips) {
   const struct prefix *prefix = &plan->episodes.prefix[p];
   struct side side[ALLIANCE_RATERS];
   struct weights w;
@@ -325,10 +336,18 @@ void posterior_prefix(struct verdict *verdict, const struct plan *plan, int p, c
   if (careful)
     sums_careful(&sums, plan, prefix, side, &w);
   else if (plan->raters == 1 && !plan->rater[plan->first].reports)
-    sums_plain(&sums, &plan->episodes, prefix, side);
+    (dips ? sums_plain : sums_odds)(&sums, &plan->episodes, prefix, side);
   else
     sums_fast(&sums, plan, prefix, side, &w);
   verdict_set(verdict, plan, &sums, &w.calm);
+}
+
+void posterior_prefix(struct verdict *verdict, const struct plan *plan, int p, const struct ratings *ratings) {
+  prefix_judge(verdict, plan, p, ratings, true);
+}
+
+void posterior_odds(struct verdict *verdict, const struct plan *plan, int p, const struct ratings *ratings) {
+  prefix_judge(verdict, plan, p, ratings, false);
 }
 
 /* ---- the whole course ---- */
