@@ -2,7 +2,7 @@
  *
  * fuzz-sources: src/base/nearest.c src/base/csv_columns.c
  * fuzz-sources: src/cli/detect_input.c src/base/csv.c src/base/decimal.c src/base/levels.c src/base/utf8.c
- * fuzz-sources: src/base/arena.c src/base/err.c src/base/nearest.c src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c
+ * fuzz-sources: src/base/arena.c src/base/err.c src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c
  * fuzz-sources: src/alliance/posterior.c src/alliance/series.c src/alliance/estimate.c src/alliance/estimate_text.c
  * fuzz-sources: src/alliance/rules.c src/alliance/detect.c src/alliance/threshold.c src/alliance/simulate.c
  * fuzz-sources: src/stats/math.c src/stats/random.c
