@@ -128,6 +128,7 @@ static void test_odd_data_are_fitted(void **s) {
   accepted(&b, "y ~ x + (1 | g)");
   assert_int_equal(b.model->rows_dropped, 8);
   assert_int_equal(b.model->random[0].levels, 9);
+  arena_free(&b.arena);
   set_up(&b);
   for (int i = 0; i < ROWS; i++) b.y[i] *= 1e80, b.x[i] = 1e60 * b.x[i] + 1e62;
   accepted(&b, "y ~ x + (1 + x | g)");
