@@ -170,55 +170,86 @@ static void *room_for_one_more(struct arena *arena, void *list, size_t count, si
   return wider;
 }
 
-/* One therapist's patients with their ratings, in one query: a row a patient, session and rater. */
+/* One of a therapist's patients with the ratings so far. */
 struct gathered {
   struct caseload_row row;
   struct detection_series *series;
   size_t count, room;
 };
 
-static void gathered_session(struct arena *arena, struct gathered *one, struct rows *rows) {
-  int64_t number = rows_int(rows, 3);
-  if (!one->row.sessions || one->count == 0 || one->series[one->count - 1].session_number != number) {
-    one->row.sessions++;
-    one->row.last_day = rows_int(rows, 4);
-    one->series = room_for_one_more(arena, one->series, one->count, &one->room, sizeof *one->series);
-    one->series[one->count++] = (struct detection_series){.session_number = number, .reported = {-1, -1}, .resolved = {-1, -1}};
-  }
-  const char *by = rows_text(rows, 5);
-  if (!*by) return;
-  struct detection_series *session = &one->series[one->count - 1];
-  int rater = strcmp(by, "patient") ? 1 : 0;
-  const char *value = rows_text(rows, 6);
-  session->has[rater] = *value && number_read(value, &session->rating[rater]);
-  session->reported[rater] = (int)rows_int(rows, 7);
-  session->resolved[rater] = (int)rows_int(rows, 8);
+/* Walks on to the patient of this row: patients and rows are in the same order. NULL when the row is nobody's. */
+static struct gathered *gathered_of(struct gathered *list, size_t count, size_t *at, const char *patient) {
+  while (*at < count && strcmp(list[*at].row.patient, patient) < 0) ++*at;
+  return *at < count && !strcmp(list[*at].row.patient, patient) ? &list[*at] : NULL;
 }
 
-static enum err patients_gather(struct db *open, struct arena *arena, const char *therapist, struct gathered **list,
-                                size_t *count, struct error *error) {
+static enum err gather_people(struct db *open, struct arena *arena, const char *therapist, struct gathered **list, size_t *count,
+                              struct error *error) {
   size_t room = 0;
-  *list = NULL;
-  *count = 0;
   struct rows rows;
-  rows_open(&rows, open,
-            "SELECT p.code, p.withdrawn_ms, p.therapist, coalesce(s.number, -1), coalesce(s.held_day, -1), coalesce(r.rater, ''), "
-            "coalesce(r.value, ''), coalesce(r.reported, -1), coalesce(r.resolved, -1) FROM person p "
-            "LEFT JOIN session s ON s.patient = p.code LEFT JOIN rating r ON r.patient = s.patient AND r.session_number = s.number "
-            "WHERE p.therapist = $1 ORDER BY p.code, coalesce(s.number, -1), coalesce(r.rater, '')",
-            ARGS(v_text(therapist)));
+  rows_open(&rows, open, "SELECT code, withdrawn_ms FROM person WHERE therapist = $1 ORDER BY code", ARGS(v_text(therapist)));
   while (rows_next(&rows)) {
-    struct gathered *last = *count ? &(*list)[*count - 1] : NULL;
-    if (!last || strcmp(last->row.patient, rows_text(&rows, 0))) {
-      *list = room_for_one_more(arena, *list, *count, &room, sizeof **list);
-      last = &(*list)[(*count)++];
-      *last = (struct gathered){.row = {.withdrawn = rows_int(&rows, 1) != 0, .last_day = -1}};
-      snprintf(last->row.patient, sizeof last->row.patient, "%s", rows_text(&rows, 0));
-      snprintf(last->row.therapist, sizeof last->row.therapist, "%s", rows_text(&rows, 2));
-    }
-    if (rows_int(&rows, 3) >= 0) gathered_session(arena, last, &rows);
+    *list = room_for_one_more(arena, *list, *count, &room, sizeof **list);
+    struct gathered *one = &(*list)[(*count)++];
+    *one = (struct gathered){.row = {.withdrawn = rows_int(&rows, 1) != 0, .last_day = -1}};
+    snprintf(one->row.patient, sizeof one->row.patient, "%s", rows_text(&rows, 0));
+    snprintf(one->row.therapist, sizeof one->row.therapist, "%s", therapist);
   }
   return rows_close(&rows, error);
+}
+
+static enum err gather_sessions(struct db *open, struct arena *arena, const char *therapist, struct gathered *list, size_t count,
+                                struct error *error) {
+  size_t at = 0;
+  struct rows rows;
+  rows_open(&rows, open,
+            "SELECT p.code, s.number, s.held_day FROM person p JOIN session s ON s.patient = p.code WHERE p.therapist = $1 "
+            "ORDER BY p.code, s.number",
+            ARGS(v_text(therapist)));
+  while (rows_next(&rows)) {
+    struct gathered *one = gathered_of(list, count, &at, rows_text(&rows, 0));
+    if (!one) continue;
+    one->row.sessions++;
+    one->row.last_day = rows_int(&rows, 2);
+    one->series = room_for_one_more(arena, one->series, one->count, &one->room, sizeof *one->series);
+    one->series[one->count++] = (struct detection_series){.session_number = rows_int(&rows, 1), .reported = {-1, -1}, .resolved = {-1, -1}};
+  }
+  return rows_close(&rows, error);
+}
+
+static enum err gather_ratings(struct db *open, const char *therapist, struct gathered *list, size_t count, struct error *error) {
+  size_t at = 0, session = 0;
+  struct gathered *before = NULL;
+  struct rows rows;
+  rows_open(&rows, open,
+            "SELECT p.code, r.session_number, r.rater, r.value, r.reported, r.resolved FROM person p JOIN rating r ON r.patient = p.code "
+            "WHERE p.therapist = $1 ORDER BY p.code, r.session_number, r.rater",
+            ARGS(v_text(therapist)));
+  while (rows_next(&rows)) {
+    struct gathered *one = gathered_of(list, count, &at, rows_text(&rows, 0));
+    if (!one) continue;
+    if (one != before) session = 0;
+    before = one;
+    while (session < one->count && one->series[session].session_number < rows_int(&rows, 1)) session++;
+    if (session == one->count) continue;
+    struct detection_series *into = &one->series[session];
+    int rater = strcmp(rows_text(&rows, 2), "patient") ? 1 : 0;
+    const char *value = rows_text(&rows, 3);
+    into->has[rater] = *value && number_read(value, &into->rating[rater]);
+    into->reported[rater] = (int)rows_int(&rows, 4);
+    into->resolved[rater] = (int)rows_int(&rows, 5);
+  }
+  return rows_close(&rows, error);
+}
+
+/* Three queries that walk indexes in their own order: one with outer joins must sort, and costs several times as much. */
+static enum err patients_gather(struct db *open, struct arena *arena, const char *therapist, struct gathered **list,
+                                size_t *count, struct error *error) {
+  *list = NULL;
+  *count = 0;
+  enum err err = gather_people(open, arena, therapist, list, count, error);
+  if (!err) err = gather_sessions(open, arena, therapist, *list, *count, error);
+  return err ? err : gather_ratings(open, therapist, *list, *count, error);
 }
 
 static enum err gathered_judge(const struct home *home, struct arena *arena, struct gathered *one, struct error *error) {
