@@ -97,7 +97,7 @@ static struct mixture informed_mixture(const struct alliance_cell *cell, const s
 
 static double template_q(const struct kind *kind, int onset, int t, const double *form) {
   int width = t + 1;
-  double q = 0, step[ALLIANCE_SESSIONS_MAX], last = 0;
+  double q = 0, step[ALLIANCE_SESSIONS_MAX] = {0}, last = 0;
   for (int s = onset; s < t; s++) {
     double w = alliance_course_weight(kind->course, kind->length, s - onset);
     step[s] = w - last;

@@ -78,11 +78,18 @@ static void html_escape(struct buf *out, const char *text) {
   buf_add(out, start, (size_t)(c - start));
 }
 
+/* RFC 3986: letters, digits and - . _ ~ */
+static bool unreserved(unsigned char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
 static void url_escape(struct buf *out, const char *text) {
-  static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  for (; *text; text++) {
-    if (strchr(unreserved, *text)) buf_addc(out, *text);
-    else buf_addf(out, "%%%02X", (unsigned)(unsigned char)*text);
+  for (const char *start = text;; text++) {
+    if (unreserved((unsigned char)*text)) continue;
+    buf_add(out, start, (size_t)(text - start));
+    if (!*text) return;
+    buf_addf(out, "%%%02X", (unsigned)(unsigned char)*text);
+    start = text + 1;
   }
 }
 
@@ -96,25 +103,34 @@ static void add_integer(struct buf *out, long long value, int digits) {
   buf_add(out, text + at, sizeof text - at);
 }
 
-/* "%.1f" and its like, to the nearest (halves away from zero), for numbers of ordinary size: charts are full of them. */
-static bool add_decimal(struct buf *out, double value, int decimals) {
+void buf_add_decimal(struct buf *out, double value, int decimals) {
   static const double power[] = {1, 10, 100, 1000};
-  if (decimals > 3 || !(value > -1e9 && value < 1e9)) return false;
+  if (decimals > 3 || !(value > -1e9 && value < 1e9)) {
+    buf_addf(out, "%.*f", decimals, value);
+    return;
+  }
   double scaled = (value < 0 ? -value : value) * power[decimals] + 0.5;
   long long whole = (long long)scaled, base = (long long)power[decimals];
   if (value < 0 && whole) buf_addc(out, '-');
   add_integer(out, whole / base, 1);
-  if (!decimals) return true;
+  if (!decimals) return;
   buf_addc(out, '.');
   add_integer(out, whole % base, decimals);
-  return true;
 }
 
 /* One conversion of the format: copies its specification, takes its argument, moves past it. */
 static const char *one_conversion(struct buf *out, const char *percent, va_list *args,
                                   void (*escape)(struct buf *, const char *)) {
+  /* The common ones first, without taking the specification apart. */
   if (percent[1] == 's') return escape(out, va_arg(*args, const char *)), percent + 2;
   if (percent[1] == 'd') return add_integer(out, va_arg(*args, int), 1), percent + 2;
+  if (percent[1] == '%') return buf_addc(out, '%'), percent + 2;
+  if (!strncmp(percent, "%lld", 4)) return add_integer(out, va_arg(*args, long long), 1), percent + 4;
+  if (percent[1] == '.' && percent[2] >= '0' && percent[2] <= '9' && percent[3] == 'f') {
+    double value = va_arg(*args, double);
+    buf_add_decimal(out, value, percent[2] - '0');
+    return percent + 4;
+  }
   char spec[16];
   size_t length = strspn(percent + 1, "0123456789.+-") + 1;
   while (percent[length] == 'l' || percent[length] == 'z') length++;
@@ -126,20 +142,15 @@ static const char *one_conversion(struct buf *out, const char *percent, va_list 
   number[0] = 0;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* spec was taken apart above; its argument follows its kind */
-  if (kind == '%') buf_addc(out, '%');
-  else if (kind == 'c') escape(out, (char[]){(char)va_arg(*args, int), 0});
+  if (kind == 'c') escape(out, (char[]){(char)va_arg(*args, int), 0});
   else if (strstr(spec, "lld")) snprintf(number, sizeof number, spec, va_arg(*args, long long));
   else if (strstr(spec, "ld")) snprintf(number, sizeof number, spec, va_arg(*args, long));
   else if (strstr(spec, "zu")) snprintf(number, sizeof number, spec, va_arg(*args, size_t));
   else if (kind == 'd' || kind == 'u') snprintf(number, sizeof number, spec, va_arg(*args, int));
-  else if (kind == 'f') {
-    double value = va_arg(*args, double);
-    bool plain = length == 4 && spec[1] == '.' && add_decimal(out, value, spec[2] - '0');
-    if (!plain) snprintf(number, sizeof number, spec, value);
-  }
+  else if (kind == 'f') snprintf(number, sizeof number, spec, va_arg(*args, double));
   else die("a markup format uses %s, which html() does not know", spec);
 #pragma GCC diagnostic pop
-  if (*number) buf_adds(out, number);
+  buf_adds(out, number);
   return percent + length;
 }
 

@@ -10,7 +10,7 @@ void sha256(uint8_t out[SHA256_BYTES], const void *bytes, size_t length) { crypt
 
 void hmac_sha256(uint8_t out[SHA256_BYTES], const uint8_t *key, size_t key_length, const void *bytes, size_t length) {
   crypto_auth_hmacsha256_state state;
-  crypto_auth_hmacsha256_init(&state, key, key_length);
+  crypto_auth_hmacsha256_init(&state, key ? key : (const uint8_t *)"", key_length); /* no key is an empty one */
   crypto_auth_hmacsha256_update(&state, bytes, length);
   crypto_auth_hmacsha256_final(&state, out);
 }

@@ -119,7 +119,9 @@ static void print_list(json_t *studies, const char *base) {
     printf("\n%s   (record: %s/%s/)\n", json_text(study, "name", ""), base, json_text(study, "name", ""));
     printf("  %-18s %s\n", "a patient's form", json_text(json_array_get(json_object_get(study, "forms"), 0), "url", "none is open"));
     json_t *sign_in = json_object_get(study, "sign_in");
-    json_object_foreach(sign_in, role, link) printf("  %-18s %s\n", role, json_string_value(link));
+    json_object_foreach(sign_in, role, link) {
+      printf("  %-18s %s\n", role, json_string_value(link));
+    }
     printf("  %-18s attune verify %s\n", "the ledger", json_text(study, "home", ""));
   }
   printf("\nEach sign-in address works once. Everyone here is made up. Stop with Ctrl-C.\n");

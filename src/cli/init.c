@@ -37,7 +37,7 @@ int command_init(int argc, char **argv) {
   if (code >= 0) return code;
   struct error error;
   struct arena arena = {0};
-  const struct study *study;
+  const struct study *study = NULL;
   enum err err = from ? study_from(&study, from, &arena, &error) : fail(&error, ERR_USAGE, "", "study", "init needs --study DIR");
   struct home_create create = {
       .directory = arguments.words[0], .connect = store, .by = "cli", .study = study, .clock = clock_system(), .chance = chance_system()};

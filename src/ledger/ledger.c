@@ -189,7 +189,9 @@ static bool job_run(struct ledger *ledger, struct job *job) {
     holds = db_release(ledger->db, &job->error) == OK;
     size_t i;
     json_t *subject;
-    json_array_foreach(txn->destroyed, i, subject) json_array_append(ledger->erased, subject);
+    json_array_foreach(txn->destroyed, i, subject) {
+      json_array_append(ledger->erased, subject);
+    }
   }
   json_decref(txn->destroyed);
   txn->destroyed = NULL;

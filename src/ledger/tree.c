@@ -158,7 +158,7 @@ bool checkpoint_origin_valid(const char *origin) {
 static void key_hash(uint8_t out[4], const char *origin, const uint8_t public_key[32]) {
   uint8_t bytes[128 + 2 + 32], hash[SHA256_BYTES];
   size_t length = strlen(origin);
-  memcpy(bytes, origin, length);
+  for (size_t i = 0; i < length; i++) bytes[i] = (uint8_t)origin[i];
   bytes[length] = '\n';
   bytes[length + 1] = 0x01; /* Ed25519 */
   memcpy(bytes + length + 2, public_key, 32);

@@ -208,8 +208,9 @@ static void body_check(struct verification *v, const struct stored *stored, enum
   if (json_read(&body, text, length, "body", NULL)) return; /* the replay will say so */
   size_t i;
   json_t *subject;
-  json_array_foreach(json_object_get(body, BODY_DESTROYED), i, subject)
-      json_object_set_new(v->destroyed, json_string_value(subject), json_true());
+  json_array_foreach(json_object_get(body, BODY_DESTROYED), i, subject) {
+    json_object_set_new(v->destroyed, json_string_value(subject), json_true());
+  }
   json_decref(body);
 }
 
@@ -284,8 +285,9 @@ static enum err erasures_check(struct verification *v, struct error *error) {
   enum err err = rows_close(&rows, error);
   const char *left;
   json_t *unused;
-  json_object_foreach(v->destroyed, left, unused)
-      differ(v, &v->report->bodies_hold, "%s was erased, but its key is there again", left);
+  json_object_foreach(v->destroyed, left, unused) {
+    differ(v, &v->report->bodies_hold, "%s was erased, but its key is there again", left);
+  }
   return err;
 }
 

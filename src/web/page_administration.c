@@ -269,7 +269,7 @@ static void draw_account(struct request *request, const struct account *account,
 static bool read_account(struct request *request, struct account *account) {
   struct error error = {0};
   enum err err = account_read(request->db, request->parameters[0], account, &error);
-  if (err) request_error(request, err, err == ERR_MISSING ? &(struct error){.id = "page"} : &error);
+  if (err) request_error(request, err, request_missing(err, &error));
   return !err;
 }
 

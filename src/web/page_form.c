@@ -67,7 +67,7 @@ static struct opened *open_by_link(struct request *request) {
   }
   enum err err = occasion_by_token(request->db, request->parameters[0], &opened->occasion, &error);
   if (err) {
-    request_error(request, err, err == ERR_MISSING ? &(struct error){.id = "page"} : &error);
+    request_error(request, err, request_missing(err, &error));
     return NULL;
   }
   opened->by_link = true;
@@ -83,7 +83,7 @@ static struct opened *open_by_therapist(struct request *request) {
   if (!err && (!*request->actor.person || strcmp(opened->occasion.respondent, request->actor.person)))
     err = ERR_MISSING;
   if (err) {
-    request_error(request, err, err == ERR_MISSING ? &(struct error){.id = "page"} : &error);
+    request_error(request, err, request_missing(err, &error));
     return NULL;
   }
   opened->path = address(request, "/forms/%s", request->parameters[0]);

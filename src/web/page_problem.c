@@ -126,6 +126,11 @@ static void write_error_page(struct request *request, unsigned status, const cha
   page_close(request);
 }
 
+const struct error *request_missing(enum err err, struct error *error) {
+  if (err == ERR_MISSING) *error = (struct error){.code = err, .id = "page"};
+  return error;
+}
+
 void request_error(struct request *request, enum err err, const struct error *error) {
   write_error_page(request, status_of(err), request_error_words(request, err, error));
 }

@@ -107,6 +107,8 @@ void request_cookie(struct request *request, const char *name, const char *value
  * (page_problem.c), else by the code. Missing and denied things look alike where they must not be told apart: verbs
  * answer ERR_MISSING for both. */
 void request_error(struct request *request, enum err err, const struct error *error);
+/* What is missing looks like a page that is not there, whatever it was; other errors stay as they are. */
+const struct error *request_missing(enum err err, struct error *error);
 /* The words for an error in the reader's language; never NULL. */
 const char *request_error_words(const struct request *request, enum err err, const struct error *error);
 

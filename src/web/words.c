@@ -106,13 +106,14 @@ char *instant_words(struct arena *arena, enum language language, int64_t time_ms
 }
 
 char *number_words(struct arena *arena, enum language language, double value, int decimals) {
-  char *text = arena_printf(arena, "%.*f", decimals, value);
-  char *point = strchr(text, '.');
+  struct buf out = buf_in(arena, 64);
+  if (value < 0) buf_adds(&out, "\u2212"); /* a minus sign, not a hyphen */
+  size_t sign = out.length;
+  buf_add_decimal(&out, value < 0 ? -value : value, decimals);
+  char *point = strchr(out.data, '.');
   if (point && language == LANGUAGE_FRENCH) *point = ',';
-  /* A minus sign, not a hyphen; and no "-0". */
-  if (text[0] != '-') return text;
-  if (strspn(text + 1, "0.,") == strlen(text + 1)) return text + 1;
-  return arena_printf(arena, "\u2212%s", text + 1);
+  int nothing = strspn(out.data + sign, "0.,") == strlen(out.data + sign);
+  return nothing ? out.data + sign : out.data; /* no "-0" */
 }
 
 char *count_words(struct arena *arena, enum language language, int64_t count) {
