@@ -56,7 +56,9 @@ async function crawl(t, who, start, prefix, language) {
     const address = waiting.shift();
     if (SHARED.test(kindOf(address)) && lookedAt.has(kindOf(address) + language)) continue;
     lookedAt.add(kindOf(address) + language);
-    const joined = `${address}${address.includes('?') ? '&' : '?'}language=${language}`;
+    const asked = new URL(address);
+    asked.searchParams.set('language', language); // a link may carry another language already
+    const joined = asked.href;
     await t.test(`${kindOf(address)} in ${language}`, async () => {
       const answer = await who.page.goto(joined);
       assert.equal(answer.status(), 200, address);

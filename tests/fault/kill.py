@@ -142,19 +142,19 @@ def run(program, kills, forms):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--kills", type=int, default=200)
-    options.add_argument("--quick", action="store_true", help="40 kills")
+    options.add_argument("--quick", action="store_true", help="60 kills")
     given = options.parse_args()
-    kills = 40 if given.quick else given.kills
+    kills = 60 if given.quick else given.kills
     subprocess.run(["make", "-s", "build/fault/load_home", "build/fault/attune-reply-early"], cwd=ROOT, check=True)
     failed = 0
-    wrong, work = run(os.environ.get("ATTUNE_PROGRAM", str(ROOT / "build/attune")), kills, kills * 60)
+    wrong, work = run(os.environ.get("ATTUNE_PROGRAM", str(ROOT / "build/attune")), kills, kills * 200)
     print("kill -9:", ", ".join(f"{v} {k}" for k, v in work.items()))
     if work["kills"] < kills or work["kills under load"] < kills * 0.6 or work["acknowledged"] < kills * 5:
         wrong.append("the harness did too little for its word to count")
     for line in wrong[:10]:
         print("  FAILED:", line)
     failed += bool(wrong)
-    wrong, work = run(str(ROOT / "build/fault/attune-reply-early"), min(kills, 30), 1800)
+    wrong, work = run(str(ROOT / "build/fault/attune-reply-early"), min(kills, 30), 6000)
     caught = sum("acknowledged and lost" in line for line in wrong)
     print(f"planted reply-before-commit: {caught} losses noticed in {work['kills']} kills, {work['acknowledged']} acknowledged")
     failed += caught == 0
