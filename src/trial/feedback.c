@@ -4,10 +4,20 @@
 
 #define LONGEST_NOTE 4000
 
+static void *room_for_one_more(struct arena *arena, void *list, size_t count, size_t *room, size_t size) {
+  if (count < *room) return list;
+  size_t more = *room ? *room * 2 : 16;
+  void *wider = arena_array(arena, more, size);
+  if (count) memcpy(wider, list, count * size);
+  *room = more;
+  return wider;
+}
+
 /* ---- who may see ---- */
 
-static const char *arm_of(struct db *open, struct arena *arena, const char *therapist) {
+static const char *arm_of(struct db *open, const struct study *study, struct arena *arena, const char *therapist) {
   char *arm;
+  if (!study->arm_count) return "";
   enum err err = db_text(open, NULL, arena, &arm, "SELECT arm FROM arm_allocation WHERE person = $1 ORDER BY person", ARGS(v_text(therapist)));
   return err || !arm ? "" : arm;
 }
@@ -102,16 +112,14 @@ static enum err course_days(struct db *open, struct course *course, struct error
 }
 
 static enum err course_notes(struct db *open, struct arena *arena, const struct actor *viewer, struct course *course, struct error *error) {
-  int64_t most;
-  enum err err = db_int(open, error, &most, 0, "SELECT count(*) FROM note WHERE patient = $1 AND author = $2",
-                        ARGS(v_text(course->patient), v_text(viewer->code)));
-  if (err) return err;
-  course->notes = arena_array(arena, (size_t)most + 1, sizeof *course->notes);
+  size_t room = 0;
   struct rows rows;
   rows_open(&rows, open, "SELECT time_ms, text FROM note WHERE patient = $1 AND author = $2 ORDER BY number DESC",
             ARGS(v_text(course->patient), v_text(viewer->code)));
-  while (rows_next(&rows) && course->note_count < (size_t)most)
+  while (rows_next(&rows)) {
+    course->notes = room_for_one_more(arena, course->notes, course->note_count, &room, sizeof *course->notes);
     course->notes[course->note_count++] = (struct course_note){rows_int(&rows, 0), arena_text(arena, rows_text(&rows, 1))};
+  }
   return rows_close(&rows, error);
 }
 
@@ -130,7 +138,7 @@ static enum err course_for(struct db *open, const struct home *home, struct aren
   if (err) return err;
   bool flagged_only;
   bool may = !strcmp(person.kind, "patient") && (!*viewer->site || !strcmp(viewer->site, person.site)) &&
-             seen_by(home_study(home), viewer, person.therapist, arm_of(open, arena, person.therapist), &flagged_only);
+             seen_by(home_study(home), viewer, person.therapist, arm_of(open, home_study(home), arena, person.therapist), &flagged_only);
   if (!may) return fail(error, ERR_MISSING, "no-such-person", "person", "there is no person '%s'", patient);
   snprintf(course->patient, sizeof course->patient, "%s", person.code);
   snprintf(course->therapist, sizeof course->therapist, "%s", person.therapist);
@@ -160,15 +168,6 @@ enum err feedback_course(struct db *open, const struct home *home, struct arena 
 
 /* ---- lists ---- */
 
-
-static void *room_for_one_more(struct arena *arena, void *list, size_t count, size_t *room, size_t size) {
-  if (count < *room) return list;
-  size_t more = *room ? *room * 2 : 16;
-  void *wider = arena_array(arena, more, size);
-  if (count) memcpy(wider, list, count * size);
-  *room = more;
-  return wider;
-}
 
 /* One of a therapist's patients with the ratings so far. */
 struct gathered {
@@ -281,7 +280,7 @@ static enum err therapist_rows(struct db *open, const struct home *home, struct 
   struct gathered *list;
   size_t count;
   bool flagged_only;
-  unsigned sees = seen_by(home_study(home), viewer, therapist, arm_of(open, arena, therapist), &flagged_only);
+  unsigned sees = seen_by(home_study(home), viewer, therapist, arm_of(open, home_study(home), arena, therapist), &flagged_only);
   if (!sees && !own) return OK;
   enum err err = patients_gather(open, arena, therapist, &list, &count, error);
   for (size_t i = 0; i < count && !err; i++) {
