@@ -100,7 +100,7 @@ static enum err study_addresses(struct demo *demo, const struct shown *one, cons
   }
   struct demonstration_form *open = NULL;
   size_t count = 0;
-  if (!err) err = demonstration_forms(one->home, &demo->arena, demo->now_ms, &open, &count, error);
+  if (!err) err = demonstration_forms(one->home, &one->made, &demo->arena, demo->now_ms, &open, &count, error);
   for (size_t i = 0; i < count; i++)
     json_array_append_new(forms, json_pack("{s:o, s:s, s:s}", "url",
                                            json_string(arena_printf(&demo->arena, "%s%s", base, server_form_path(&demo->arena, open[i].token))),

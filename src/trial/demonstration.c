@@ -436,28 +436,50 @@ enum err demonstration_make(const struct demonstration_plan *plan, struct demons
   return err ? err : detector_learn(plan->home, error);
 }
 
-enum err demonstration_forms(struct home *home, struct arena *arena, int64_t now_ms, struct demonstration_form **forms, size_t *count,
-                             struct error *error) {
-  struct db *open;
-  enum { MOST = 60 };
-  *count = 0;
-  *forms = arena_array(arena, MOST, sizeof **forms);
-  enum err err = db_open(&open, home->store, DB_OPEN, error);
-  if (err) return err;
+/* The therapist whose page visitors open, "" where the order of forms must not tell. */
+static enum err therapist_shown(struct home *home, struct db *open, const struct demonstration *made, char code[CODE_BYTES], struct error *error) {
+  code[0] = 0;
+  for (size_t i = 0; i < made->account_count && !home_study(home)->arm_count; i++) {
+    struct account account;
+    if (strcmp(made->accounts[i].name, "therapist")) continue;
+    enum err err = account_read(open, made->accounts[i].code, &account, error);
+    if (err) return err;
+    memcpy(code, account.person, CODE_BYTES);
+  }
+  return OK;
+}
+
+static enum err forms_of(struct home *home, struct db *open, const char *therapist, bool theirs, int64_t now_ms, size_t most,
+                         struct demonstration_form *forms, size_t *count, struct error *error) {
   struct rows rows;
   rows_open(&rows, open,
-            "SELECT o.id, o.respondent, o.form, (SELECT max(l.serial) FROM link l WHERE l.occasion = o.id) FROM occasion o "
+            "SELECT o.id, o.respondent, o.form, (SELECT max(l.serial) FROM link l WHERE l.occasion = o.id), p.therapist FROM occasion o "
             "JOIN person p ON p.code = o.subject WHERE o.rater = 'patient' AND o.submitted_ms = 0 AND o.closes_ms > $1 "
             "AND p.withdrawn_ms = 0 ORDER BY o.due_ms DESC, o.id",
             ARGS(v_int(now_ms)));
-  while (rows_next(&rows) && *count < MOST) {
-    struct demonstration_form *one = &(*forms)[(*count)++];
+  while (rows_next(&rows) && *count < most) {
+    if (theirs != !strcmp(therapist, rows_text(&rows, 4))) continue;
+    struct demonstration_form *one = &forms[(*count)++];
     snprintf(one->occasion, sizeof one->occasion, "%s", rows_text(&rows, 0));
     snprintf(one->respondent, sizeof one->respondent, "%s", rows_text(&rows, 1));
     snprintf(one->form, sizeof one->form, "%s", rows_text(&rows, 2));
     link_token(&home->keys, one->occasion, rows_int(&rows, 3), one->token);
   }
-  err = rows_close(&rows, error);
+  return rows_close(&rows, error);
+}
+
+enum err demonstration_forms(struct home *home, const struct demonstration *made, struct arena *arena, int64_t now_ms,
+                             struct demonstration_form **forms, size_t *count, struct error *error) {
+  enum { MOST = 60 };
+  struct db *open;
+  char therapist[CODE_BYTES];
+  *count = 0;
+  *forms = arena_array(arena, MOST, sizeof **forms);
+  enum err err = db_open(&open, home->store, DB_OPEN, error);
+  if (err) return err;
+  err = therapist_shown(home, open, made, therapist, error);
+  if (!err) err = forms_of(home, open, therapist, true, now_ms, MOST, *forms, count, error);
+  if (!err) err = forms_of(home, open, therapist, false, now_ms, MOST, *forms, count, error);
   db_close(open);
   return err;
 }

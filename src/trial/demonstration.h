@@ -34,11 +34,13 @@ struct demonstration {
 
 enum err demonstration_make(const struct demonstration_plan *plan, struct demonstration *made, struct error *error);
 
-/* An open form of a patient, for the address list: in the order of their due times. */
+/* An open form of a patient, for the address list: those due last first. Where nobody is allocated to an arm, the patients
+ * of the therapist shown come before all, so that whoever answers one sees the therapist's page change. (With arms the order
+ * must not depend on them.) */
 struct demonstration_form {
   char occasion[CODE_BYTES], respondent[CODE_BYTES], form[64], token[LINK_TOKEN_BYTES];
 };
-enum err demonstration_forms(struct home *home, struct arena *arena, int64_t now_ms, struct demonstration_form **forms,
+enum err demonstration_forms(struct home *home, const struct demonstration *made, struct arena *arena, int64_t now_ms, struct demonstration_form **forms,
                              size_t *count, struct error *error);
 
 #endif
