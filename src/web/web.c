@@ -30,10 +30,9 @@ static bool name_reserved(const char *name) {
 enum err web_open(struct web *web, const struct server_config *config, struct error *error) {
   static const size_t arena_maximum = (size_t)16 << 20;
   *web = (struct web){.config = config};
-  struct arena arena; /* kept by the assets, for as long as the process runs */
-  arena_init(&arena, arena_maximum);
-  web->assets = assets_load(&arena);
-  web->served = arena_array(&arena, config->home_count, sizeof *web->served);
+  arena_init(&web->arena, arena_maximum);
+  web->assets = assets_load(&web->arena);
+  web->served = arena_array(&web->arena, config->home_count, sizeof *web->served);
   for (size_t i = 0; i < config->home_count; i++) {
     struct home *home = config->homes[i];
     if (name_reserved(home->name))
@@ -75,6 +74,7 @@ void web_close(struct web *web) {
     pthread_mutex_destroy(&served->lock);
   }
   web->served_count = 0;
+  arena_free(&web->arena);
 }
 
 static struct seat *seat_new(struct served *served) {

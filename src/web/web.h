@@ -34,6 +34,7 @@ struct web {
   const struct server_config *config;
   struct served *served;
   size_t served_count;
+  struct arena arena; /* of the assets and the table of served homes; given back by web_close() */
   struct assets *assets;
   char own_origin[256]; /* "http://127.0.0.1:8080" */
 };
