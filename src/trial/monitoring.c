@@ -101,7 +101,7 @@ static enum err site_one(struct db *masked, struct site_row *row, int64_t now_ms
   if (!err)
     err = db_int(masked, error, &row->forms_due, 0,
                  "SELECT count(*) FROM occasion o JOIN person p ON p.code = o.subject WHERE p.site = $1 AND "
-                 "(o.submitted_ms > 0 OR (o.due_ms <= $2 AND p.withdrawn_ms = 0))",
+                 "o.submitted_ms = 0 AND o.due_ms <= $2 AND o.closes_ms > $2 AND p.withdrawn_ms = 0",
                  ARGS(site, v_int(now_ms)));
   return err;
 }

@@ -17,7 +17,7 @@ struct week {
 struct site_row {
   const char *site;
   int64_t therapists, patients, sessions;
-  int64_t forms_due, forms_done; /* fallen due by now, answered or not; of these, answered */
+  int64_t forms_due, forms_done; /* overdue now and still open; answered */
 };
 struct overdue {
   char occasion[CODE_BYTES], respondent[CODE_BYTES], patient[CODE_BYTES], name[64], rater[16];

@@ -235,6 +235,9 @@ static void test_overview(void **state) {
   assert_int_equal(overview.flow.erased, 1);
   assert_int_equal(overview.flow.patients_complete, 1);
   assert_true(overview.week_count >= 6);
+  int64_t overdue = 0;
+  for (size_t i = 0; i < overview.site_count; i++) overdue += overview.sites[i].forms_due;
+  assert_int_equal(overdue, overview.overdue_total); /* the sites add up to the list */
   struct log_filter filter = {.kind = "allocation.release"};
   assert_ok(monitoring_log(db, &trial.arena, &filter, &rows, &count, error));
   assert_int_equal(count, 0);
