@@ -354,6 +354,7 @@ static bool set_holds(const struct node *set, uint32_t character) {
 }
 
 bool pattern_match(const struct pattern *pattern, const char *text) {
+  if (!utf8_valid(text, strlen(text))) return false;
   struct alive sets[2] = {{.round = 0}, {.round = 0}};
   struct alive *now = &sets[0], *next = &sets[1];
   alive_clear(now);

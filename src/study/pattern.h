@@ -22,6 +22,7 @@ struct pattern; /* immutable, may be shared */
 
 /* ERR_INPUT when it is no such pattern; the sentence says which character. */
 enum err pattern_compile(const struct pattern **out, const char *text, struct arena *arena, struct error *error);
+/* A text that is not UTF-8 matches nothing. */
 bool pattern_match(const struct pattern *pattern, const char *text);
 
 #endif

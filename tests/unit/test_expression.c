@@ -268,6 +268,8 @@ static void patterns_match_whole_texts(void **state) {
   assert_true(matches("[a-]+", "a-"));
   assert_true(matches("\\(\\w+\\)", "(ok)"));
   assert_true(matches("\\D\\S\\W", "a! "));
+  assert_false(matches(".*", "\xe9&")); /* cut off within a character */
+  assert_false(matches(".*", "a\x80"));
 }
 
 static void wrong_patterns_are_refused(void **state) {
