@@ -10,7 +10,7 @@
 #include "base/utf8.h"
 
 #define BUFFER_BYTES ((size_t)1 << 20)
-#define PADDING (2 * DECIMAL_PADDING)
+#define PADDING CSV_TEXT_PADDING /* at least DECIMAL_PADDING */
 
 /* ---- errors ---- */
 
@@ -168,15 +168,17 @@ static void unquoted_room(struct csv *csv, int column, size_t need) {
 
 /* Doubled quotes become one, in scratch memory: the buffer may be read again. */
 static void undouble(struct csv *csv, int column, struct slice *field) {
-  unquoted_room(csv, column, field->length + 1);
+  unquoted_room(csv, column, field->length + PADDING);
   char *to = csv->unquoted[column];
   const char *from = field->text, *end = from + field->length;
   while (from < end) {
     if (*from == '"') from++;
     *to++ = *from++;
   }
+  memset(to, 0, PADDING);
   field->text = csv->unquoted[column];
   field->length = (size_t)(to - csv->unquoted[column]);
+  csv->unquoted_used = true;
 }
 
 static enum scan scan_quoted(struct csv *csv, const char **at, int column, struct slice *field, struct error *error) {
@@ -275,13 +277,12 @@ enum err csv_need_more(struct csv *csv, struct error *error) {
   return refill(csv, error);
 }
 
-/* Finds the start of the next row; *any is false behind the last. */
-enum err csv_find_row(struct csv *csv, bool *any, struct error *error) {
+enum err csv_find_row(struct csv *csv, bool stay, bool *any, struct error *error) {
   for (;;) {
     skip_empty_lines(csv);
     bool cut = *csv->at == '\r' && csv->at + 1 == csv->end && !csv->at_end;
     if (csv->at < csv->end && !cut) break;
-    if (csv->at_end) {
+    if (csv->at_end || stay) {
       *any = false;
       return OK;
     }
@@ -295,7 +296,7 @@ enum err csv_find_row(struct csv *csv, bool *any, struct error *error) {
 /* One whole row in csv->slices, at most `room` of them; *count == 0 behind the last row. Moves to the next row. */
 enum err csv_read_row(struct csv *csv, size_t room, size_t *count, size_t *line, struct error *error) {
   bool any;
-  enum err err = csv_find_row(csv, &any, error);
+  enum err err = csv_find_row(csv, false, &any, error);
   *count = 0;
   if (err || !any) return err;
   for (;;) {
@@ -401,8 +402,7 @@ void csv_close(struct csv *csv) {
   if (csv->owns_fd) close(csv->fd);
   free(csv->buffer);
   for (size_t i = 0; i < csv->scratch; i++) free(csv->unquoted[i]);
-  free(csv->text_bytes);
-  csv->buffer = csv->text_bytes = NULL;
+  csv->buffer = NULL;
   csv->scratch = 0;
   csv->owns_fd = false;
 }

@@ -82,13 +82,22 @@ enum err csv_refuse(const struct csv *csv, size_t line, int column, struct error
 /* ---- columns of numbers and levels ---- */
 
 enum csv_kind {
-  CSV_SKIP,   /* not kept (the default) */
-  CSV_NUMBER, /* numbers; a missing value (empty, NA, NaN) is a quiet NaN; any other text is refused */
-  CSV_LEVELS, /* texts become codes 0, 1, ... in order of first appearance; a missing value is CSV_NO_LEVEL */
-  CSV_AUTO,   /* CSV_NUMBER as long as every value is one; else CSV_LEVELS, see `restarted` */
-  CSV_TEXT    /* the field as it stands, for as long as the chunk: columns with any number of distinct texts */
+  CSV_SKIP,       /* not kept (the default) */
+  CSV_NUMBER,     /* numbers; a missing value (empty, NA, NaN) is a quiet NaN; any other text is refused */
+  CSV_LEVELS,     /* texts become codes 0, 1, ... in order of first appearance; a missing value is CSV_NO_LEVEL */
+  CSV_AUTO,       /* CSV_NUMBER as long as every value is one; else CSV_LEVELS, see `restarted` */
+  CSV_TEXT,       /* the field as it stands, for as long as the chunk: columns with any number of distinct texts */
+  CSV_NUMBER_TEXT /* both CSV_NUMBER and CSV_TEXT */
 };
 #define CSV_NO_LEVEL UINT32_MAX
+
+/* A field, without its quotes. No NUL ends it, but a byte that belongs to no number, and CSV_TEXT_PADDING bytes from
+ * its start on may be read whatever its length. */
+struct csv_text {
+  const char *text;
+  size_t length;
+};
+#define CSV_TEXT_PADDING 16
 
 /* Before the first chunk. Blanks around numbers are allowed; numbers may be quoted; a number beyond the range of a
  * double is refused. */
@@ -101,11 +110,10 @@ struct csv_chunk {
   /* A CSV_AUTO column that held numbers met text: it is now CSV_LEVELS and reading began again at the first row.
    * Forget all chunks before this one. (Input that cannot be read twice, a pipe, is refused instead.) */
   bool restarted;
-  const double *const *numbers; /* by column; NULL for columns that are not CSV_NUMBER */
-  const uint32_t *const *codes; /* by column; NULL for columns that are not CSV_LEVELS */
-  /* By column; NULL for columns that are not CSV_TEXT. Each ends with a NUL and DECIMAL_PADDING readable bytes. */
-  const char *const *const *texts;
-  const size_t *lines; /* where each row begins in the file */
+  const double *const *numbers;        /* by column; NULL for columns that are not numbers */
+  const uint32_t *const *codes;        /* by column; NULL for columns that are not CSV_LEVELS */
+  const struct csv_text *const *texts; /* by column; NULL for columns that are not CSV_TEXT or CSV_NUMBER_TEXT */
+  const size_t *lines;                 /* where each row begins in the file */
 };
 /* The arrays belong to the reader and are overwritten by the next call. */
 enum err csv_next_chunk(struct csv *csv, struct csv_chunk *chunk, struct error *error);

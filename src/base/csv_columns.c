@@ -48,9 +48,12 @@ static enum scan refuse_number(struct csv *csv, int column, struct slice field, 
   return SCAN_BAD;
 }
 
-static enum scan take_number(struct csv *csv, const char **at, int column, double *value, struct error *error) {
+/* *text is the number as it is written. */
+static enum scan take_number(struct csv *csv, const char **at, int column, double *value, struct csv_text *text,
+                             struct error *error) {
   const char *p = *at;
   if (decimal_scan(&p, value) == DECIMAL_READ) {
+    *text = (struct csv_text){*at, (size_t)(p - *at)};
     if (*p == csv->separator) {
       *at = p + 1;
       return SCAN_FIELD;
@@ -63,6 +66,7 @@ static enum scan take_number(struct csv *csv, const char **at, int column, doubl
   struct slice field;
   enum scan scan = csv_scan_field(csv, at, column, &field, error);
   if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
+  *text = (struct csv_text){field.text, field.length};
   enum decimal got = slice_number(field, value);
   return got == DECIMAL_READ ? scan : refuse_number(csv, column, field, got, error);
 }
@@ -98,30 +102,18 @@ static enum scan take_level(struct csv *csv, const char **at, int index, uint32_
   return scan;
 }
 
-static enum scan take_text(struct csv *csv, const char **at, int column, const char **text, struct error *error) {
+static enum scan take_text(struct csv *csv, const char **at, int column, struct csv_text *text, struct error *error) {
   struct slice field;
-  enum scan scan = csv_scan_field(csv, at, column, &field, error);
-  if (scan == SCAN_MORE || scan == SCAN_BAD) return scan;
-  size_t need = csv->text_used + field.length + 1 + DECIMAL_PADDING;
-  if (need > csv->text_capacity) {
-    csv->text_capacity = need * 2;
-    char *larger = realloc(csv->text_bytes, csv->text_capacity);
-    if (!larger) die("out of memory reading %s", csv->name);
-    csv->text_bytes = larger;
+  const char *p = *at;
+  while (!csv->stops[(unsigned char)*p]) p++;
+  if (*p == csv->separator || *p == '\n') {
+    *text = (struct csv_text){*at, (size_t)(p - *at)};
+    *at = p + 1;
+    return *p == '\n' ? SCAN_ROW : SCAN_FIELD;
   }
-  char *to = csv->text_bytes + csv->text_used;
-  if (field.length) memcpy(to, field.text, field.length);
-  memset(to + field.length, 0, 1 + DECIMAL_PADDING);
-  *text = (const char *)(uintptr_t)csv->text_used;
-  csv->text_used += field.length + 1;
+  enum scan scan = csv_scan_field(csv, at, column, &field, error);
+  *text = (struct csv_text){field.text, field.length};
   return scan;
-}
-
-/* The chunk's texts do not move any more: offsets become pointers. */
-static void texts_settle(struct csv *csv, size_t rows) {
-  for (size_t i = 0; i < csv->column_count; i++)
-    for (size_t row = 0; csv->texts[i] && row < rows; row++)
-      csv->texts[i][row] = csv->text_bytes + (uintptr_t)csv->texts[i][row];
 }
 
 /* One row into row `row` of the chunk; *count is the number of fields seen. */
@@ -129,11 +121,16 @@ static enum scan take_row(struct csv *csv, const char **at, size_t row, size_t *
   enum scan scan = SCAN_FIELD;
   size_t column = 0;
   csv->embedded = 0;
+  csv->unquoted_used = false;
   for (; column < csv->column_count && scan == SCAN_FIELD; column++) {
     struct slice skipped;
+    struct csv_text unused;
     switch (csv->columns[column].kind) {
     case CSV_NUMBER:
-      scan = take_number(csv, at, (int)column, &csv->numbers[column][row], error);
+      scan = take_number(csv, at, (int)column, &csv->numbers[column][row], &unused, error);
+      break;
+    case CSV_NUMBER_TEXT:
+      scan = take_number(csv, at, (int)column, &csv->numbers[column][row], &csv->texts[column][row], error);
       break;
     case CSV_LEVELS:
       scan = take_level(csv, at, (int)column, &csv->codes[column][row], error);
@@ -156,15 +153,23 @@ static enum err refuse_row(struct csv *csv, struct error *error) {
   return err ? err : csv_refuse_count(csv, line, count, error);
 }
 
-/* One row; *got is false behind the last row, or where csv->turn asks for a restart. */
+/* One row; *got is false behind the last row, where csv->turn asks for a restart, or where the next row cannot be had
+ * without moving the texts of the rows before. */
 static enum err next_columns(struct csv *csv, size_t row, bool *got, struct error *error) {
-  enum err err = csv_find_row(csv, got, error);
+  bool stay = csv->holds_text && row > 0;
+  if (stay && csv->unquoted_used) {
+    *got = false;
+    return OK;
+  }
+  enum err err = csv_find_row(csv, stay, got, error);
   if (err || !*got) return err;
   for (;;) {
     const char *at = csv->at;
     size_t count;
     enum scan scan = take_row(csv, &at, row, &count, error);
     if (scan == SCAN_MORE) {
+      *got = !stay;
+      if (stay) return OK;
       if ((err = csv_need_more(csv, error))) return err;
       continue;
     }
@@ -213,12 +218,12 @@ static void chunk_room(struct csv *csv) {
   }
   for (size_t i = 0; i < csv->column_count; i++) {
     enum csv_kind kind = csv->columns[i].kind;
-    if (kind == CSV_NUMBER && !csv->numbers[i])
-      csv->numbers[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(double));
+    bool number = kind == CSV_NUMBER || kind == CSV_NUMBER_TEXT, text = kind == CSV_TEXT || kind == CSV_NUMBER_TEXT;
+    if (number && !csv->numbers[i]) csv->numbers[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(double));
     if (kind == CSV_LEVELS && !csv->codes[i]) csv->codes[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(uint32_t));
-    if (kind == CSV_TEXT && !csv->texts[i])
-      csv->texts[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(const char *));
-    if (kind != CSV_NUMBER) csv->numbers[i] = NULL;
+    if (text && !csv->texts[i]) csv->texts[i] = arena_array(csv->arena, CSV_CHUNK_ROWS, sizeof(struct csv_text));
+    csv->holds_text |= text;
+    if (!number) csv->numbers[i] = NULL;
   }
 }
 
@@ -251,7 +256,6 @@ enum err csv_next_chunk(struct csv *csv, struct csv_chunk *chunk, struct error *
     csv->turn = -1;
   }
   size_t rows = 0;
-  csv->text_used = 0;
   while (rows < CSV_CHUNK_ROWS) {
     bool got;
     enum err err = next_columns(csv, rows, &got, error);
@@ -264,13 +268,12 @@ enum err csv_next_chunk(struct csv *csv, struct csv_chunk *chunk, struct error *
     if (!got) break;
     rows++;
   }
-  texts_settle(csv, rows);
   *chunk = (struct csv_chunk){.first_row = csv->row,
                               .rows = rows,
                               .restarted = csv->restarted,
                               .numbers = (const double *const *)csv->numbers,
                               .codes = (const uint32_t *const *)csv->codes,
-                              .texts = (const char *const *const *)csv->texts,
+                              .texts = (const struct csv_text *const *)csv->texts,
                               .lines = csv->lines};
   csv->row += rows;
   csv->restarted = false;

@@ -50,13 +50,13 @@ struct csv {
 
   double **numbers; /* by column, for the chunk */
   uint32_t **codes;
-  const char ***texts;
+  struct csv_text **texts; /* point into the buffer or into `unquoted`: the chunk ends before either changes */
   size_t *lines;
-  char *text_bytes; /* of the chunk's CSV_TEXT fields; a pointer in texts is an offset until the chunk is whole */
-  size_t text_used, text_capacity;
-  bool settled;   /* the CSV_AUTO columns have their kind */
-  int turn;       /* a CSV_AUTO column that met text, or -1 */
-  bool restarted; /* since the chunk handed out last */
+  bool holds_text;    /* some column is CSV_TEXT */
+  bool unquoted_used; /* by a text of the row read last */
+  bool settled;       /* the CSV_AUTO columns have their kind */
+  int turn;           /* a CSV_AUTO column that met text, or -1 */
+  bool restarted;     /* since the chunk handed out last */
 };
 
 enum scan {
@@ -74,8 +74,9 @@ enum scan csv_scan_row(struct csv *csv, const char **at, size_t room, size_t *co
 bool csv_believable(struct csv *csv, const char *to, struct error *error);
 /* After SCAN_MORE: brings the buffer to a state in which another try at the row makes sense. */
 enum err csv_need_more(struct csv *csv, struct error *error);
-/* Finds the start of the next row, over empty lines; *any is false behind the last. */
-enum err csv_find_row(struct csv *csv, bool *any, struct error *error);
+/* Finds the start of the next row, over empty lines; *any is false behind the last, or, with `stay`, where the buffer
+ * would have to be filled anew to find it. */
+enum err csv_find_row(struct csv *csv, bool stay, bool *any, struct error *error);
 /* Takes one row as slices; *count == 0 behind the last. */
 enum err csv_read_row(struct csv *csv, size_t room, size_t *count, size_t *line, struct error *error);
 /* The first line; a second time, after csv_columns.c went back to the start, it only skips it. */

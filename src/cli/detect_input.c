@@ -1,8 +1,7 @@
 #include "cli/detect_input.h"
 
+#include <math.h>
 #include <stdlib.h>
-
-#include "base/decimal.h"
 
 #define BLOCK_ROWS 65536
 #define LABEL_MAXIMUM 255            /* bytes of a code or number */
@@ -20,12 +19,18 @@ static void *larger(void *old, size_t *capacity, size_t need, size_t size) {
   return more;
 }
 
-static uint32_t block_text(struct input_block *block, const char *text) {
-  size_t length = strlen(text) + 1;
-  block->text = larger(block->text, &block->text_capacity, block->text_used + length, 1);
-  memcpy(block->text + block->text_used, text, length);
-  block->text_used += length;
-  return (uint32_t)(block->text_used - length);
+static struct input_label block_text(struct input_block *block, struct csv_text text) {
+  size_t need = block->text_used + text.length + CSV_TEXT_PADDING;
+  block->text = larger(block->text, &block->text_capacity, need, 1);
+  char *to = block->text + block->text_used;
+  if (text.length < CSV_TEXT_PADDING)
+    memcpy(to, text.text, CSV_TEXT_PADDING); /* of one size: no call */
+  else
+    memcpy(to, text.text, text.length);
+  to[text.length] = 0;
+  struct input_label label = {(uint32_t)block->text_used, (uint32_t)text.length};
+  block->text_used += text.length + 1;
+  return label;
 }
 
 static void block_row(struct input_block *block) {
@@ -52,9 +57,11 @@ static enum err columns_find(struct input *input, struct error *error) {
   input->rater = csv_column(input->csv, "rater");
   input->reported = csv_column(input->csv, "reported");
   if (err) return err;
-  const int wanted[] = {input->patient, input->session, input->rating, input->rater, input->reported};
-  for (size_t k = 0; k < sizeof wanted / sizeof *wanted; k++)
-    if (wanted[k] >= 0) csv_want(input->csv, wanted[k], CSV_TEXT);
+  csv_want(input->csv, input->patient, CSV_TEXT);
+  csv_want(input->csv, input->session, CSV_NUMBER_TEXT);
+  csv_want(input->csv, input->rating, CSV_NUMBER_TEXT);
+  if (input->rater >= 0) csv_want(input->csv, input->rater, CSV_TEXT);
+  if (input->reported >= 0) csv_want(input->csv, input->reported, CSV_TEXT);
   input->seen = calloc(SEEN_SLOTS, sizeof *input->seen);
   if (!input->seen) die("out of memory reading ratings");
   return OK;
@@ -82,22 +89,29 @@ void input_close(struct input *input) {
 
 /* ---- one row ---- */
 
-static const char *field(const struct input *input, int column) {
+static struct csv_text field(const struct input *input, int column) {
   return input->chunk.texts[column][input->row];
 }
 
-static enum err refuse(const struct input *input, int column, struct error *error, const char *what) {
-  return csv_refuse(input->csv, input->chunk.lines[input->row], column, error, "'%.60s' %s", field(input, column),
-                    what);
+static bool is_missing(struct csv_text text) {
+  return !text.length || (text.length == 2 && text.text[0] == 'N' && text.text[1] == 'A');
 }
 
+static bool is_word(struct csv_text text, const char *word) {
+  return text.length == strlen(word) && !memcmp(text.text, word, text.length);
+}
+
+static enum err refuse(const struct input *input, int column, struct error *error, const char *what) {
+  struct csv_text text = field(input, column);
+  return csv_refuse(input->csv, input->chunk.lines[input->row], column, error, "'%.*s' %s",
+                    (int)(text.length < 60 ? text.length : 60), text.text, what);
+}
+
+/* NaN where the field is missing. */
 static enum err read_number(const struct input *input, int column, double *value, struct error *error) {
-  const char *text = field(input, column), *at = text;
-  if (strlen(text) > LABEL_MAXIMUM) return refuse(input, column, error, "... is too long for a number");
-  enum decimal got = decimal_scan(&at, value);
-  if (got == DECIMAL_NONE || *at) got = decimal_read(text, strlen(text), value);
-  if (got == DECIMAL_NONE) return refuse(input, column, error, "is not a number");
-  if (got == DECIMAL_TOO_BIG || !(*value <= ALLIANCE_RATING_MAX && *value >= -ALLIANCE_RATING_MAX))
+  *value = input->chunk.numbers[column][input->row];
+  if (field(input, column).length > LABEL_MAXIMUM) return refuse(input, column, error, "... is too long for a number");
+  if (*value > ALLIANCE_RATING_MAX || *value < -ALLIANCE_RATING_MAX)
     return refuse(input, column, error, "is beyond what a rating or session can be (1e9)");
   return OK;
 }
@@ -105,21 +119,41 @@ static enum err read_number(const struct input *input, int column, double *value
 static enum err read_rater(const struct input *input, int *rater, struct error *error) {
   *rater = ALLIANCE_PATIENT;
   if (input->rater < 0) return OK;
-  const char *text = field(input, input->rater);
-  if (!strcmp(text, "patient")) return OK;
+  struct csv_text text = field(input, input->rater);
+  if (is_word(text, "patient")) return OK;
   *rater = ALLIANCE_THERAPIST;
-  if (!strcmp(text, "therapist")) return OK;
+  if (is_word(text, "therapist")) return OK;
   return refuse(input, input->rater, error, "is no rater; it must be 'patient' or 'therapist'");
 }
 
 static enum err read_reported(const struct input *input, int8_t *reported, struct error *error) {
   *reported = -1;
   if (input->reported < 0) return OK;
-  const char *text = field(input, input->reported);
-  if (csv_missing(text)) return OK;
-  if ((*text != '0' && *text != '1') || text[1])
+  struct csv_text text = field(input, input->reported);
+  if (is_missing(text)) return OK;
+  if (!is_word(text, "0") && !is_word(text, "1"))
     return refuse(input, input->reported, error, "is no answer; it must be 0, 1 or empty");
-  *reported = *text == '1';
+  *reported = *text.text == '1';
+  return OK;
+}
+
+#define UNRATED UINT32_MAX /* the offset of a rating's label where there is none yet */
+
+/* Moves the patient's sessions from `at` on one place up and puts a new one there. */
+static enum err add_session(const struct input *input, struct input_block *block, struct input_patient *patient,
+                            double time, size_t at, struct error *error) {
+  if (patient->count == ALLIANCE_SERIES_MAX)
+    return refuse(input, input->session, error, "is one session too many; a patient has at most 100000");
+  size_t after = patient->first + (size_t)patient->count - at;
+  block_row(block);
+  if (after) {
+    memmove(block->sessions + at + 1, block->sessions + at, after * sizeof *block->sessions);
+    memmove(block->labels + at + 1, block->labels + at, after * sizeof *block->labels);
+  }
+  block->sessions[at] = (struct alliance_session){.time = time, .reported = {-1, -1}};
+  block->labels[at].session = block_text(block, field(input, input->session));
+  block->labels[at].rating = (struct input_label){UNRATED, 0};
+  patient->count++;
   return OK;
 }
 
@@ -141,30 +175,19 @@ static enum err place_session(const struct input *input, struct input_block *blo
     *place = at - 1;
     return OK;
   }
-  if (patient->count == ALLIANCE_SERIES_MAX)
-    return refuse(input, input->session, error, "is one session too many; a patient has at most 100000");
-  size_t after = patient->first + (size_t)patient->count - at;
-  block_row(block);
-  memmove(block->sessions + at + 1, block->sessions + at, after * sizeof *block->sessions);
-  memmove(block->labels + at + 1, block->labels + at, after * sizeof *block->labels);
-  block->sessions[at] = (struct alliance_session){.time = time, .reported = {-1, -1}};
-  block->labels[at].session = block_text(block, field(input, input->session));
-  block->labels[at].rating = UINT32_MAX;
-  patient->count++;
-  return OK;
+  return add_session(input, block, patient, time, at, error);
 }
 
 static enum err read_row(struct input *input, struct input_block *block, struct input_patient *patient,
                          double latest[ALLIANCE_RATERS], bool any[ALLIANCE_RATERS], struct error *error) {
-  double time, rating = 0;
+  double time, rating;
   int rater;
   int8_t reported;
   size_t at = 0;
-  if (csv_missing(field(input, input->session)))
-    return refuse(input, input->session, error, "is no session; every row needs one");
   enum err err = read_number(input, input->session, &time, error);
-  bool rated = !csv_missing(field(input, input->rating));
-  if (!err && rated) err = read_number(input, input->rating, &rating, error);
+  if (!err && isnan(time)) return refuse(input, input->session, error, "is no session; every row needs one");
+  if (!err) err = read_number(input, input->rating, &rating, error);
+  bool rated = !isnan(rating);
   if (!err) err = read_rater(input, &rater, error);
   if (!err) err = read_reported(input, &reported, error);
   if (!err) err = place_session(input, block, patient, time, rater, latest, any, &at, error);
@@ -173,7 +196,7 @@ static enum err read_row(struct input *input, struct input_block *block, struct 
   session->rated[rater] = rated;
   session->rating[rater] = rated ? input->sign * rating : 0;
   session->reported[rater] = reported;
-  if (rated && (rater == ALLIANCE_PATIENT || block->labels[at].rating == UINT32_MAX))
+  if (rated && (rater == ALLIANCE_PATIENT || block->labels[at].rating.at == UNRATED))
     block->labels[at].rating = block_text(block, field(input, input->rating));
   input->any_rater[rater] |= rated;
   input->rows++;
@@ -189,30 +212,41 @@ static enum err next_chunk(struct input *input, struct error *error) {
   return err;
 }
 
-/* False where the name was seen before. A bounded memory of names: the first 131,072 patients. */
-static bool name_is_new(struct input *input, const char *name) {
+static uint64_t name_hash(struct csv_text name) {
   uint64_t hash = 1469598103934665603u;
-  for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 1099511628211u;
-  hash |= 1;
-  size_t slot = (size_t)(hash >> 20) & (SEEN_SLOTS - 1);
-  for (; input->seen[slot]; slot = (slot + 1) & (SEEN_SLOTS - 1))
-    if (input->seen[slot] == hash) return false;
+  for (size_t k = 0; k < name.length; k++) hash = (hash ^ (unsigned char)name.text[k]) * 1099511628211u;
+  return ((hash ^ hash >> 32) * 0x9e3779b97f4a7c15u) | 1; /* or names that count up would crowd together */
+}
+
+static uint64_t *name_slot(const struct input *input, uint64_t hash) {
+  return &input->seen[(size_t)(hash >> 40) & (SEEN_SLOTS - 1)];
+}
+
+/* False where the name was seen before. A bounded memory of names: the first 131,072 patients. */
+static bool name_is_new(struct input *input, uint64_t hash) {
+  uint64_t *slot = name_slot(input, hash);
+  while (*slot && *slot != hash) slot = slot + 1 < input->seen + SEEN_SLOTS ? slot + 1 : input->seen;
+  if (*slot) return false;
   if (input->seen_count < SEEN_SLOTS / 2) {
-    input->seen[slot] = hash;
+    *slot = hash;
     input->seen_count++;
   }
   return true;
 }
 
+static bool is_label(const struct input_block *block, struct input_label label, struct csv_text text) {
+  return text.length == label.length && !memcmp(text.text, block->text + label.at, text.length);
+}
+
 static enum err read_patient(struct input *input, struct input_block *block, struct error *error) {
   block->patients = larger(block->patients, &block->patients_capacity, block->count + 1, sizeof *block->patients);
   struct input_patient *patient = &block->patients[block->count];
-  const char *name = field(input, input->patient);
-  if (csv_missing(name)) return refuse(input, input->patient, error, "is no patient; every row needs one");
-  if (strlen(name) > LABEL_MAXIMUM) return refuse(input, input->patient, error, "... is too long for a patient's code");
-  if (!name_is_new(input, name))
-    return refuse(input, input->patient, error,
-                  "had rows further up, with other patients between; sort the file by patient and session");
+  struct csv_text name = field(input, input->patient);
+  if (is_missing(name)) return refuse(input, input->patient, error, "is no patient; every row needs one");
+  if (name.length > LABEL_MAXIMUM) return refuse(input, input->patient, error, "... is too long for a patient's code");
+  uint64_t hash = name_hash(name);
+  size_t line = input->chunk.lines[input->row];
+  __builtin_prefetch(name_slot(input, hash)); /* far away; there when the rows have been read */
   *patient = (struct input_patient){.first = block->rows, .name = block_text(block, name)};
   double latest[ALLIANCE_RATERS] = {0};
   bool any[ALLIANCE_RATERS] = {false};
@@ -220,8 +254,12 @@ static enum err read_patient(struct input *input, struct input_block *block, str
     enum err err = read_row(input, block, patient, latest, any, error);
     if (!err && ++input->row == input->chunk.rows) err = next_chunk(input, error);
     if (err) return err;
-    if (input->done || strcmp(field(input, input->patient), block->text + patient->name)) break;
+    if (input->done || !is_label(block, patient->name, field(input, input->patient))) break;
   }
+  if (!name_is_new(input, hash))
+    return csv_refuse(input->csv, line, input->patient, error,
+                      "'%.60s' had rows further up, with other patients between; sort the file by patient and session",
+                      block->text + patient->name.at);
   block->count++;
   input->patients++;
   return OK;

@@ -9,21 +9,26 @@
 #include "attune/alliance.h"
 #include "base/csv.h"
 
+/* A text of the file as it stands there: an offset into block.text, where a NUL ends it. */
+struct input_label {
+  uint32_t at, length;
+};
+
 struct input_patient {
   size_t first; /* index of the first of its sessions in the block */
   int count;
-  uint32_t name; /* offset into block.text */
+  struct input_label name;
 };
 
 struct input_block {
   struct alliance_session *sessions;
   struct {
-    uint32_t session, rating; /* offsets into text: as the file has them */
+    struct input_label session, rating; /* both are numbers, the rating perhaps empty */
   } * labels;
   size_t rows, rows_capacity;
   struct input_patient *patients;
   size_t count, patients_capacity;
-  char *text;
+  char *text; /* CSV_TEXT_PADDING bytes from each label's start on may be read */
   size_t text_used, text_capacity;
 };
 

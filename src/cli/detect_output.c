@@ -231,12 +231,12 @@ void output_block(struct output *out, const struct run *run, const struct input_
     const struct input_patient *patient = &block->patients[p];
     for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++) {
       const struct alliance_finding *f = run->judged[p] ? &run->findings[row] : NULL;
-      uint32_t rating = block->labels[row].rating;
+      struct input_label rating = block->labels[row].rating;
       if (out->json)
-        json_row(out, block->text + patient->name, &block->sessions[row], rater, f);
+        json_row(out, block->text + patient->name.at, &block->sessions[row], rater, f);
       else
-        csv_row(out, block->text + patient->name, block->text + block->labels[row].session,
-                block->sessions[row].rated[rater] && rating != UINT32_MAX ? block->text + rating : "", f);
+        csv_row(out, block->text + patient->name.at, block->text + block->labels[row].session.at,
+                block->sessions[row].rated[rater] && rating.length ? block->text + rating.at : "", f);
     }
   }
 }

@@ -318,6 +318,38 @@ static void ten_thousand_levels_keep_their_codes(void **state) {
   free(text);
 }
 
+/* A chunk's texts hold still until the next chunk, over the ends of the buffer and where quotes were doubled. */
+static void texts_of_a_large_file(void **state) {
+  (void)state;
+  enum { ROWS = 150000 };
+  char *text = malloc(40 * ROWS + 20), *at = text + snprintf(text, 20, "name,x,y\n"), name[20], number[20];
+  for (int i = 0; i < ROWS; i++)
+    at += snprintf(at, 40,
+                   i % 1000 == 7 ? "\"p\"\"%d\",%d.50,\r\n"
+                   : i % 7       ? "p%d,%d.50,\n"
+                                 : "p%d,\"%d.50\",NA\n\n",
+                   i, i);
+  struct csv *csv;
+  assert_int_equal(csv_open_memory(&csv, &arena, text, (size_t)(at - text), "texts", &error), OK);
+  csv_want(csv, 0, CSV_TEXT);
+  csv_want(csv, 1, CSV_NUMBER_TEXT);
+  csv_want(csv, 2, CSV_NUMBER_TEXT);
+  struct csv_chunk chunk;
+  int row = 0;
+  while (!csv_next_chunk(csv, &chunk, &error) && chunk.rows)
+    for (size_t i = 0; i < chunk.rows; i++, row++) {
+      snprintf(name, sizeof name, row % 1000 == 7 ? "p\"%d" : "p%d", row);
+      snprintf(number, sizeof number, "%d.50", row);
+      const struct csv_text *got = chunk.texts[0] + i, *written = chunk.texts[1] + i;
+      if (got->length != strlen(name) || memcmp(got->text, name, got->length)) fail_msg("row %d", row);
+      if (written->length != strlen(number) || memcmp(written->text, number, written->length)) fail_msg("row %d", row);
+      assert_true(chunk.numbers[1][i] == row + 0.5 && isnan(chunk.numbers[2][i]));
+    }
+  assert_int_equal(row, ROWS);
+  csv_close(csv);
+  free(text);
+}
+
 static void same_bits(const char *text) {
   double expected = strtod(text, NULL), got = -77;
   enum decimal result = decimal_read(text, strlen(text), &got);
