@@ -447,6 +447,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(files_and_pipes, setup, teardown),
       cmocka_unit_test_setup_teardown(a_pipe_is_read_once, setup, teardown),
       cmocka_unit_test_setup_teardown(ten_thousand_levels_keep_their_codes, setup, teardown),
+      cmocka_unit_test_setup_teardown(texts_of_a_large_file, setup, teardown),
       cmocka_unit_test(numbers_are_exact_to_the_last_bit),
       cmocka_unit_test(what_is_not_a_number),
   };
