@@ -27,6 +27,9 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 EXACT := -ffp-contract=off -fno-fast-math
 $(B)/obj/src/stats/%.o $(B)/obj/src/alliance/%.o $(B)/obj/src/allocation/%.o: ROOM_CFLAGS := $(EXACT) $(if $(SAN),,-O3)
 
+# So must a simulated trial and the design that it is drawn from.
+$(B)/obj/src/cli/simulate%.o $(B)/obj/src/cli/power_design.o: ROOM_CFLAGS := $(EXACT)
+
 # Vectors wider than the machine's registers are inlined there, never passed: their calling convention does not matter.
 $(B)/obj/src/alliance/%.o: WIDE := $(if $(findstring clang,$(CC)),,-Wno-psabi)
 

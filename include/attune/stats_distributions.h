@@ -42,7 +42,7 @@ double stats_beta_cdf(double x, double a, double b);
 double stats_beta_upper(double x, double a, double b);
 double stats_beta_quantile(double p, double a, double b);
 
-/* Noncentral t: (Z + delta) / sqrt(chi2(df) / df), |delta| up to about 1000. */
+/* Noncentral t: (Z + delta) / sqrt(chi2(df) / df), |delta| up to about 1000; beyond 1e4 to 2e-8. */
 double stats_nct_cdf(double x, double df, double delta);
 double stats_nct_upper(double x, double df, double delta);
 /* The power of a two-sided t test at level alpha whose statistic has this distribution. */

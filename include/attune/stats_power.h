@@ -116,6 +116,19 @@ enum stats_status stats_power_run(const struct stats_power_design *design, const
                                   const struct stats_memory *memory, struct stats_power_result *result,
                                   struct stats_error *error);
 
+/* One trial of the design, session by session: for a look at data such as the power is computed for. */
+struct stats_power_row {
+  size_t arm;                         /* of the design's arms, from 0 */
+  size_t therapist, patient, session; /* from 1; therapist 0: patients without one */
+  double time, rating;
+};
+/* Hands every session to `take`, patient by patient; stops when it returns false. The same seed gives the same bytes
+ * anywhere: every therapist and patient has a random stream of their own. */
+enum stats_status stats_power_simulate(const struct stats_power_design *design, uint64_t seed,
+                                       const struct stats_memory *memory,
+                                       bool (*take)(void *state, const struct stats_power_row *row), void *state,
+                                       struct stats_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -10,12 +10,13 @@
 #include "base/json.h"
 
 #define FILE_MAXIMUM ((size_t)4 << 20)
+#define NUMBER_MAXIMUM 1e9 /* of every number, in size: squares and products stay far from the end of doubles */
 
 /* What is being read, for sentences. */
 struct reading {
   struct power_file *file;
   struct stats_power_design *design;
-  const char *path;
+  const char *path; /* what the text is called */
   struct arena *arena;
   struct error *error;
 };
@@ -31,13 +32,15 @@ static enum err number_of(struct reading *r, const json_t *object, const char *k
   const json_t *found = json_object_get(object, key);
   if (!found) return OK;
   if (!json_is_number(found)) return refuse(r, key, "is not a number");
+  if (!(fabs(json_number_value(found)) <= NUMBER_MAXIMUM))
+    return refuse(r, key, "is beyond 1e9; numbers are at most that in size");
   *value = json_number_value(found);
   return OK;
 }
 
 static enum err at_least_zero(struct reading *r, const json_t *object, const char *key, double *value) {
   enum err err = number_of(r, object, key, value);
-  if (!err && !(*value >= 0)) return refuse(r, key, "is below 0");
+  if (!err && !(*value >= 0)) return refuse(r, key, "is below 0; it must be 0 or more");
   return err;
 }
 
@@ -72,6 +75,13 @@ static int arm_named(const struct reading *r, const char *name) {
 static bool by_arm(const struct reading *r, const json_t *value) {
   void *first = json_object_iter((json_t *)(uintptr_t)value);
   return first && arm_named(r, json_object_iter_key(first)) >= 0;
+}
+
+/* The arms' names, for only_keys(). */
+static const char *const *arm_names(const struct reading *r) {
+  const char **names = arena_array(r->arena, STATS_POWER_ARMS + 1, sizeof *names);
+  for (size_t a = 0; a < r->design->arms; a++) names[a] = r->file->arm_name[a];
+  return names;
 }
 
 typedef enum err read_arm(struct reading *r, const json_t *value, const char *key, struct stats_arm *arm);
@@ -112,7 +122,7 @@ static enum err read_arms(struct reading *r, const json_t *root) {
 }
 
 static enum err read_therapists(struct reading *r, const json_t *value, const char *key, struct stats_arm *arm) {
-  if (!is_count(value)) return refuse(r, key, "is not a whole number of therapists in each arm");
+  if (!is_count(value)) return refuse(r, key, "is not a whole number of therapists in each arm, 2 to 100,000");
   arm->patients.therapists = (size_t)json_number_value(value);
   return OK;
 }
@@ -120,7 +130,8 @@ static enum err read_therapists(struct reading *r, const json_t *value, const ch
 static enum err read_size_list(struct reading *r, const json_t *value, const char *key, struct stats_arm_sizes *sizes) {
   size_t count = json_array_size(value), *list = arena_array(r->arena, count + 1, sizeof *list);
   for (size_t i = 0; i < count; i++) {
-    if (!is_count(json_array_get(value, i))) return refuse(r, key, "lists something that is not a whole number");
+    if (!is_count(json_array_get(value, i)))
+      return refuse(r, key, "lists something that is not a whole number of 0 to 100,000");
     list[i] = (size_t)json_number_value(json_array_get(value, i));
   }
   if (sizes->therapists && sizes->therapists != count)
@@ -143,17 +154,18 @@ static enum err read_patients(struct reading *r, const json_t *value, const char
     return refuse(r, key, "is not a number, a list of sizes, {\"mean\": M} or {\"from\": A, \"to\": B}");
   enum err err;
   if (json_object_get(value, "mean")) {
-    double least = 0;
+    const json_t *least = json_object_get(value, "least");
     if ((err = only_keys(r, value, "\"patients\"", poisson_keys))) return err;
-    if ((err = at_least_zero(r, value, "mean", &sizes->mean)) || (err = at_least_zero(r, value, "least", &least)))
-      return err;
-    sizes->least = (size_t)least;
+    if ((err = at_least_zero(r, value, "mean", &sizes->mean))) return err;
+    if (least && !is_count(least)) return refuse(r, key, "takes a whole number \"least\" of 0 to 100,000");
+    sizes->least = least ? (size_t)json_number_value(least) : 0;
     sizes->sizes = STATS_SIZES_POISSON;
     return OK;
   }
   const json_t *from = json_object_get(value, "from"), *to = json_object_get(value, "to");
   if ((err = only_keys(r, value, "\"patients\"", uniform_keys))) return err;
-  if (!is_count(from) || !is_count(to)) return refuse(r, key, "takes whole numbers \"from\" and \"to\"");
+  if (!is_count(from) || !is_count(to))
+    return refuse(r, key, "takes whole numbers \"from\" and \"to\" of 0 to 100,000");
   sizes->least = (size_t)json_number_value(from);
   sizes->most = (size_t)json_number_value(to);
   sizes->sizes = STATS_SIZES_UNIFORM;
@@ -179,18 +191,20 @@ static enum err read_times(struct reading *r, const json_t *root) {
   struct stats_power_design *d = r->design;
   if ((sessions != NULL) == (times != NULL)) return refuse(r, "sessions", "or \"times\": give one of them");
   if (sessions) {
-    if (!is_count(sessions) || json_number_value(sessions) > STATS_POWER_TIMES)
+    if (!is_count(sessions) || json_number_value(sessions) < 2 || json_number_value(sessions) > STATS_POWER_TIMES)
       return refuse(r, "sessions", "is not a whole number of 2 to 200");
     d->times = (size_t)json_number_value(sessions);
     for (size_t t = 0; t < d->times; t++) d->time[t] = (double)t;
     return OK;
   }
-  if (!json_is_array(times) || json_array_size(times) > STATS_POWER_TIMES)
-    return refuse(r, "times", "is not a list of at most 200 numbers");
+  if (!json_is_array(times) || json_array_size(times) < 2 || json_array_size(times) > STATS_POWER_TIMES)
+    return refuse(r, "times", "is not a list of 2 to 200 numbers");
   d->times = json_array_size(times);
   for (size_t t = 0; t < d->times; t++) {
     if (!json_is_number(json_array_get(times, t))) return refuse(r, "times", "lists something that is not a number");
     d->time[t] = json_number_value(json_array_get(times, t));
+    if (!(fabs(d->time[t]) <= NUMBER_MAXIMUM)) return refuse(r, "times", "lists a number beyond 1e9 in size");
+    if (t && !(d->time[t] > d->time[t - 1])) return refuse(r, "times", "does not increase from session to session");
   }
   return OK;
 }
@@ -205,7 +219,8 @@ static void drop_by_session(struct stats_power_design *d, struct stats_arm *arm,
 static void drop_weibull(struct stats_power_design *d, struct stats_arm *arm, double share, double shape) {
   for (size_t t = 1; t < d->times; t++) {
     double u = (d->time[t] - d->time[0]) / (d->time[d->times - 1] - d->time[0]);
-    arm->kept[t] = stats_exp(stats_log(1 - share) * stats_exp(shape * stats_log(u)));
+    double kept = stats_exp(stats_log(1 - share) * stats_exp(shape * stats_log(u)));
+    arm->kept[t] = kept < arm->kept[t - 1] ? kept : arm->kept[t - 1]; /* the last bit may rise */
   }
 }
 
@@ -215,11 +230,14 @@ static enum err read_dropout(struct reading *r, const json_t *value, const char 
   double share = 0, shape = 1;
   enum err err = OK;
   if (json_is_object(value)) err = only_keys(r, value, "\"dropout\"", keys);
+  if (!err && weibull && (!json_is_object(weibull) || json_object_size(value) > 1))
+    return refuse(r, key, "is a share per session or {\"weibull\": {\"share\", \"shape\"}}, not both");
   if (!err && weibull) {
     err = only_keys(r, weibull, "\"weibull\"", weibull_keys);
     if (!err) err = at_least_zero(r, weibull, "share", &share);
     if (!err) err = at_least_zero(r, weibull, "shape", &shape);
-    if (!err && (share > 1 || shape == 0)) err = refuse(r, key, "takes a Weibull share of 0 to 1 and a shape above 0");
+    if (!err && (share >= 1 || shape == 0))
+      err = refuse(r, key, "takes a Weibull share of 0 to below 1 and a shape above 0");
     if (!err) drop_weibull(r->design, arm, share, shape);
     return err;
   }
@@ -227,7 +245,7 @@ static enum err read_dropout(struct reading *r, const json_t *value, const char 
   if (!err && json_is_object(value)) err = at_least_zero(r, value, "per_session", &share);
   if (err) return err;
   if (!(share >= 0 && share < 1) || (!json_is_number(value) && !json_is_object(value)))
-    return refuse(r, key, "is not a share of 0 to 1 per session");
+    return refuse(r, key, "is not a share of 0 to below 1 per session");
   drop_by_session(r->design, arm, share);
   return OK;
 }
@@ -367,7 +385,7 @@ static enum err read_effect(struct reading *r, const json_t *value, const char *
   const struct stats_power_design *d = r->design;
   if (json_is_number(value)) {
     arm->slope = json_number_value(value);
-    return OK;
+    return fabs(arm->slope) <= NUMBER_MAXIMUM ? OK : refuse(r, key, "is beyond 1e9; numbers are at most that in size");
   }
   if (!json_is_object(value)) return refuse(r, key, "is not a number or an object");
   enum err err = only_keys(r, value, "\"effect\"", keys);
@@ -375,11 +393,13 @@ static enum err read_effect(struct reading *r, const json_t *value, const char *
   if (!err) err = number_of(r, value, "intercept", &arm->intercept);
   if (err || !json_object_get(value, "cohens_d")) return err;
   double cohens_d = 0, first = d->time[0], last = d->time[d->times - 1];
-  const char *by = json_text(value, "by", "pretest");
+  const json_t *asked = json_object_get(value, "by");
+  const char *by = asked ? json_string_value(asked) : "pretest";
   if (json_object_get(value, "slope")) return refuse(r, key, "gives both \"slope\" and \"cohens_d\"");
-  if (strcmp(by, "pretest") && strcmp(by, "posttest")) return refuse(r, "by", "is not \"pretest\" or \"posttest\"");
+  if (!by || (strcmp(by, "pretest") != 0 && strcmp(by, "posttest") != 0))
+    return refuse(r, "by", "is not \"pretest\" or \"posttest\"");
   err = number_of(r, value, "cohens_d", &cohens_d);
-  arm->slope = cohens_d * sd_at(d, strcmp(by, "pretest") ? last : first) / (last - first);
+  arm->slope = cohens_d * sd_at(d, strcmp(by, "pretest") != 0 ? last : first) / (last - first);
   return err;
 }
 
@@ -389,12 +409,16 @@ static enum err read_effects(struct reading *r, const json_t *root) {
   enum err err = OK;
   if (!value) return refuse(r, "effect", "is missing: the difference in slope per unit of time");
   bool apart = json_is_object(value) && by_arm(r, value);
+  if (apart) err = only_keys(r, value, "\"effect\"", arm_names(r));
   for (size_t a = 0; a < d->arms && !err; a++) {
     const json_t *own = apart ? json_object_get(value, r->file->arm_name[a]) : a ? value : NULL;
     if (own) err = read_effect(r, own, "effect", &d->arm[a]);
   }
+  static const char *const base_keys[] = {"intercept", "slope", NULL};
   double base[2] = {0, 0};
   const json_t *first = json_object_get(root, "first_arm");
+  if (!err && first && !json_is_object(first)) err = refuse(r, "first_arm", "is not {\"intercept\", \"slope\"}");
+  if (!err && first) err = only_keys(r, first, "\"first_arm\"", base_keys);
   if (!err && first) err = number_of(r, first, "intercept", &base[0]);
   if (!err && first) err = number_of(r, first, "slope", &base[1]);
   for (size_t a = 0; a < d->arms; a++) {
@@ -425,16 +449,15 @@ static enum err read_test(struct reading *r, const json_t *root) {
     d->weight[1] = 0;
     return OK;
   }
-  if (!json_is_object(test) || !json_is_number(json_object_get(test, "at")))
+  if (!json_is_object(test) || json_object_size(test) != 1 || !json_object_get(test, "at"))
     return refuse(r, "test", "is not \"slope\", \"intercept\" or {\"at\": TIME}");
   d->weight[0] = 1;
-  d->weight[1] = json_number_value(json_object_get(test, "at"));
-  return OK;
+  return number_of(r, test, "at", &d->weight[1]);
 }
 
 /* ---- the file ---- */
 
-static enum err read_bytes(struct reading *r, char **text, size_t *length) {
+static enum err read_bytes(const struct reading *r, char **text, size_t *length) {
   FILE *in = fopen(r->path, "rb");
   if (!in)
     return fail(r->error, ERR_MISSING, "design-open", r->path, "%s could not be opened: %s", r->path, strerror(errno));
@@ -448,14 +471,20 @@ static enum err read_bytes(struct reading *r, char **text, size_t *length) {
   return OK;
 }
 
+static const char *const design_keys[] = {
+    "name", "arms",         "therapists", "patients", "without_therapists", "sessions", "times", "dropout", "variances",
+    "sds",  "standardised", "model",      "effect",   "first_arm",          "compare",  "test",  "alpha",   NULL};
+
+bool power_design_has_key(const char *key) {
+  for (size_t i = 0; design_keys[i]; i++)
+    if (!strcmp(design_keys[i], key)) return true;
+  return false;
+}
+
 static enum err read_root(struct reading *r, const json_t *root) {
-  static const char *const keys[] = {"name",         "arms",  "therapists", "patients",  "without_therapists",
-                                     "sessions",     "times", "dropout",    "variances", "sds",
-                                     "standardised", "model", "effect",     "first_arm", "compare",
-                                     "test",         "alpha", NULL};
   if (!json_is_object(root))
     return fail(r->error, ERR_INPUT, "design-refused", r->path, "%s is not a JSON object", r->path);
-  enum err err = only_keys(r, root, "the design", keys);
+  enum err err = only_keys(r, root, "the design", design_keys);
   if (!err) err = read_arms(r, root);
   for (size_t a = 0; a < r->design->arms && !err; a++) r->design->arm[a].patients.fixed = 1;
   if (!err) err = read_times(r, root);
@@ -476,19 +505,25 @@ static enum err read_root(struct reading *r, const json_t *root) {
   return err;
 }
 
-enum err power_design_read(struct power_file *file, const char *path, struct arena *arena, struct error *error) {
-  char *text = NULL;
-  size_t length = 0;
+enum err power_design_parse(struct power_file *file, const char *text, size_t length, const char *name,
+                            struct arena *arena, struct error *error) {
   json_t *root = NULL;
   *file = (struct power_file){.alpha = 0.05};
-  struct reading reading = {file, &file->design, path, arena, error};
-  enum err err = read_bytes(&reading, &text, &length);
-  if (!err) err = json_read(&root, text, length, path, error);
+  struct reading reading = {file, &file->design, name, arena, error};
+  enum err err = json_read(&root, text, length, name, error);
   if (err) return err;
   err = read_root(&reading, root);
   json_decref(root);
   struct stats_error why;
   if (!err && stats_power_check(&file->design, &why))
-    return fail(error, ERR_INPUT, "design-refused", why.field, "%s: %s", path, why.text);
+    return fail(error, ERR_INPUT, "design-refused", why.field, "%s: %s", name, why.text);
   return err;
+}
+
+enum err power_design_read(struct power_file *file, const char *path, struct arena *arena, struct error *error) {
+  char *text = NULL;
+  size_t length = 0;
+  const struct reading reading = {.path = path, .arena = arena, .error = error};
+  enum err err = read_bytes(&reading, &text, &length);
+  return err ? err : power_design_parse(file, text, length, path, arena, error);
 }

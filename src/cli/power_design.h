@@ -12,8 +12,14 @@ struct power_file {
   double alpha;
 };
 
-/* Reads and checks the file; errors name the file and the key. */
+/* Reads and checks a design; errors name it (`name`), the key and what is allowed. */
+enum err power_design_parse(struct power_file *file, const char *text, size_t length, const char *name,
+                            struct arena *arena, struct error *error);
+/* The same from a file. */
 enum err power_design_read(struct power_file *file, const char *path, struct arena *arena, struct error *error);
+
+/* Whether a design has such a key at its top. */
+bool power_design_has_key(const char *key);
 
 /* The names of the two arms that are compared are file->arm_name[design.from] and [design.to]. */
 

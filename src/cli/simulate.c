@@ -2,196 +2,136 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "attune/alliance.h"
-#include "base/json.h"
 #include "cli/command.h"
 #include "cli/options.h"
 #include "cli/simulate.h"
+#include "cli/study_from.h"
 
-#define DESIGN_MAXIMUM (1 << 20)
+#define DESIGN_MAXIMUM (4 << 20)
 
-/* ---- the design ---- */
+/* ---- people with tensions ---- */
 
-struct design_key {
-  const char *name;
-  double *value;
-  double low, high;
-};
-
-static enum err read_shares(const json_t *design, const char *key, double *share, int count, struct error *error) {
-  const json_t *list = json_object_get(design, key);
-  if (!list) return OK;
-  double sum = 0;
-  bool good = json_is_array(list) && json_array_size(list) == (size_t)count;
-  for (int k = 0; good && k < count; k++) {
-    const json_t *one = json_array_get(list, (size_t)k);
-    good = json_is_number(one) && json_number_value(one) >= 0 && json_number_value(one) <= 1e6;
-    if (good) sum += share[k] = json_number_value(one);
-  }
-  if (good && sum > 0) return OK;
-  return fail(error, ERR_INPUT, "design-shares", key, "'%s' must be a list of %d shares, not all 0", key, count);
+static double as_rated(const struct simulate_plan *plan, double rating) {
+  return plan->reversed ? plan->world.truth.low + plan->world.truth.high - rating : rating;
 }
 
-static enum err read_count(const json_t *design, const char *key, int low, int high, int *value, struct error *error) {
-  const json_t *one = json_object_get(design, key);
-  if (!one) return OK;
-  if (!json_is_integer(one) || json_integer_value(one) < low || json_integer_value(one) > high)
-    return fail(error, ERR_INPUT, "design-count", key, "'%s' must be a whole number from %d to %d", key, low, high);
-  *value = (int)json_integer_value(one);
-  return OK;
-}
-
-static enum err read_scale(const json_t *design, struct alliance_estimate *truth, struct error *error) {
-  const json_t *scale = json_object_get(design, "scale");
-  if (!scale) return OK;
-  const json_t *low = json_array_get(scale, 0), *high = json_array_get(scale, 1), *step = json_array_get(scale, 2);
-  bool good = json_is_number(low) && json_is_number(high) && (!step || json_is_number(step));
-  truth->bounded = true;
-  truth->low = json_number_value(low);
-  truth->high = json_number_value(high);
-  truth->step = step ? json_number_value(step) : 0;
-  good = good && truth->low >= -ALLIANCE_RATING_MAX && truth->high <= ALLIANCE_RATING_MAX && truth->low < truth->high &&
-         truth->step >= 0 && truth->step <= truth->high - truth->low;
-  if (good) return OK;
-  return fail(error, ERR_INPUT, "design-scale", "scale", "'scale' must be [LOW, HIGH] or [LOW, HIGH, STEP]");
-}
-
-static enum err read_numbers(const json_t *design, struct alliance_world *w, struct error *error) {
-  struct alliance_rater_estimate *p = &w->truth.rater[0], *t = &w->truth.rater[1];
-  double big = 1e6;
-  const struct design_key keys[] = {
-      {"therapist_share", &w->therapist_share, 0, 1},
-      {"missing", &w->missing, 0, 1},
-      {"dropout", &w->dropout, 0, 1},
-      {"effect", &w->effect, -big, big},
-      {"prevalence", &w->truth.prevalence, 0, 1},
-      {"residual_correlation", &w->truth.residual_correlation, -0.99, 0.99},
-      {"level", &p->level, -big, big},
-      {"slope", &p->slope, -big, big},
-      {"level_sd", &p->level_sd, 0, big},
-      {"slope_sd", &p->slope_sd, 0, big},
-      {"residual_sd", &p->residual_sd, 1e-6, big},
-      {"autocorrelation", &p->autocorrelation, 0, 0.95},
-      {"report_in_tension", &p->report_in_tension, 0, 1},
-      {"report_otherwise", &p->report_otherwise, 0, 1},
-      {"therapist_level", &t->level, -big, big},
-      {"therapist_slope", &t->slope, -big, big},
-      {"therapist_level_sd", &t->level_sd, 0, big},
-      {"therapist_slope_sd", &t->slope_sd, 0, big},
-      {"therapist_residual_sd", &t->residual_sd, 1e-6, big},
-      {"therapist_autocorrelation", &t->autocorrelation, 0, 0.95},
-      {"therapist_report_in_tension", &t->report_in_tension, 0, 1},
-      {"therapist_report_otherwise", &t->report_otherwise, 0, 1},
-  };
-  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-    const json_t *one = json_object_get(design, keys[k].name);
-    if (!one) continue;
-    double value = json_is_number(one) ? json_number_value(one) : 0;
-    if (!json_is_number(one) || !(value >= keys[k].low && value <= keys[k].high))
-      return fail(error, ERR_INPUT, "design-number", keys[k].name, "'%s' must be a number from %g to %g", keys[k].name,
-                  keys[k].low, keys[k].high);
-    *keys[k].value = value;
-  }
-  return OK;
-}
-
-/* A key that nothing reads is more likely a slip than a wish. */
-static enum err refuse_unknown(json_t *design, struct error *error) {
-  static const char known[] =
-      " therapists patients sessions raters reports scale depth length course therapist_share missing dropout effect "
-      "prevalence perceived residual_correlation level slope level_sd slope_sd residual_sd autocorrelation "
-      "report_in_tension report_otherwise therapist_level therapist_slope therapist_level_sd therapist_slope_sd "
-      "therapist_residual_sd therapist_autocorrelation therapist_report_in_tension therapist_report_otherwise ";
-  const char *key;
-  json_t *value;
-  json_object_foreach(design, key, value) {
-    char padded[80];
-    snprintf(padded, sizeof padded, " %s ", key);
-    if (strlen(key) > 70 || strchr(key, ' ') || !strstr(known, padded))
-      return fail(error, ERR_INPUT, "design-key", key,
-                  "'%.60s' is no key of a design; 'attune simulate --help' lists them", key);
-  }
-  return OK;
-}
-
-static enum err read_raters(const json_t *design, struct alliance_world *w, struct error *error) {
-  const char *raters = json_text(design, "raters", "both");
-  if (strcmp(raters, "both") && strcmp(raters, "patient") && strcmp(raters, "therapist"))
-    return fail(error, ERR_INPUT, "design-raters", "raters", "'raters' must be both, patient or therapist");
-  w->truth.rater[ALLIANCE_PATIENT].used = strcmp(raters, "therapist") != 0;
-  w->truth.rater[ALLIANCE_THERAPIST].used = strcmp(raters, "patient") != 0;
-  w->truth.reports = json_flag(design, "reports", 1);
-  return OK;
-}
-
-enum err simulate_design_read(struct alliance_world *world, const char *text, size_t length, const char *name,
-                              struct error *error) {
-  json_t *design;
-  *world = alliance_world_default();
-  enum err err = json_read(&design, text, length, name, error);
-  if (err) return err;
-  if (!json_is_object(design))
-    err = fail(error, ERR_INPUT, "design-object", name, "%s must hold one JSON object", name);
-  if (!err) err = refuse_unknown(design, error);
-  if (!err) err = read_count(design, "therapists", 1, 1000000, &world->therapists, error);
-  if (!err) err = read_count(design, "patients", 1, 10000, &world->patients, error);
-  if (!err) err = read_count(design, "sessions", 1, ALLIANCE_SESSIONS_MAX, &world->sessions, error);
-  if (!err) err = read_numbers(design, world, error);
-  if (!err) err = read_scale(design, &world->truth, error);
-  if (!err) err = read_shares(design, "depth", world->depth, 4, error);
-  if (!err) err = read_shares(design, "length", world->length, ALLIANCE_LENGTHS, error);
-  if (!err) err = read_shares(design, "course", world->course, ALLIANCE_COURSES, error);
-  if (!err) err = read_shares(design, "perceived", world->truth.perceived, 3, error);
-  if (!err) err = read_raters(design, world, error);
-  json_decref(design);
-  return err;
-}
-
-/* ---- the rows ---- */
-
-static void print_patient(FILE *out, const struct alliance_world *w, uint64_t seed, uint32_t therapist,
+static void print_patient(FILE *out, const struct simulate_plan *plan, uint64_t seed, uint32_t therapist,
                           uint32_t patient) {
   static const char *const raters[ALLIANCE_RATERS] = {"patient", "therapist"};
+  const struct alliance_world *w = &plan->world;
   struct alliance_session sessions[ALLIANCE_SESSIONS_MAX];
   struct alliance_truth truth;
   int held = alliance_simulate_patient(sessions, &truth, w, seed, therapist, patient);
+  const char *programme = !plan->allocated ? "" : truth.programme ? "1" : "0";
   for (int t = 0; t < held; t++)
     for (int r = 0; r < ALLIANCE_RATERS; r++) {
-      if (!w->truth.rater[r].used) continue;
+      if (!w->truth.rater[r].used || !(plan->rated[r] >> t & 1)) continue;
       const struct alliance_session *s = &sessions[t];
-      fprintf(out, "%u,%d,%llu,%d,%s,", therapist + 1, truth.programme,
+      fprintf(out, "%u,%s,%llu,%d,%s,", therapist + 1, programme,
               (unsigned long long)therapist * (unsigned)w->patients + patient + 1, t + 1, raters[r]);
-      if (s->rated[r]) fprintf(out, "%.10g", s->rating[r]);
+      if (s->rated[r]) fprintf(out, "%.10g", as_rated(plan, s->rating[r]));
       fprintf(out, ",");
-      if (s->reported[r] >= 0) fprintf(out, "%d", s->reported[r]);
+      if (s->reported[r] >= 0 && plan->asked[r] >> t & 1) fprintf(out, "%d", s->reported[r]);
       bool in = truth.tension && t >= truth.begins && t < truth.ends;
       fprintf(out, ",%d,%d\n", in, truth.tension && t == truth.ends);
     }
 }
 
-bool simulate_print(FILE *out, const struct alliance_world *world, uint64_t seed) {
+bool simulate_print(FILE *out, const struct simulate_plan *plan, uint64_t seed) {
   fprintf(out, "therapist,programme,patient,session,rater,rating,reported,true_tension,true_repair\n");
-  for (int therapist = 0; therapist < world->therapists; therapist++)
-    for (int patient = 0; patient < world->patients; patient++)
-      print_patient(out, world, seed, (uint32_t)therapist, (uint32_t)patient);
+  for (int therapist = 0; therapist < plan->world.therapists; therapist++)
+    for (int patient = 0; patient < plan->world.patients; patient++)
+      print_patient(out, plan, seed, (uint32_t)therapist, (uint32_t)patient);
   return fflush(out) == 0 && !ferror(out);
+}
+
+/* ---- a trial as planned with `attune power` ---- */
+
+struct printing {
+  FILE *out;
+  const struct power_file *file;
+};
+
+static void print_name(FILE *out, const char *name) {
+  if (!strpbrk(name, ",\"\r\n")) {
+    fputs(name, out);
+    return;
+  }
+  fputc('"', out);
+  for (; *name; name++) fprintf(out, *name == '"' ? "\"\"" : "%c", *name);
+  fputc('"', out);
+}
+
+static bool print_row(void *state, const struct stats_power_row *row) {
+  const struct printing *p = state;
+  fprintf(p->out, "%zu,", row->therapist);
+  print_name(p->out, p->file->arm_name[row->arm]);
+  fprintf(p->out, ",%zu,%zu,%.10g,patient,%.10g,,0,0\n", row->patient, row->session, row->time, row->rating);
+  return !ferror(p->out);
+}
+
+static void *take_from_arena(void *state, size_t bytes) {
+  return arena_alloc(state, bytes);
+}
+
+static enum err not_written(struct error *error) {
+  return fail(error, ERR_STORE, "simulate-write", "", "the trial could not be written");
+}
+
+enum err simulate_print_power(FILE *out, const struct power_file *file, uint64_t seed, struct arena *arena,
+                              struct error *error) {
+  const struct stats_memory memory = {take_from_arena, arena};
+  struct printing printing = {out, file};
+  struct stats_error why;
+  fprintf(out, "therapist,arm,patient,session,time,rater,rating,reported,true_tension,true_repair\n");
+  if (stats_power_simulate(&file->design, seed, &memory, print_row, &printing, &why))
+    return fail(error, ERR_INPUT, "simulate-refused", why.field, "%s", why.text);
+  return fflush(out) == 0 && !ferror(out) ? OK : not_written(error);
 }
 
 /* ---- the command ---- */
 
 static enum err read_file(struct arena *arena, const char *path, char **text, size_t *length, struct error *error) {
-  struct stat status;
   FILE *file = fopen(path, "rb");
   if (!file) return fail(error, ERR_MISSING, "design-open", path, "%s could not be opened", path);
   *text = arena_alloc(arena, DESIGN_MAXIMUM + 1);
-  *length = 0;
-  bool directory = fstat(fileno(file), &status) || S_ISDIR(status.st_mode);
-  if (!directory) *length = fread(*text, 1, DESIGN_MAXIMUM + 1, file);
+  *length = fread(*text, 1, DESIGN_MAXIMUM + 1, file);
   bool bad = ferror(file) != 0;
   fclose(file);
-  if (directory || bad) return fail(error, ERR_INPUT, "design-read", path, "%s is no file with a design in JSON", path);
-  if (*length > DESIGN_MAXIMUM) return fail(error, ERR_LIMIT, "design-long", path, "%s is longer than 1 MiB", path);
+  if (bad) return fail(error, ERR_INPUT, "design-read", path, "%s is no file with a design in JSON", path);
+  if (*length > DESIGN_MAXIMUM) return fail(error, ERR_LIMIT, "design-long", path, "%s is longer than 4 MiB", path);
   return OK;
+}
+
+static enum err simulate_design(const char *path, uint64_t seed, struct arena *arena, struct error *error) {
+  struct simulate_plan plan;
+  struct power_file file;
+  char *text = NULL;
+  size_t length = 0;
+  bool power = false;
+  enum err err = read_file(arena, path, &text, &length, error);
+  if (!err) err = simulate_design_kind(&power, text, length, path, error);
+  if (err) return err;
+  if (power) {
+    err = power_design_parse(&file, text, length, path, arena, error);
+    return err ? err : simulate_print_power(stdout, &file, seed, arena, error);
+  }
+  err = simulate_design_read(&plan, text, length, path, error);
+  return err || simulate_print(stdout, &plan, seed) ? err : not_written(error);
+}
+
+static enum err simulate_study(const char *where, uint64_t seed, struct arena *arena, struct error *error) {
+  const struct study *study = NULL;
+  struct simulate_plan plan;
+  enum err err = study_from(&study, where, arena, error);
+  if (!err) err = simulate_study_plan(&plan, study, arena, error);
+  return err || simulate_print(stdout, &plan, seed) ? err : not_written(error);
+}
+
+/* A directory, or no file at all but perhaps the name of a study that travels with the program. */
+static bool names_study(const char *where) {
+  struct stat status;
+  return stat(where, &status) ? !strchr(where, '/') && !strchr(where, '.') : S_ISDIR(status.st_mode);
 }
 
 int command_simulate(int argc, char **argv) {
@@ -199,16 +139,23 @@ int command_simulate(int argc, char **argv) {
   const struct option options[] = {{"seed", "S", "the same seed gives the same bytes anywhere (1)", .integer = &seed},
                                    {.name = NULL}};
   struct arguments arguments = {
-      .usage = "attune simulate DESIGN.json [--seed S]",
+      .usage = "attune simulate STUDY|DESIGN.json [--seed S]",
       .about =
           "Prints a trial of made-up people as CSV, with its truth (true_tension: in a tension at this session;\n"
-          "true_repair: back at this session). Keys of the design, all optional: therapists, patients (of each),\n"
+          "true_repair: back at this session).\n\n"
+          "STUDY: a study's directory, or the name of one that travels with the program. Therapists, patients, "
+          "sessions,\n"
+          "raters, scale and direct reports are the study's; all else is the default trial's.\n\n"
+          "DESIGN.json of people with tensions, all keys optional: therapists, patients (of each),\n"
           "sessions, raters (both, patient, therapist), reports (true, false), scale ([low, high, step]), prevalence,\n"
           "level, slope, level_sd, slope_sd, residual_sd, autocorrelation, report_in_tension, report_otherwise (and\n"
           "the same with therapist_ before them), therapist_share, residual_correlation, missing, dropout, effect\n"
           "(on the slope in the programme's arm), perceived (both, patient only, therapist only), depth (shares of 1,\n"
           "2, 3, 4 residual SDs), length (1, 2, 3 sessions, to the end), course (sudden, slow fall, slow return,\n"
-          "slow both ways, half repaired). {} is the default trial.",
+          "slow both ways, half repaired). {} is the default trial.\n\n"
+          "DESIGN.json of 'attune power' (it has variances, sds or standardised; keys in docs/power.md): one trial as "
+          "it\n"
+          "was planned, without tensions. Keys of both kinds in one design are refused.",
       .options = options,
       .least = 1,
       .most = 1};
@@ -216,14 +163,10 @@ int command_simulate(int argc, char **argv) {
   if (code >= 0) return code;
   struct arena arena;
   struct error error;
-  struct alliance_world world;
-  char *text = NULL;
-  size_t length = 0;
-  arena_init(&arena, 0);
-  enum err err = read_file(&arena, arguments.words[0], &text, &length, &error);
-  if (!err) err = simulate_design_read(&world, text, length, arguments.words[0], &error);
+  arena_init(&arena, (size_t)16 << 30);
+  const char *from = arguments.words[0];
+  enum err err = names_study(from) ? simulate_study(from, (uint64_t)seed, &arena, &error)
+                                   : simulate_design(from, (uint64_t)seed, &arena, &error);
   arena_free(&arena);
-  if (!err && !simulate_print(stdout, &world, (uint64_t)seed))
-    err = fail(&error, ERR_STORE, "simulate-write", "", "the trial could not be written");
   return err ? say_no(&error) : EXIT_DONE;
 }

@@ -8,6 +8,7 @@
 #define TWO_PI 6.28318530717958647693
 #define EPSILON 1e-17
 #define TINY 1e-290
+#define NCT_FAR 1e4
 #define STEPS 200000
 
 /* Both tails of one distribution at one point; their sum is 1. */
@@ -348,11 +349,21 @@ static double inside(double p) {
   return p < 0 ? 0 : p > 1 ? 1 : p;
 }
 
+/* Beside so large a delta the normal variable does not count: T <= x is delta <= x sqrt(chi2 / df), to a relative
+ * 1 / delta^2. The series would take about 6 delta steps. */
+static double nct_far(double x, double df, double delta) {
+  double ratio = delta / x, odds = df * ratio * ratio;
+  if ((x > 0) != (delta > 0)) return delta < 0;
+  if (!(odds < 1e300)) return delta < 0;
+  return delta > 0 ? stats_chi2_upper(odds, df) : stats_chi2_cdf(odds, df);
+}
+
 double stats_nct_cdf(double x, double df, double delta) {
   if (x != x || delta != delta || !(df > 0)) return NAN;
   if (isinf(df)) return stats_normal_cdf(x - delta);
   if (delta == 0) return stats_t_cdf(x, df);
   if (isinf(x)) return x > 0;
+  if (fabs(delta) > NCT_FAR) return nct_far(x, df, delta);
   if (x < 0) return inside(stats_normal_cdf(-delta) - nct_above_zero(-x, df, -delta));
   if (x == 0) return stats_normal_cdf(-delta);
   return inside(stats_normal_cdf(-delta) + nct_above_zero(x, df, delta));

@@ -40,6 +40,13 @@ static bool has_dropout(const struct stats_arm *arm, size_t times) {
   return arm->kept[times - 1] < 1;
 }
 
+void power_level_factor(const struct stats_level *level, double factor[3]) {
+  factor[0] = sqrt(level->intercept);
+  factor[1] = level->intercept > 0 ? level->covariance / factor[0] : 0;
+  double rest = level->slope - factor[1] * factor[1];
+  factor[2] = rest > 0 ? sqrt(rest) : 0;
+}
+
 void power_plan_make(struct power_plan *plan, const struct stats_power_design *design) {
   *plan = (struct power_plan){.design = design};
   for (size_t a = 0; a < design->arms; a++) {
@@ -55,11 +62,7 @@ void power_plan_make(struct power_plan *plan, const struct stats_power_design *d
       plan->cells += arm->patients.therapists * (drops ? design->times : cells ? 1 : 0);
     }
   }
-  const struct stats_level *t = &design->therapist;
-  plan->therapist[0] = sqrt(t->intercept);
-  plan->therapist[1] = t->intercept > 0 ? t->covariance / plan->therapist[0] : 0;
-  double rest = t->slope - plan->therapist[1] * plan->therapist[1];
-  plan->therapist[2] = rest > 0 ? sqrt(rest) : 0;
+  power_level_factor(&design->therapist, plan->therapist);
   plan->patient = (struct sym2){design->patient.intercept, design->patient.covariance, design->patient.slope};
 }
 

@@ -10,10 +10,12 @@ struct power_plan {
   const struct stats_power_design *design;
   bool random;            /* sizes or dropout differ from trial to trial */
   size_t clusters, cells; /* the most that a trial can have */
-  double therapist[3];    /* Cholesky factor of the therapists' covariance: [a 0; b e] as a, b, e */
+  double therapist[3];    /* Cholesky factor of the therapists' covariance */
   struct sym2 patient;    /* the patients' covariance */
 };
 
+/* The Cholesky factor of a level's covariance: [a 0; b c] as a, b, c. */
+void power_level_factor(const struct stats_level *level, double factor[3]);
 void power_plan_make(struct power_plan *plan, const struct stats_power_design *design);
 
 /* Draws who is there: clusters, cells, counts. From `stream` where the plan is random; a fixed plan uses no chance. */

@@ -111,6 +111,15 @@ static void power_of_a_noncentral_t(void **state) {
        stats_normal_upper(1.959963984540054 - 3) + stats_normal_cdf(-1.959963984540054 - 3), 1e-13);
 }
 
+/* Where the series would take forever: found by fuzzing a design with an effect of 1e9. */
+static void noncentral_t_far_out(void **state) {
+  (void)state;
+  assert_true(stats_nct_power(0.05, 6, 1e10) == 1 && stats_nct_power(0.05, 1e8, -1e200) == 1);
+  assert_true(stats_nct_cdf(0, 3, 1e9) == 0 && stats_nct_cdf(0, 3, -1e9) == 1 && stats_nct_cdf(1e300, 3, 1e9) == 1);
+  assert_true(fabs(stats_nct_cdf(10001 * 1.02, 50, 10001) - stats_nct_cdf(9999 * 1.02, 50, 9999)) < 2e-8);
+  assert_true(fabs(stats_nct_cdf(-10001 * 1.02, 50, -10001) - stats_nct_cdf(-9999 * 1.02, 50, -9999)) < 2e-8);
+}
+
 static void edges(void **state) {
   (void)state;
   assert_true(isnan(stats_t_cdf(NAN, 3)) && isnan(stats_t_cdf(1, 0)) && isnan(stats_t_cdf(1, -1)) &&
@@ -131,6 +140,7 @@ int main(void) {
       cmocka_unit_test(quantiles_invert),
       cmocka_unit_test(tables),
       cmocka_unit_test(power_of_a_noncentral_t),
+      cmocka_unit_test(noncentral_t_far_out),
       cmocka_unit_test(edges),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "attune/stats.h"
 #include "base/arena.h"
@@ -41,13 +40,7 @@ static void near(double got, double expected, double off) {
 }
 
 static enum err read_design(struct power_file *file, const char *text) {
-  char path[] = "/tmp/attune-test-power-XXXXXX";
-  int fd = mkstemp(path);
-  assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-  close(fd);
-  enum err err = power_design_read(file, path, &arena, &error);
-  unlink(path);
-  return err;
+  return power_design_parse(file, text, strlen(text), "design.json", &arena, &error);
 }
 
 static struct power_file design_of(const char *text) {
@@ -363,6 +356,56 @@ static void failed_fits_are_counted(void **state) {
   assert_true(result.power == 0 && isnan(result.mean_se) && isnan(result.median_df));
 }
 
+/* ---- one trial session by session ---- */
+
+struct seen {
+  size_t rows, patients, therapists, stop;
+  double sum[2], times[2], squares; /* by arm */
+  struct stats_power_row last;
+};
+
+static bool see(void *state, const struct stats_power_row *row) {
+  struct seen *seen = state;
+  if (row->patient != seen->last.patient) assert_true(row->session == 1 && row->patient == seen->last.patient + 1);
+  else assert_true(row->session == seen->last.session + 1 && row->therapist == seen->last.therapist);
+  seen->patients = row->patient;
+  if (row->therapist > seen->therapists) seen->therapists = row->therapist;
+  seen->sum[row->arm] += row->rating * (row->time - 2);
+  seen->times[row->arm] += (row->time - 2) * (row->time - 2);
+  seen->squares += row->session == 1 ? row->rating * row->rating : 0;
+  seen->last = *row;
+  return ++seen->rows != seen->stop;
+}
+
+static void rows_are_those_of_the_design(void **state) {
+  (void)state;
+  struct power_file file = design_of("{\"therapists\": {\"control\": 400, \"programme\": 300}, \"patients\": 5, "
+                                     "\"sessions\": 5, \"effect\": 0.1, \"first_arm\": {\"slope\": 0.2}, " REFERENCE "}");
+  struct seen seen = {0};
+  struct stats_error why;
+  assert_int_equal(stats_power_simulate(&file.design, 5, &memory, see, &seen, &why), STATS_OK);
+  assert_true(seen.rows == 17500 && seen.patients == 3500 && seen.therapists == 700);
+  /* mean slopes: a patient's has the variance .5 / 10 + .0025, a therapist's .0004 more; 2,000 and 1,500 patients */
+  near(seen.sum[0] / seen.times[0], 0.2, 4 * sqrt(0.0525 / 2000 + 0.0004 / 400));
+  near(seen.sum[1] / seen.times[1], 0.3, 4 * sqrt(0.0525 / 1500 + 0.0004 / 300));
+  near(seen.squares / 3500, 1, 4 * sqrt(2.0 / 3500 + 2.0 * 0.05 * 0.05 / 700));
+  struct seen few = {.stop = 7};
+  assert_int_equal(stats_power_simulate(&file.design, 5, &memory, see, &few, &why), STATS_OK);
+  assert_int_equal(few.rows, 7);
+}
+
+static void rows_end_with_dropout_and_without_therapists(void **state) {
+  (void)state;
+  struct power_file file =
+      design_of("{\"therapists\": 30, \"patients\": 4, \"sessions\": 6, \"dropout\": 0.3, \"effect\": 0.1, "
+                "\"without_therapists\": \"control\", " REFERENCE "}");
+  struct seen seen = {0};
+  struct stats_error why;
+  assert_int_equal(stats_power_simulate(&file.design, 5, &memory, see, &seen, &why), STATS_OK);
+  assert_true(seen.patients == 240 && seen.therapists == 30);
+  near((double)seen.rows / 240, (1 - pow(0.7, 6)) / 0.3, 0.5); /* 1 + .7 + ... + .7^5 sessions expected */
+}
+
 static void bad_designs_are_refused(void **state) {
   (void)state;
   static const char *const bad[][2] = {
@@ -371,8 +414,9 @@ static void bad_designs_are_refused(void **state) {
       {"{\"sessions\": 6, \"therapists\": 3}", "\"patients\" is missing"},
       {"{\"sessions\": 6, \"times\": [0, 1], \"therapists\": 3, \"patients\": 2}",
        "\"sessions\" or \"times\": give one of them"},
-      {"{\"sessions\": 1, \"therapists\": 3, \"patients\": 2, \"effect\": 1, " REFERENCE "}", "there are 1 sessions"},
-      {"{\"times\": [0, 0], \"therapists\": 3, \"patients\": 2, \"effect\": 1, " REFERENCE "}", "do not increase"},
+      {"{\"sessions\": 1, \"therapists\": 3, \"patients\": 2, \"effect\": 1, " REFERENCE "}",
+       "whole number of 2 to 200"},
+      {"{\"times\": [0, 0], \"therapists\": 3, \"patients\": 2, \"effect\": 1, " REFERENCE "}", "does not increase"},
       {"{\"sessions\": 6, \"therapists\": 3, \"patients\": [1, 2], \"effect\": 1, " REFERENCE "}",
        "does not list as many sizes"},
       {"{\"sessions\": 6, \"therapists\": 1, \"patients\": 2, \"effect\": 1, " REFERENCE "}",
@@ -389,7 +433,21 @@ static void bad_designs_are_refused(void **state) {
        "is not a number or an object"},
       {"{\"sessions\": 6, \"therapists\": 3, \"patients\": 2, \"effect\": 1, \"compare\": [\"control\", "
        "\"other\"], " REFERENCE "}",
-       "two arms"}};
+       "two arms"},
+      {"{\"times\": [], \"therapists\": 3, \"patients\": 2, \"effect\": 1, " REFERENCE "}", "list of 2 to 200 numbers"},
+      {"{\"times\": [0, 1e300], \"therapists\": 3, \"patients\": 2, \"effect\": 1, " REFERENCE "}", "beyond 1e9 in size"},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": {\"mean\": 3, \"least\": 1e300}, \"effect\": 1, " REFERENCE "}", "\"patients\" takes a whole number \"least\""},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": {\"from\": 1, \"to\": 1e300}, \"effect\": 1, " REFERENCE "}", "of 0 to 100,000"},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": 1e300, " REFERENCE "}", "beyond 1e9"},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": {\"programme\": 1, \"other\": 2}, " REFERENCE "}", "\"effect\" has no key \"other\"; it may hold control, programme"},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": {\"cohens_d\": 1, \"by\": 3}, " REFERENCE "}", "is not \"pretest\" or \"posttest\""},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": 1, \"dropout\": {\"weibull\": {\"share\": 1}}, " REFERENCE "}", "share of 0 to below 1"},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": 1, \"dropout\": {\"weibull\": {\"share\": 0.5}, \"per_session\": 0.1}, " REFERENCE "}", "not both"},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": 1, \"dropout\": {\"weibull\": 3}, " REFERENCE "}", "not both"},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": 1, \"first_arm\": 3, " REFERENCE "}", "is not {"},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": 1, \"first_arm\": {\"slop\": 3}, " REFERENCE "}", "has no key \"slop\""},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": 1, \"test\": {\"at\": 1, \"of\": 2}, " REFERENCE "}", "is not"},
+      {"{\"sessions\": 3, \"therapists\": 3, \"patients\": 2, \"effect\": 1, \"test\": {\"at\": 1e300}, " REFERENCE "}", "beyond 1e9"}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     struct power_file file;
     if (read_design(&file, bad[i][0]) == OK) fail_msg("%s was accepted", bad[i][0]);
@@ -408,6 +466,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(kenward_roger_is_exact_in_balance, setup, teardown),
       cmocka_unit_test_setup_teardown(designs_of_every_kind_run, setup, teardown),
       cmocka_unit_test_setup_teardown(failed_fits_are_counted, setup, teardown),
+      cmocka_unit_test_setup_teardown(rows_are_those_of_the_design, setup, teardown),
+      cmocka_unit_test_setup_teardown(rows_end_with_dropout_and_without_therapists, setup, teardown),
       cmocka_unit_test_setup_teardown(bad_designs_are_refused, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
