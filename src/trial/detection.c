@@ -1,5 +1,6 @@
 #include "trial/detection.h"
 
+#include <math.h>
 #include <pthread.h>
 
 #include "attune/alliance.h"
@@ -17,6 +18,7 @@ struct detector {
   double low, high;
   int planned;
   bool used[2];
+  char asked[2 * SHA256_BYTES + 1]; /* hash of all of the above and of how this program judges: the same as long as both are */
   struct judged *judged;
   pthread_mutex_t lock; /* over what follows */
   struct alliance_estimate estimate;
@@ -24,6 +26,8 @@ struct detector {
   int ready; /* how many thresholds hold */
   int64_t ratings;
   char name[17];
+  char judged_by[2 * SHA256_BYTES + 1]; /* hash of what was asked, the estimate and the thresholds */
+  bool kept;                            /* in cache_estimate */
 };
 
 /* ---- what the study asks for ---- */
@@ -45,11 +49,24 @@ static struct alliance_estimate estimate_default(const struct detector *detector
   return alliance_estimate_default(level, range / 8, range / 10);
 }
 
-static void estimate_name(struct detector *detector) {
-  char text[ALLIANCE_ESTIMATE_TEXT];
+static void hash_hex(char out[2 * SHA256_BYTES + 1], const void *bytes, size_t length) {
   uint8_t hash[SHA256_BYTES];
-  sha256(hash, text, alliance_estimate_write(text, sizeof text, &detector->estimate));
-  for (int i = 0; i < 8; i++) snprintf(detector->name + 2 * i, 3, "%02x", hash[i]);
+  sha256(hash, bytes, length);
+  for (int i = 0; i < SHA256_BYTES; i++) snprintf(out + 2 * i, 3, "%02x", hash[i]);
+}
+
+/* After the estimate or its thresholds have changed. */
+static void estimate_name(struct detector *detector) {
+  char text[ALLIANCE_ESTIMATE_TEXT], hash[2 * SHA256_BYTES + 1];
+  hash_hex(hash, text, alliance_estimate_write(text, sizeof text, &detector->estimate));
+  snprintf(detector->name, sizeof detector->name, "%.16s", hash);
+  struct arena arena = {0};
+  struct buf by = buf_in(&arena, 512);
+  buf_addf(&by, "%s %s", detector->asked, hash);
+  for (int i = 0; i < detector->ready; i++)
+    buf_addf(&by, " %d %.17g", detector->thresholds[i].sessions, detector->thresholds[i].limit);
+  hash_hex(detector->judged_by, by.data, by.length);
+  arena_free(&arena);
 }
 
 static enum err find_thresholds(struct detector *detector, int count, struct error *error) {
@@ -97,28 +114,29 @@ static struct detection_series series_new(int64_t number) {
   return (struct detection_series){.session_number = number, .reported = {-1, -1}, .resolved = {-1, -1}};
 }
 
-enum err detector_series(struct db *open, struct arena *arena, const char *patient, struct detection_series **series,
-                         size_t *count, struct error *error) {
-  size_t room = 16;
-  *series = arena_array(arena, room, sizeof **series);
-  *count = 0;
+void detection_course_add(struct arena *arena, struct detection_course *course, struct rows *rows, int first) {
+  int64_t number = rows_int(rows, first);
+  if (!course->count || course->series[course->count - 1].session_number != number) {
+    if (course->count == course->room) {
+      size_t room = course->room ? course->room * 2 : 16;
+      struct detection_series *more = arena_array(arena, room, sizeof *more);
+      if (course->count) memcpy(more, course->series, course->count * sizeof *more);
+      course->series = more;
+      course->room = room;
+    }
+    course->series[course->count++] = series_new(number);
+  }
+  series_take(&course->series[course->count - 1], rows, first + 1);
+}
+
+enum err detection_course_read(struct db *open, struct arena *arena, const char *patient, struct detection_course *course,
+                               struct error *error) {
+  *course = (struct detection_course){0};
   struct rows rows;
   rows_open(&rows, open,
             "SELECT session_number, rater, value, reported, resolved FROM rating WHERE patient = $1 ORDER BY session_number, rater",
             ARGS(v_text(patient)));
-  while (rows_next(&rows)) {
-    int64_t number = rows_int(&rows, 0);
-    if (!*count || (*series)[*count - 1].session_number != number) {
-      if (*count == room) {
-        struct detection_series *more = arena_array(arena, room * 2, sizeof *more);
-        memcpy(more, *series, room * sizeof *more);
-        *series = more;
-        room *= 2;
-      }
-      (*series)[(*count)++] = series_new(number);
-    }
-    series_take(&(*series)[*count - 1], &rows, 1);
-  }
+  while (rows_next(&rows)) detection_course_add(arena, course, &rows, 0);
   return rows_close(&rows, error);
 }
 
@@ -140,19 +158,21 @@ static struct alliance_threshold threshold_for(const struct detector *detector, 
   return detector->thresholds[i];
 }
 
-static void one_detection(const struct detector *detector, const struct alliance_finding *found,
-                          const struct detection_series *from, struct detection *out) {
+static double six_decimals(double value) {
+  return nearbyint(value * 1e6) / 1e6;
+}
+
+static struct detection one_detection(const struct detector *detector, const struct alliance_finding *found) {
   double low = detector->sign * found->low, high = detector->sign * found->high;
-  *out = (struct detection){.known = low != high, /* a rule may have no expectation for a session without a rating */
-                            .expected = detector->sign * found->expected,
-                            .low = low < high ? low : high,
-                            .high = low < high ? high : low,
-                            .tension = found->tension < 0 ? 0 : found->tension,
-                            .repaired = found->repaired < 0 ? 0 : found->repaired,
+  return (struct detection){.known = low != high, /* a rule may have no expectation for a session without a rating */
+                            .expected = six_decimals(detector->sign * found->expected),
+                            .low = six_decimals(low < high ? low : high),
+                            .high = six_decimals(low < high ? high : low),
+                            .tension = found->tension < 0 ? 0 : six_decimals(found->tension),
+                            .repaired = found->repaired < 0 ? 0 : six_decimals(found->repaired),
                             .event = found->event == ALLIANCE_TENSION  ? DETECTION_TENSION
                                      : found->event == ALLIANCE_REPAIR ? DETECTION_REPAIR
-                                                                       : DETECTION_NONE,
-                            .reported = from->reported[0] == 1 || from->reported[1] == 1};
+                                                                       : DETECTION_NONE};
 }
 
 /* What people report directly is evidence of its own, also where the rule says nothing or the course is too short. */
@@ -161,16 +181,12 @@ static void add_report(const struct detection_series *from, struct detection *ou
   if (out->reported && out->event == DETECTION_NONE) out->event = DETECTION_TENSION;
 }
 
-enum err detector_judge(struct detector *detector, struct arena *arena, const struct detection_series *series, size_t count,
-                        struct detection *out, int64_t *least, struct error *error) {
+static enum err judge(const struct detector *detector, const struct alliance_estimate *estimate,
+                      const struct alliance_threshold *threshold, struct arena *arena,
+                      const struct detection_course *given, struct detection *out, struct error *error) {
+  const struct detection_series *series = given->series;
+  size_t count = given->count;
   memset(out, 0, count * sizeof *out);
-  pthread_mutex_lock(&detector->lock);
-  struct alliance_estimate estimate = detector->estimate;
-  struct alliance_threshold threshold = threshold_for(detector, count);
-  struct judged_key key = judged_key(arena, detector->name, detector->ready, series, count);
-  pthread_mutex_unlock(&detector->lock);
-  *least = alliance_rules[detector->rule].least;
-  if (judged_find(detector->judged, key, out, count)) return OK;
   size_t judged = count > ALLIANCE_SESSIONS_MAX ? ALLIANCE_SESSIONS_MAX : count;
   struct alliance_session *sessions = arena_array(arena, judged + 1, sizeof *sessions);
   for (size_t i = 0; i < judged; i++) to_alliance(detector, &series[i], &sessions[i]);
@@ -178,39 +194,91 @@ enum err detector_judge(struct detector *detector, struct arena *arena, const st
   struct alliance_result result = {0};
   size_t bytes = alliance_memory((int)judged, 0);
   enum alliance_status status =
-      judged ? alliance_detect(&result, &estimate, &threshold, &course, arena_raw(arena, bytes), bytes) : ALLIANCE_NO_DATA;
+      judged ? alliance_detect(&result, estimate, threshold, &course, arena_raw(arena, bytes), bytes) : ALLIANCE_NO_DATA;
   if (status && status != ALLIANCE_TOO_SHORT && status != ALLIANCE_NO_DATA)
     return fail(error, ERR_STATE, "detector", "", "a course could not be judged: %s", alliance_status_text(status));
-  for (int i = 0; i < result.count; i++) one_detection(detector, &result.sessions[i], &series[i], &out[i]);
+  for (int i = 0; i < result.count; i++) out[i] = one_detection(detector, &result.sessions[i]);
   for (size_t i = 0; i < count; i++) add_report(&series[i], &out[i]);
-  judged_keep(detector->judged, key, out, count);
   return OK;
 }
 
-static enum err keep_one(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
-                         const struct detection_series *series, const struct detection *seen, struct error *error) {
-  return db_exec(db, error,
-                 "INSERT INTO cache_detection (patient, session_number, subject, estimate, known, expected, low, high, tension, "
-                 "repaired, event, reported) VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
-                 "ON CONFLICT (patient, session_number) DO UPDATE SET estimate = excluded.estimate, known = excluded.known, "
-                 "expected = excluded.expected, low = excluded.low, high = excluded.high, tension = excluded.tension, "
-                 "repaired = excluded.repaired, event = excluded.event, reported = excluded.reported",
-                 ARGS(v_text(patient), v_int(series->session_number), v_text(detector->name), v_int(seen->known),
-                      v_text(number_text(arena, seen->expected)), v_text(number_text(arena, seen->low)),
-                      v_text(number_text(arena, seen->high)), v_text(number_text(arena, seen->tension)),
-                      v_text(number_text(arena, seen->repaired)), v_int(seen->event), v_int(seen->reported)));
+/* How a course is judged now: the estimate, the threshold for its length, and the key under which the judgement is kept. */
+struct judging {
+  struct alliance_estimate estimate;
+  struct alliance_threshold threshold;
+  struct judged_key key;
+};
+
+static struct judging judging_now(struct detector *detector, struct arena *arena, const struct detection_course *course) {
+  pthread_mutex_lock(&detector->lock);
+  struct judging now = {.estimate = detector->estimate,
+                        .threshold = threshold_for(detector, course->count),
+                        .key = judged_key(arena, detector->judged_by, course->series, course->count)};
+  pthread_mutex_unlock(&detector->lock);
+  return now;
+}
+
+enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
+                        const struct detection_course *course, struct detection *out, int64_t *least,
+                        struct error *error) {
+  struct judging now = judging_now(detector, arena, course);
+  bool found;
+  *least = alliance_rules[detector->rule].least;
+  if (judged_find(detector->judged, now.key, out, course->count)) return OK;
+  enum err err = judged_read(db, patient, now.key, out, course->count, &found, error);
+  if (!err && !found) err = judge(detector, &now.estimate, &now.threshold, arena, course, out, error);
+  if (!err) judged_keep(detector->judged, now.key, out, course->count);
+  return err;
 }
 
 enum err detector_keep(struct detector *detector, struct txn *txn, const char *patient, struct error *error) {
-  struct detection_series *series;
-  size_t count;
-  int64_t least;
-  enum err err = detector_series(txn_db(txn), txn_arena(txn), patient, &series, &count, error);
+  struct arena *arena = txn_arena(txn);
+  struct detection_course course;
+  enum err err = detection_course_read(txn_db(txn), arena, patient, &course, error);
   if (err) return err;
-  struct detection *seen = arena_array(txn_arena(txn), count + 1, sizeof *seen);
-  err = detector_judge(detector, txn_arena(txn), series, count, seen, &least, error);
-  for (size_t i = 0; i < count && !err; i++)
-    err = keep_one(detector, txn_db(txn), txn_arena(txn), patient, &series[i], &seen[i], error);
+  struct detection *seen = arena_array(arena, course.count + 1, sizeof *seen);
+  struct judging now = judging_now(detector, arena, &course);
+  if (!judged_find(detector->judged, now.key, seen, course.count))
+    err = judge(detector, &now.estimate, &now.threshold, arena, &course, seen, error);
+  if (!err) err = judged_write(txn_db(txn), arena, patient, now.key, course.series, seen, course.count, error);
+  if (!err) judged_keep(detector->judged, now.key, seen, course.count);
+  return err;
+}
+
+/* ---- what is asked ---- */
+
+#define PROBE 12
+/* How this program judges a course of its own making: a program that says anything else of it is another, and what the
+ * one before it kept does not hold. */
+static enum err probe(const struct detector *detector, struct arena *arena, struct buf *out, struct error *error) {
+  static const double share[PROBE] = {.6, .7, .65, .7, .3, .25, .35, .6, .7, .75, .5, .7};
+  struct detection_series series[PROBE];
+  struct detection seen[PROBE];
+  struct alliance_estimate estimate = estimate_default(detector);
+  struct alliance_threshold threshold = {.rule = detector->rule, .view = ALLIANCE_ONLINE, .limit = 1, .sessions = PROBE};
+  for (int i = 0; i < PROBE; i++) {
+    series[i] = series_new(i + 1);
+    for (int rater = 0; rater < 2; rater++) {
+      series[i].has[rater] = i % 5 != 3 - rater;
+      series[i].rating[rater] = detector->low + share[i] * (detector->high - detector->low);
+    }
+    series[i].reported[0] = i == 5;
+  }
+  enum err err = judge(detector, &estimate, &threshold, arena, &(struct detection_course){.series = series, .count = PROBE}, seen, error);
+  for (int i = 0; i < PROBE && !err; i++)
+    buf_addf(out, " %d %.6f %.6f %.6f %.6f %.6f %d", seen[i].known, seen[i].expected, seen[i].low, seen[i].high,
+             seen[i].tension, seen[i].repaired, seen[i].event);
+  return err;
+}
+
+static enum err asked_name(struct detector *detector, struct error *error) {
+  struct arena arena = {0};
+  struct buf text = buf_in(&arena, 2048);
+  buf_addf(&text, "%s %.17g %.17g %.17g %.17g %d %d %d", alliance_rules[detector->rule].name, detector->false_alarm,
+           detector->sign, detector->low, detector->high, detector->planned, detector->used[0], detector->used[1]);
+  enum err err = probe(detector, &arena, &text, error);
+  hash_hex(detector->asked, text.data, text.length);
+  arena_free(&arena);
   return err;
 }
 
@@ -287,6 +355,8 @@ static void take_over(struct detector *detector, const struct detector *fresh) {
   detector->estimate = fresh->estimate;
   memcpy(detector->thresholds, fresh->thresholds, sizeof detector->thresholds);
   memcpy(detector->name, fresh->name, sizeof detector->name);
+  detector->kept = detector->kept && !strcmp(detector->judged_by, fresh->judged_by);
+  memcpy(detector->judged_by, fresh->judged_by, sizeof detector->judged_by);
   detector->ready = fresh->ready;
   detector->ratings = fresh->ratings;
   pthread_mutex_unlock(&detector->lock);
@@ -311,8 +381,8 @@ static enum err remember(struct txn *txn, void *input, struct error *error) {
   const struct detector *detector = input;
   char text[ALLIANCE_ESTIMATE_TEXT];
   size_t length = alliance_estimate_write(text, sizeof text, &detector->estimate);
-  json_t *body = json_pack("{s:s%, s:o, s:s, s:I}", "estimate", text, length, "thresholds", thresholds_json(detector), "rule",
-                           alliance_rules[detector->rule].name, "ratings", (json_int_t)detector->ratings);
+  json_t *body = json_pack("{s:s%, s:o, s:s, s:I}", "estimate", text, length, "thresholds", thresholds_json(detector), "asked",
+                           detector->asked, "ratings", (json_int_t)detector->ratings);
   char *kept = json_canonical(txn_arena(txn), body, NULL);
   json_decref(body);
   return db_exec(txn_db(txn), error,
@@ -340,7 +410,7 @@ static bool recall_thresholds(struct detector *detector, const json_t *list) {
   return true;
 }
 
-/* What an earlier run of the program learnt; false when there is nothing, or it was made for another rule. */
+/* What an earlier run of the program learnt; false when there is nothing, or the study then asked for something else. */
 static bool recall(struct detector *detector, struct db *open) {
   struct arena arena = {0};
   char *text;
@@ -348,7 +418,7 @@ static bool recall(struct detector *detector, struct db *open) {
   bool good = !db_text(open, NULL, &arena, &text, "SELECT body FROM cache_estimate WHERE name = 'current' ORDER BY name", NO_ARGS) &&
               text && !json_read(&body, text, strlen(text), "estimate", NULL);
   const char *estimate = good ? json_text(body, "estimate", "") : "";
-  good = good && !strcmp(json_text(body, "rule", ""), alliance_rules[detector->rule].name) &&
+  good = good && !strcmp(json_text(body, "asked", ""), detector->asked) &&
          alliance_estimate_read(&detector->estimate, estimate, strlen(estimate)) &&
          recall_thresholds(detector, json_object_get(body, "thresholds"));
   if (good) detector->ratings = json_int(body, "ratings", 0);
@@ -371,6 +441,8 @@ static enum err learn_from(struct detector *detector, struct db *open, struct er
   return OK;
 }
 
+/* ---- the cache brought up to date ---- */
+
 struct keep_again {
   struct detector *detector;
   const char *patient;
@@ -381,8 +453,23 @@ static enum err keep_again(struct txn *txn, void *input, struct error *error) {
   return detector_keep(again->detector, txn, again->patient, error);
 }
 
-/* What stands in the cache was judged by the estimate before: every course is judged again, a job each. */
-static enum err cache_again(struct home *home, struct db *open, struct error *error) {
+/* Judged here, so that the writer finds it in memory and only writes. */
+static enum err course_renew(struct home *home, struct db *open, const char *patient, struct error *error) {
+  struct arena arena = {0};
+  struct detection_course course;
+  int64_t least;
+  bool found = false;
+  enum err err = detection_course_read(open, &arena, patient, &course, error);
+  struct detection *seen = arena_array(&arena, course.count + 1, sizeof *seen);
+  if (!err) err = judged_read(open, patient, judging_now(home->detector, &arena, &course).key, seen, course.count, &found, error);
+  if (!err && !found) err = detector_judge(home->detector, open, &arena, patient, &course, seen, &least, error);
+  struct keep_again again = {home->detector, patient};
+  if (!err && !found) err = ledger_do(home->ledger, keep_again, &again, error);
+  arena_free(&arena);
+  return err;
+}
+
+static enum err courses_renew(struct home *home, struct db *open, struct error *error) {
   struct arena arena = {0};
   int64_t most;
   size_t count = 0;
@@ -392,11 +479,20 @@ static enum err cache_again(struct home *home, struct db *open, struct error *er
   rows_open(&rows, open, "SELECT DISTINCT patient FROM rating ORDER BY patient", NO_ARGS);
   while (rows_next(&rows) && count < (size_t)most) patients[count++] = arena_text(&arena, rows_text(&rows, 0));
   if (!err) err = rows_close(&rows, error);
-  for (size_t i = 0; i < count && !err; i++) {
-    struct keep_again again = {home->detector, patients[i]};
-    err = ledger_do(home->ledger, keep_again, &again, error);
-  }
+  for (size_t i = 0; i < count && !err; i++) err = course_renew(home, open, patients[i], error);
   arena_free(&arena);
+  return err;
+}
+
+enum err detector_renew(struct home *home, struct error *error) {
+  struct db *open;
+  if (!home->ledger) return OK;
+  enum err err = db_open(&open, home->store, DB_OPEN, error);
+  if (err) return err;
+  if (!home->detector->kept) err = ledger_do(home->ledger, remember, home->detector, error);
+  if (!err) home->detector->kept = true;
+  if (!err) err = courses_renew(home, open, error);
+  db_close(open);
   return err;
 }
 
@@ -404,14 +500,9 @@ enum err detector_learn(struct home *home, struct error *error) {
   struct db *open;
   enum err err = db_open(&open, home->store, DB_OPEN, error);
   if (err) return err;
-  char before[sizeof home->detector->name];
-  memcpy(before, home->detector->name, sizeof before);
   err = learn_from(home->detector, open, error);
-  bool other = strcmp(before, home->detector->name) != 0;
-  if (!err && home->ledger && other) err = ledger_do(home->ledger, remember, home->detector, error);
-  if (!err && home->ledger && other) err = cache_again(home, open, error);
   db_close(open);
-  return err;
+  return err ? err : detector_renew(home, error);
 }
 
 enum err detector_open(struct detector **out, const struct home *home, struct error *error) {
@@ -429,10 +520,12 @@ enum err detector_open(struct detector **out, const struct home *home, struct er
   take_signal(detector, &asked->patient, 0);
   detector->judged = judged_new();
   pthread_mutex_init(&detector->lock, NULL);
-  struct db *open;
-  enum err err = db_open(&open, home->store, DB_OPEN, error);
+  struct db *open = NULL;
+  enum err err = asked_name(detector, error);
+  if (!err) err = db_open(&open, home->store, DB_OPEN, error);
   if (!err) {
-    if (recall(detector, open)) estimate_name(detector);
+    detector->kept = recall(detector, open);
+    if (detector->kept) estimate_name(detector);
     else err = learn_from(detector, open, error);
     db_close(open);
   }

@@ -84,14 +84,14 @@ static void scale_of(const struct study *study, struct course *course) {
   course->highest = signal->form && signal->score ? signal->score->high : 1;
 }
 
-static enum err course_judge(const struct home *home, struct arena *arena, const struct detection_series *series, size_t count,
+static enum err course_judge(struct db *open, const struct home *home, struct arena *arena, const struct detection_course *given,
                              struct course *course, struct error *error) {
-  struct detection *seen = arena_array(arena, count + 1, sizeof *seen);
-  enum err err = detector_judge(home->detector, arena, series, count, seen, &course->least_sessions, error);
+  struct detection *seen = arena_array(arena, given->count + 1, sizeof *seen);
+  enum err err = detector_judge(home->detector, open, arena, course->patient, given, seen, &course->least_sessions, error);
   if (err) return err;
-  course->count = count;
-  course->points = arena_array(arena, count + 1, sizeof *course->points);
-  for (size_t i = 0; i < count; i++) course->points[i] = point_of(&series[i], &seen[i]);
+  course->count = given->count;
+  course->points = arena_array(arena, given->count + 1, sizeof *course->points);
+  for (size_t i = 0; i < given->count; i++) course->points[i] = point_of(&given->series[i], &seen[i]);
   course->sessions_planned = home_study(home)->sessions_planned;
   course->basis = detector_basis(home->detector);
   scale_of(home_study(home), course);
@@ -142,10 +142,9 @@ static enum err course_for(struct db *open, const struct home *home, struct aren
   if (!may) return fail(error, ERR_MISSING, "no-such-person", "person", "there is no person '%s'", patient);
   snprintf(course->patient, sizeof course->patient, "%s", person.code);
   snprintf(course->therapist, sizeof course->therapist, "%s", person.therapist);
-  struct detection_series *series;
-  size_t count;
-  err = detector_series(open, arena, patient, &series, &count, error);
-  if (!err) err = course_judge(home, arena, series, count, course, error);
+  struct detection_course given;
+  err = detection_course_read(open, arena, patient, &given, error);
+  if (!err) err = course_judge(open, home, arena, &given, course, error);
   if (!err && flagged_only && !course_flagged(course))
     return fail(error, ERR_MISSING, "no-such-person", "person", "there is no person '%s'", patient);
   return err;
@@ -172,8 +171,7 @@ enum err feedback_course(struct db *open, const struct home *home, struct arena 
 /* One of a therapist's patients with the ratings so far. */
 struct gathered {
   struct caseload_row row;
-  struct detection_series *series;
-  size_t count, room;
+  struct detection_course course;
 };
 
 /* Walks on to the patient of this row: patients and rows are in the same order. NULL when the row is nobody's. */
@@ -197,8 +195,7 @@ static enum err gather_people(struct db *open, struct arena *arena, const char *
   return rows_close(&rows, error);
 }
 
-static enum err gather_sessions(struct db *open, struct arena *arena, const char *therapist, struct gathered *list, size_t count,
-                                struct error *error) {
+static enum err gather_sessions(struct db *open, const char *therapist, struct gathered *list, size_t count, struct error *error) {
   size_t at = 0;
   struct rows rows;
   rows_open(&rows, open,
@@ -210,15 +207,13 @@ static enum err gather_sessions(struct db *open, struct arena *arena, const char
     if (!one) continue;
     one->row.sessions++;
     one->row.last_day = rows_int(&rows, 2);
-    one->series = room_for_one_more(arena, one->series, one->count, &one->room, sizeof *one->series);
-    one->series[one->count++] = (struct detection_series){.session_number = rows_int(&rows, 1), .reported = {-1, -1}, .resolved = {-1, -1}};
   }
   return rows_close(&rows, error);
 }
 
-static enum err gather_ratings(struct db *open, const char *therapist, struct gathered *list, size_t count, struct error *error) {
-  size_t at = 0, session = 0;
-  struct gathered *before = NULL;
+static enum err gather_ratings(struct db *open, struct arena *arena, const char *therapist, struct gathered *list, size_t count,
+                               struct error *error) {
+  size_t at = 0;
   struct rows rows;
   rows_open(&rows, open,
             "SELECT p.code, r.session_number, r.rater, r.value, r.reported, r.resolved FROM person p JOIN rating r ON r.patient = p.code "
@@ -226,17 +221,7 @@ static enum err gather_ratings(struct db *open, const char *therapist, struct ga
             ARGS(v_text(therapist)));
   while (rows_next(&rows)) {
     struct gathered *one = gathered_of(list, count, &at, rows_text(&rows, 0));
-    if (!one) continue;
-    if (one != before) session = 0;
-    before = one;
-    while (session < one->count && one->series[session].session_number < rows_int(&rows, 1)) session++;
-    if (session == one->count) continue;
-    struct detection_series *into = &one->series[session];
-    int rater = strcmp(rows_text(&rows, 2), "patient") ? 1 : 0;
-    const char *value = rows_text(&rows, 3);
-    into->has[rater] = *value && number_read(value, &into->rating[rater]);
-    into->reported[rater] = (int)rows_int(&rows, 4);
-    into->resolved[rater] = (int)rows_int(&rows, 5);
+    if (one) detection_course_add(arena, &one->course, &rows, 1);
   }
   return rows_close(&rows, error);
 }
@@ -247,20 +232,15 @@ static enum err patients_gather(struct db *open, struct arena *arena, const char
   *list = NULL;
   *count = 0;
   enum err err = gather_people(open, arena, therapist, list, count, error);
-  if (!err) err = gather_sessions(open, arena, therapist, *list, *count, error);
-  return err ? err : gather_ratings(open, therapist, *list, *count, error);
+  if (!err) err = gather_sessions(open, therapist, *list, *count, error);
+  return err ? err : gather_ratings(open, arena, therapist, *list, *count, error);
 }
 
-static enum err gathered_judge(const struct home *home, struct arena *arena, struct gathered *one, struct error *error) {
-  /* A session without any rating yet says nothing: the detector reads what was rated or reported. */
-  size_t kept = 0;
-  for (size_t i = 0; i < one->count; i++)
-    if (one->series[i].has[0] || one->series[i].has[1] || one->series[i].reported[0] >= 0 || one->series[i].reported[1] >= 0)
-      one->series[kept++] = one->series[i];
+static enum err gathered_judge(struct db *open, const struct home *home, struct arena *arena, struct gathered *one, struct error *error) {
   memcpy(one->row.course.patient, one->row.patient, sizeof one->row.course.patient);
   memcpy(one->row.course.therapist, one->row.therapist, sizeof one->row.course.therapist);
   one->row.shown = true;
-  return course_judge(home, arena, one->series, kept, &one->row.course, error);
+  return course_judge(open, home, arena, &one->course, &one->row.course, error);
 }
 
 static int urgency(const struct caseload_row *row) {
@@ -286,7 +266,7 @@ static enum err therapist_rows(struct db *open, const struct home *home, struct 
   for (size_t i = 0; i < count && !err; i++) {
     struct gathered *one = &list[i];
     one->row.sessions_planned = home_study(home)->sessions_planned;
-    if (sees) err = gathered_judge(home, arena, one, error);
+    if (sees) err = gathered_judge(open, home, arena, one, error);
     if (sees && flagged_only && !course_flagged(&one->row.course)) {
       if (!own) continue;
       one->row.shown = false;

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include "study/expression.h"
+
 #define PLACES 1024
 #define SESSIONS_MOST 64 /* longer courses are judged each time */
 
@@ -38,11 +40,11 @@ struct session_key {
   double rating[2];
 };
 
-struct judged_key judged_key(struct arena *arena, const char *estimate, int thresholds,
-                             const struct detection_series *series, size_t count) {
-  size_t head = 24, length = head + count * sizeof(struct session_key);
+struct judged_key judged_key(struct arena *arena, const char *judged_by, const struct detection_series *series,
+                             size_t count) {
+  size_t head = 2 * SHA256_BYTES, length = head + count * sizeof(struct session_key);
   char *bytes = arena_alloc(arena, length);
-  snprintf(bytes, head, "%s %d", estimate, thresholds);
+  memcpy(bytes, judged_by, head);
   for (size_t i = 0; i < count; i++) {
     const struct detection_series *one = &series[i];
     struct session_key key = {.number = one->session_number};
@@ -89,4 +91,59 @@ void judged_keep(struct judged *judged, struct judged_key key, const struct dete
   pthread_mutex_unlock(&judged->lock);
   free(old.key);
   free(old.out);
+}
+
+/* ---- in the table ---- */
+
+static void basis_of(struct judged_key key, char out[2 * SHA256_BYTES + 1]) {
+  uint8_t hash[SHA256_BYTES];
+  sha256(hash, key.bytes, key.length);
+  for (int i = 0; i < SHA256_BYTES; i++) snprintf(out + 2 * i, 3, "%02x", hash[i]);
+}
+
+static bool take_row(struct rows *rows, struct detection *out) {
+  *out = (struct detection){.known = rows_int(rows, 1) != 0,
+                            .event = (enum detection_event)rows_int(rows, 7),
+                            .reported = rows_int(rows, 8) != 0};
+  return number_read(rows_text(rows, 2), &out->expected) && number_read(rows_text(rows, 3), &out->low) &&
+         number_read(rows_text(rows, 4), &out->high) && number_read(rows_text(rows, 5), &out->tension) &&
+         number_read(rows_text(rows, 6), &out->repaired);
+}
+
+enum err judged_read(struct db *db, const char *patient, struct judged_key key, struct detection *out, size_t count,
+                     bool *found, struct error *error) {
+  char basis[2 * SHA256_BYTES + 1];
+  size_t read = 0;
+  bool holds = true;
+  struct rows rows;
+  basis_of(key, basis);
+  rows_open(&rows, db,
+            "SELECT basis, known, expected, low, high, tension, repaired, event, reported FROM cache_detection "
+            "WHERE patient = $1 ORDER BY session_number",
+            ARGS(v_text(patient)));
+  for (; holds && rows_next(&rows); read++)
+    holds = read < count && !strcmp(rows_text(&rows, 0), basis) && take_row(&rows, &out[read]);
+  *found = holds && count && read == count;
+  return rows_close(&rows, error);
+}
+
+enum err judged_write(struct db *db, struct arena *arena, const char *patient, struct judged_key key,
+                      const struct detection_series *series, const struct detection *seen, size_t count,
+                      struct error *error) {
+  char basis[2 * SHA256_BYTES + 1];
+  enum err err = OK;
+  basis_of(key, basis);
+  for (size_t i = 0; i < count && !err; i++)
+    err = db_exec(
+        db, error,
+        "INSERT INTO cache_detection (patient, session_number, subject, basis, known, expected, low, high, tension, "
+        "repaired, event, reported) VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8, $9, $10, $11) "
+        "ON CONFLICT (patient, session_number) DO UPDATE SET basis = excluded.basis, known = excluded.known, "
+        "expected = excluded.expected, low = excluded.low, high = excluded.high, tension = excluded.tension, "
+        "repaired = excluded.repaired, event = excluded.event, reported = excluded.reported",
+        ARGS(v_text(patient), v_int(series[i].session_number), v_text(basis), v_int(seen[i].known),
+             v_text(number_text(arena, seen[i].expected)), v_text(number_text(arena, seen[i].low)),
+             v_text(number_text(arena, seen[i].high)), v_text(number_text(arena, seen[i].tension)),
+             v_text(number_text(arena, seen[i].repaired)), v_int(seen[i].event), v_int(seen[i].reported)));
+  return err;
 }

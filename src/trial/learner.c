@@ -38,6 +38,9 @@ static bool pause_a_while(struct learner *learner) {
 
 static void *learn(void *state) {
   struct learner *learner = state;
+  struct error early = {0};
+  if (detector_renew(learner->home, &early))
+    log_line(LOG_WARNING, "estimate", "%s: the kept detections could not be renewed: %s", learner->home->name, early.text);
   while (pause_a_while(learner)) {
     struct error error = {0};
     if (sample_grown(learner->home) && detector_learn(learner->home, &error))

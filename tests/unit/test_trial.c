@@ -219,6 +219,138 @@ static void test_feedback(void **state) {
   trial_close(&trial);
 }
 
+/* ---- what is kept of the detector's judgements ---- */
+
+/* Without what is in memory: a program that has just started. */
+static void start_again(struct trial *trial) {
+  struct clock clock = trial->home->clock;
+  struct chance chance = trial->home->chance;
+  struct error error = {0};
+  home_close(trial->home);
+  if (home_open(&trial->home, trial->place.path, STORE_OWN, clock, chance, &error)) stop_test("%s", error.text);
+}
+
+static struct course course_now(struct trial *trial, const char *patient) {
+  struct actor therapist = {.code = "A-T", .roles = ROLE_THERAPIST, .site = "", .person = ""};
+  struct person person;
+  struct course course;
+  struct db *db;
+  assert_ok(db_open(&db, trial->home->store, DB_OPEN, error));
+  assert_ok(person_read(db, patient, &person, error));
+  therapist.person = person.therapist;
+  assert_ok(feedback_course(db, trial->home, &trial->arena, &therapist, patient, &course, error));
+  db_close(db);
+  return course;
+}
+
+static enum err empty_cache(struct txn *txn, void *input, struct error *error) {
+  (void)input;
+  return db_exec(txn_db(txn), error, "DELETE FROM cache_detection", NO_ARGS);
+}
+static enum err mark_cache(struct txn *txn, void *input, struct error *error) {
+  (void)input;
+  return db_exec(txn_db(txn), error, "UPDATE cache_detection SET expected = '77'", NO_ARGS);
+}
+
+/* The page's figures are those of a judgement made from the ratings now, to the last bit. */
+static void cache_is_right(struct trial *trial, const char *patient) {
+  start_again(trial);
+  struct course kept = course_now(trial, patient);
+  must(trial, empty_cache, NULL);
+  start_again(trial);
+  struct course judged = course_now(trial, patient);
+  assert_int_equal(kept.count, judged.count);
+  assert_int_equal(kept.state, judged.state);
+  for (size_t i = 0; i < kept.count; i++) {
+    const struct detection *a = &kept.points[i].seen, *b = &judged.points[i].seen;
+    assert_true(a->known == b->known && a->expected == b->expected && a->low == b->low && a->high == b->high);
+    assert_true(a->tension == b->tension && a->repaired == b->repaired && a->event == b->event && a->reported == b->reported);
+  }
+  struct error error = {0};
+  assert_int_equal(detector_renew(trial->home, &error), OK);
+}
+
+/* Whether the page takes what stands in the table: a mark made there is seen. */
+static bool cache_is_read(struct trial *trial, const char *patient) {
+  struct error error = {0};
+  must(trial, mark_cache, NULL);
+  start_again(trial);
+  struct course course = course_now(trial, patient);
+  bool seen = course.points[0].seen.expected == 77;
+  must(trial, empty_cache, NULL);
+  start_again(trial);
+  assert_int_equal(detector_renew(trial->home, &error), OK);
+  return seen;
+}
+
+static void kept_detections(bool postgresql) {
+  struct trial trial;
+  char therapist[CODE_BYTES], patient[CODE_BYTES], other[CODE_BYTES];
+  struct error error = {0};
+  trial_open(&trial, "practice", postgresql);
+  trial_person(&trial, "therapist", "", "t@example.org", therapist);
+  trial_person(&trial, "patient", therapist, "p@example.org", patient);
+  trial_person(&trial, "patient", therapist, "q@example.org", other);
+  for (int session = 1; session <= 6; session++) {
+    trial.now_ms += 7 * DAY_MS;
+    trial_session(&trial, patient, session);
+    trial_session(&trial, other, session);
+    trial_submit(&trial, patient, session, "patient", session == 4 ? "2" : session % 2 ? "5" : "6", "0");
+    trial_submit(&trial, other, session, "patient", session % 3 ? "5" : "4", "0");
+  }
+  assert_true(cache_is_read(&trial, patient));
+  cache_is_right(&trial, patient);
+
+  /* A correction: the mark of before is not seen, because the ratings are others. */
+  must(&trial, mark_cache, NULL);
+  struct occasion occasion = trial_occasion(&trial, patient, 2, "patient");
+  struct form_correct correct = {.home = trial.home, .by = &the_coordinator, .occasion = occasion.id, .item = "goal", .value = "1", .reason = "typed wrongly"};
+  must(&trial, form_correct, &correct);
+  start_again(&trial);
+  assert_true(course_now(&trial, patient).points[0].seen.expected != 77);
+  cache_is_right(&trial, patient);
+  assert_true(cache_is_read(&trial, patient));
+
+  /* Ratings from a file. */
+  struct rating_row rows[] = {{7, "0.2", -1}, {8, "0.8", -1}};
+  struct rating_import import = {.home = trial.home, .by = &the_coordinator, .patient = patient, .rater = "patient", .rows = rows, .count = 2};
+  must(&trial, rating_import, &import);
+  assert_int_equal(course_now(&trial, patient).count, 8);
+  cache_is_right(&trial, patient);
+
+  /* Another estimate, from more ratings: what the one before it said holds no longer, until it is renewed. */
+  struct rating_row many[40];
+  for (int i = 0; i < 40; i++) many[i] = (struct rating_row){i + 7, i % 3 ? "0.9" : "0.4", -1};
+  import = (struct rating_import){.home = trial.home, .by = &the_coordinator, .patient = other, .rater = "patient", .rows = many, .count = 40};
+  must(&trial, rating_import, &import);
+  char before[17];
+  snprintf(before, sizeof before, "%s", detector_basis(trial.home->detector).estimate);
+  must(&trial, mark_cache, NULL);
+  assert_int_equal(detector_learn(trial.home, &error), OK);
+  assert_string_not_equal(before, detector_basis(trial.home->detector).estimate);
+  cache_is_right(&trial, patient);
+  cache_is_right(&trial, other);
+  assert_true(cache_is_read(&trial, patient));
+
+  /* What was learnt outlasts the program; an erasure takes its rows along. */
+  snprintf(before, sizeof before, "%s", detector_basis(trial.home->detector).estimate);
+  start_again(&trial);
+  assert_string_equal(before, detector_basis(trial.home->detector).estimate);
+  struct person_erase erase = {.home = trial.home, .by = &the_coordinator, .person = other, .reason = "asked for it"};
+  must(&trial, person_erase, &erase);
+  assert_int_equal(detector_renew(trial.home, &error), OK);
+  count_is(&trial, 8, "SELECT count(*) FROM cache_detection");
+  cache_is_right(&trial, patient);
+  trial_verify(&trial);
+  trial_close(&trial);
+}
+
+static void test_kept_detections(void **state) {
+  (void)state;
+  kept_detections(false);
+  if (fixture_server()) kept_detections(true);
+}
+
 static void test_overview(void **state) {
   (void)state;
   struct trial trial;
@@ -277,7 +409,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_scenario_trial), cmocka_unit_test(test_scenario_practice), cmocka_unit_test(test_submissions),
       cmocka_unit_test(test_sessions),       cmocka_unit_test(test_feedback),          cmocka_unit_test(test_overview),
-      cmocka_unit_test(test_drafts),
+      cmocka_unit_test(test_drafts),         cmocka_unit_test(test_kept_detections),
   };
   crypto_start();
   return cmocka_run_group_tests(tests, NULL, NULL);
