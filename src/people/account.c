@@ -161,6 +161,15 @@ static bool is_address(const char *text) {
          is_line(text, ADDRESS_MOST) && !strpbrk(text, " <>,;:\"()[]\\");
 }
 
+static enum err check_apart(unsigned roles, struct error *error) {
+  enum role masked, meets;
+  if (roles_apart(roles, &masked, &meets)) return OK;
+  return fail(error, ERR_INPUT, "roles-mixed", "role",
+              "one account cannot be both %s and %s: who is %s must never learn who was trained, and who is %s may; "
+              "give these roles to two people",
+              role_name(masked), role_name(meets), role_name(masked), role_name(meets));
+}
+
 static enum err check_form(const struct account_create *in, struct error *error) {
   if (!in->roles || in->roles & ~(unsigned)ROLES_STAFF)
     return fail(error, ERR_INPUT, "roles-none", "role", "an account needs at least one role of those that sign in");
@@ -234,6 +243,7 @@ enum err account_create(struct txn *txn, void *input, struct error *error) {
   char login[65] = "", taken[CODE_BYTES];
   enum err err = check_administrator(txn, in->by, error);
   if (!err) err = check_form(in, error);
+  if (!err) err = check_apart(in->roles, error);
   if (!err) err = check_person(txn, in->roles, in->person, error);
   if (err) return err;
   if (*in->login) {
@@ -255,6 +265,7 @@ static enum err check_change(struct txn *txn, const struct account_change *in, c
   if (!own_language && (err = check_administrator(txn, in->by, error))) return err;
   if (in->roles & ~(unsigned)ROLES_STAFF)
     return fail(error, ERR_INPUT, "roles-none", "role", "an account holds only roles that sign in");
+  if (in->roles != now->roles && (err = check_apart(in->roles, error))) return err;
   if (in->language && !is_word(in->language, sizeof now->language - 1))
     return fail(error, ERR_INPUT, "language-form", "language", "a language is a code such as en or fr");
   if (in->roles & ROLE_THERAPIST && !*now->person)

@@ -47,7 +47,8 @@ enum err account_identity(struct db *db, struct arena *arena, const struct keys 
 
 /* ---- verbs (run them by ledger_do or ledger_post; `by` is the acting account's code, "cli" or "demo") ---- */
 
-/* ERR_INPUT with the field: "roles-none", "site-form", "language-form", "person-missing" (a therapist's account needs
+/* ERR_INPUT with the field: "roles-none", "roles-mixed" (a masked role beside one that may meet an arm: role.h; entries
+ * of earlier days that gave such a pair are replayed as they are), "site-form", "language-form", "person-missing" (a therapist's account needs
  * the therapist's code, any other has none), "login-form", "name-form", "address-form". ERR_CONFLICT "login-taken". */
 struct account_create {
   const char *by;

@@ -17,3 +17,13 @@ enum role role_from_name(const char *name) {
     if (!strcmp(name, names[i])) return (enum role)(1 << i);
   return 0;
 }
+
+static enum role first_of(unsigned roles) {
+  return (enum role)(roles & ~(roles - 1));
+}
+
+bool roles_apart(unsigned roles, enum role *masked, enum role *meets) {
+  *masked = first_of(roles & ROLES_STAFF & ROLES_MASKED);
+  *meets = first_of(roles & ROLES_STAFF & ~(unsigned)ROLES_MASKED);
+  return !*masked || !*meets;
+}

@@ -26,6 +26,10 @@ enum role {
 /* Roles that sign in to an account. */
 #define ROLES_STAFF (((1 << ROLE_COUNT) - 1) & ~(ROLE_PUBLIC | ROLE_PATIENT))
 
+/* No account holds a masked role beside one whose holders may meet an arm: the gate asks for a page's role, but the person
+ * behind it is one. False when a set holds such a pair; *masked and *meets then name it. */
+bool roles_apart(unsigned roles, enum role *masked, enum role *meets);
+
 const char *role_name(enum role role);      /* "therapist": as in the study file, on the command line and in JSON */
 enum role role_from_name(const char *name); /* 0 when there is none */
 

@@ -223,12 +223,17 @@ void page_account_create(struct request *request) {
 
 /* ---- one account ---- */
 
-static void draw_account(struct request *request, const struct account *account, const char *link) {
+static void draw_account(struct request *request, const struct account *account, const char *link, const char *problem) {
   struct buf *out = &request->out;
   page_open(request, &(struct page){.kind = PAGE_STAFF,
                                     .title = said(request, WORD_ACCOUNT_TITLE, account->code),
                                     .current = "/administration",
                                     .class_name = "narrow"});
+  if (problem) {
+    note_open(request, NOTE_WRONG);
+    html(out, "<p>%s</p>", problem);
+    note_close(request);
+  }
   if (link) {
     html(out, "<div class=\"note good\" role=\"status\">");
     paragraph(request, WORD_LINK_MADE, NULL);
@@ -275,10 +280,30 @@ static bool read_account(struct request *request, struct account *account) {
 
 void page_account(struct request *request) {
   struct account account;
-  if (read_account(request, &account)) draw_account(request, &account, NULL);
+  if (read_account(request, &account)) draw_account(request, &account, NULL, NULL);
+}
+
+static const char *change_problem(const struct request *request, const struct account_change *input, enum err err,
+                                  const struct error *error) {
+  enum role masked, meets;
+  if (strcmp(error->id, "roles-mixed") || roles_apart(input->roles, &masked, &meets))
+    return request_error_words(request, err, error);
+  return said(request, WORD_ERROR_ROLES_MIXED, roles_text(request, masked), roles_text(request, meets));
+}
+
+/* The page again with what was ticked, and why it was not taken. */
+static void redraw_account(struct request *request, const char *problem) {
+  const struct account_change *input = request->state;
+  struct account account;
+  if (!read_account(request, &account)) return;
+  account.roles = input->roles;
+  account.disabled = input->disabled;
+  request->status = 422;
+  draw_account(request, &account, NULL, problem);
 }
 
 static void after_change(struct request *request, enum err err, const struct error *error) {
+  if (err == ERR_INPUT) return redraw_account(request, change_problem(request, request->state, err, error));
   if (err) return request_error(request, err, error);
   request_redirect(request, address(request, "/accounts/%s?done=account", request->parameters[0]));
 }
@@ -293,6 +318,8 @@ void page_account_change(struct request *request) {
   for (size_t i = 0; i < COUNT(role_words); i++)
     if (*request_field(request, arena_printf(request->arena, "role-%s", role_name(role_words[i].role))))
       input->roles |= role_words[i].role;
+  request->state = input;
+  if (!input->roles) return redraw_account(request, said(request, WORD_ERROR_ROLES_NONE));
   request_write(request, account_change, input, after_change);
 }
 
@@ -304,7 +331,7 @@ static void after_link(struct request *request, enum err err, const struct error
   const char *scheme = request->web->config->behind_tls ? "https" : "http";
   draw_account(request, &account,
                arena_printf(request->arena, "%s://%s%s", scheme, request->host ? request->host : "",
-                            server_sign_in_path(request->arena, request->home, input->token)));
+                            server_sign_in_path(request->arena, request->home, input->token)), NULL);
 }
 
 void page_account_link(struct request *request) {

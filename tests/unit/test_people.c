@@ -8,14 +8,14 @@
 static void an_account_is_read_as_it_was_made(void **state) {
   (void)state;
   must(enrol, (void *)THERAPIST);
-  struct account_create create = plain(ROLE_THERAPIST | ROLE_RATER, "Ada");
+  struct account_create create = plain(ROLE_THERAPIST | ROLE_TRAINER, "Ada");
   create.person = THERAPIST, create.site = "ottawa", create.language = "fr";
   must(account_create, &create);
   assert_true(code_valid(create.code, 'A'));
   struct account account;
   assert_int_equal(account_read(w->db, create.code, &account, &why), OK);
   assert_string_equal(account.code, create.code);
-  assert_int_equal(account.roles, ROLE_THERAPIST | ROLE_RATER);
+  assert_int_equal(account.roles, ROLE_THERAPIST | ROLE_TRAINER);
   assert_string_equal(account.person, THERAPIST);
   assert_string_equal(account.site, "ottawa");
   assert_string_equal(account.language, "fr");
@@ -61,7 +61,7 @@ static void accounts_are_listed_by_code_each_once(void **state) {
   (void)state;
   for (int i = 0; i < 70; i++) { /* more than the list's first room */
     struct account_create create =
-        plain(i % 2 ? ROLE_TRAINER | ROLE_RATER | ROLE_ANALYST : ROLE_TRAINER, arena_printf(&w->arena, "person %d", i));
+        plain(i % 2 ? ROLE_TRAINER | ROLE_COORDINATOR | ROLE_INTERVIEWER : ROLE_TRAINER, arena_printf(&w->arena, "person %d", i));
     must(account_create, &create);
   }
   struct account *list;
@@ -71,7 +71,7 @@ static void accounts_are_listed_by_code_each_once(void **state) {
   int three = 0;
   for (size_t i = 0; i < count; i++) {
     if (i) assert_true(strcmp(list[i - 1].code, list[i].code) < 0);
-    three += list[i].roles == (ROLE_TRAINER | ROLE_RATER | ROLE_ANALYST);
+    three += list[i].roles == (ROLE_TRAINER | ROLE_COORDINATOR | ROLE_INTERVIEWER);
   }
   assert_int_equal(three, 35);
 }
@@ -89,6 +89,7 @@ static void what_makes_no_account_is_refused_with_its_field(void **state) {
       {ROLE_PATIENT, "", "", "en", "ada", "Ada", "", "roles-none", "role"},
       {ROLE_RATER | ROLE_PUBLIC, "", "", "en", "ada", "Ada", "", "roles-none", "role"},
       {1 << 20, "", "", "en", "ada", "Ada", "", "roles-none", "role"},
+      {ROLE_RATER | ROLE_TRAINER, "", "", "en", "ada", "Ada", "", "roles-mixed", "role"},
       {ROLE_RATER, "", "no such; site", "en", "ada", "Ada", "", "site-form", "site"},
       {ROLE_RATER, "", wide, "en", "ada", "Ada", "", "site-form", "site"},
       {ROLE_RATER, "", "", "english-english", "ada", "Ada", "", "language-form", "language"},
@@ -123,6 +124,52 @@ static void what_makes_no_account_is_refused_with_its_field(void **state) {
     refused_by(account_create, &create, ERR_INPUT, cases[i].id);
     assert_string_equal(why.field, cases[i].field);
   }
+}
+
+static void masked_roles_and_roles_that_meet_an_arm_are_kept_apart(void **state) {
+  (void)state;
+  static const enum role masked[] = {ROLE_ASSISTANT, ROLE_RATER, ROLE_ANALYST, ROLE_MONITOR};
+  static const enum role meets[] = {ROLE_THERAPIST,   ROLE_COORDINATOR, ROLE_TRAINER,
+                                    ROLE_INTERVIEWER, ROLE_ALLOCATOR,   ROLE_ADMINISTRATOR};
+  must(enrol, (void *)THERAPIST);
+  struct account_create create = plain(ROLE_ANALYST, "ada");
+  must(account_create, &create);
+  unsigned all[2] = {0};
+  for (size_t i = 0; i < sizeof masked / sizeof *masked; i++) {
+    all[0] |= masked[i];
+    for (size_t j = 0; j < sizeof meets / sizeof *meets; j++) {
+      all[1] |= meets[j];
+      struct account_change change = {.by = "cli", .account = create.code, .roles = masked[i] | meets[j], .disabled = -1};
+      refused_by(account_change, &change, ERR_INPUT, "roles-mixed");
+      assert_non_null(strstr(why.text, role_name(masked[i])));
+      assert_non_null(strstr(why.text, role_name(meets[j])));
+      assert_string_equal(why.field, "role");
+    }
+  }
+  assert_int_equal(all[0] | all[1], ROLES_STAFF); /* every role that signs in was on one side */
+  must(account_change, &(struct account_change){.by = "cli", .account = create.code, .roles = all[0], .disabled = -1});
+  struct account_create other = plain(all[1], "bea");
+  other.person = THERAPIST;
+  must(account_create, &other);
+}
+
+static enum err mixed_before(struct txn *txn, void *input, struct error *error) {
+  json_t *body = json_pack("{s:[s, s]}", "roles", "trainer", "analyst");
+  return ledger_append(txn, "cli", "account.change", input, body, error);
+}
+
+/* A ledger from before the rule replays, and the account can still be switched off or put right. */
+static void a_mixed_account_of_earlier_days_is_replayed(void **state) {
+  (void)state;
+  struct account_create create = plain(ROLE_TRAINER, "ada");
+  must(account_create, &create);
+  must(mixed_before, create.code);
+  verified();
+  struct account account;
+  assert_int_equal(account_read(w->db, create.code, &account, &why), OK);
+  assert_int_equal(account.roles, ROLE_TRAINER | ROLE_ANALYST);
+  must(account_change, &(struct account_change){.by = "cli", .account = create.code, .roles = account.roles, .disabled = 1});
+  must(account_change, &(struct account_change){.by = "cli", .account = create.code, .roles = ROLE_TRAINER, .disabled = 0});
 }
 
 static void a_sign_in_name_is_taken_once(void **state) {
@@ -208,11 +255,11 @@ static void changes_are_entries_and_no_change_is_none(void **state) {
   assert_int_equal(entries(), before);
   must(account_change,
        &(struct account_change){
-           .by = "cli", .account = create.code, .roles = ROLE_TRAINER | ROLE_ANALYST, .disabled = 1, .language = "fr"});
+           .by = "cli", .account = create.code, .roles = ROLE_MONITOR | ROLE_ANALYST, .disabled = 1, .language = "fr"});
   assert_int_equal(entries(), before + 1);
   struct account account;
   assert_int_equal(account_read(w->db, create.code, &account, &why), OK);
-  assert_int_equal(account.roles, ROLE_TRAINER | ROLE_ANALYST);
+  assert_int_equal(account.roles, ROLE_MONITOR | ROLE_ANALYST);
   assert_true(account.disabled);
   assert_string_equal(account.language, "fr");
 
@@ -334,6 +381,8 @@ int main(void) {
       on_ledger(names_are_sealed_and_opened_by_the_identity_key_alone),
       on_ledger(accounts_are_listed_by_code_each_once),
       on_ledger(what_makes_no_account_is_refused_with_its_field),
+      on_ledger(masked_roles_and_roles_that_meet_an_arm_are_kept_apart),
+      on_ledger(a_mixed_account_of_earlier_days_is_replayed),
       on_ledger(a_sign_in_name_is_taken_once),
       on_ledger(only_administrators_change_accounts),
       on_ledger(the_last_administrator_stays),
