@@ -5,12 +5,13 @@
 #include "cli/study_from.h"
 #include "trial/home.h"
 
-static void print_difference(const struct study *before, const struct study *after, struct arena *arena) {
+static enum err show_difference(const struct home *home, const struct study *after, struct arena *arena, struct error *error) {
   struct study_difference difference;
-  study_compare(before, after, arena, &difference);
+  home_compare(home, after, arena, &difference);
   printf("%zu changes:\n", difference.count);
   for (size_t i = 0; i < difference.count; i++) printf("  - %s\n", difference.lines[i]);
-  for (size_t i = 0; i < difference.refusal_count; i++) fprintf(stderr, "attune: refused: %s\n", difference.refusals[i]);
+  for (size_t i = 1; i < difference.refusal_count; i++) fprintf(stderr, "attune: refused: %s\n", difference.refusals[i]);
+  return difference.refused ? fail(error, ERR_INPUT, "study-reinterprets", "", "refused: %s", difference.refusals[0]) : OK;
 }
 
 static bool confirmed(void) {
@@ -47,8 +48,8 @@ int command_study(int argc, char **argv) {
   enum err err = strcmp(arguments.words[0], "amend") ? fail(&error, ERR_USAGE, "", "", "a study can be amended: attune study amend HOME DIR") : OK;
   if (!err) err = study_from(&after, arguments.words[2], &arena, &error);
   if (!err) err = home_open(&home, arguments.words[1], STORE_OWN, clock_system(), chance_system(), &error);
+  if (!err) err = show_difference(home, after, &arena, &error);
   if (!err) {
-    print_difference(home_study(home), after, &arena);
     struct study_amend amendment = {.home = home, .by = "cli", .approval = approval, .approval_date = date, .study = after};
     err = amend(home, &amendment, yes, &error);
   }

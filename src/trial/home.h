@@ -44,7 +44,12 @@ const struct study *home_study(const struct home *home);
 const struct study *home_study_version(const struct home *home, int64_t version);
 int64_t home_version(const struct home *home);
 
-/* Takes a new version in: refuses a change that would reinterpret stored answers (study_difference()). */
+/* What `after` would change of the study as it is now, and every refusal: answers may be stored under any version so
+ * far, so it is held against each of them (an item that went may not come back as another). */
+void home_compare(const struct home *home, const struct study *after, struct arena *arena,
+                  struct study_difference *out);
+
+/* Takes a new version in: "study-reinterprets" when home_compare() refuses. */
 struct study_amend {
   struct home *home;
   const char *by, *approval, *approval_date;

@@ -1,5 +1,6 @@
 /* The first verbs of the trial, on both engines: what they store, what they refuse, and that the replay of the ledger
  * gives the same tables, an erasure among them. */
+#include "study_fixture.h"
 #include "trial_fixture.h"
 
 static void count_is(struct trial *trial, int64_t expected, const char *sql) {
@@ -219,6 +220,56 @@ static void test_feedback(void **state) {
   trial_close(&trial);
 }
 
+/* ---- amendments ---- */
+
+/* The trial's study with its version, its form's version and one other change. */
+static const struct study *amended(struct trial *trial, const char *version, const char *form_version, const char *find, const char *replace) {
+  struct study_findings findings = {.arena = &trial->arena};
+  struct source source = fixture_source("practice", &trial->arena);
+  const struct study *study;
+  struct error error = {0};
+  fixture_change(&source, "study.json", "\"version\": 1,", arena_printf(&trial->arena, "\"version\": %s,", version), &trial->arena);
+  fixture_change(&source, "settings.csv", "session-patient,1,", arena_printf(&trial->arena, "session-patient,%s,", form_version), &trial->arena);
+  if (find) fixture_change(&source, "forms/session-patient.csv", find, replace, &trial->arena);
+  if (study_load_source(&study, &source, &findings, &trial->arena, &error)) stop_test("%s", error.text);
+  return study;
+}
+
+static void amend(struct trial *trial, const struct study *study) {
+  struct error error = {0};
+  struct study_amend amend = {.home = trial->home, .by = "cli", .approval = "REB 7", .approval_date = "2026-03-01", .study = study};
+  must(trial, study_amend, &amend);
+  if (home_refresh(trial->home, &error)) stop_test("%s", error.text);
+}
+
+/* Held against every version so far: what went may not come back as something else under the name of before. */
+static void test_amendments(void **state) {
+  (void)state;
+  static const char item[] = "Today we worked on what matters to me.", other[] = "We worked.";
+  struct trial trial;
+  trial_open(&trial, "practice", false);
+  amend(&trial, amended(&trial, "2", "2", item, other));
+  struct study_amend back = {.home = trial.home, .by = "cli", .approval = "REB 8", .approval_date = "2026-03-02",
+                             .study = amended(&trial, "3", "1", item, "We talked.")};
+  struct study_difference difference;
+  study_compare(home_study(trial.home), back.study, &trial.arena, &difference);
+  assert_false(difference.refused); /* the last version alone would let it pass */
+  refused(&trial, study_amend, &back, ERR_INPUT, "study-reinterprets");
+  home_compare(trial.home, back.study, &trial.arena, &difference);
+  assert_int_equal(difference.refusal_count, 1);
+  assert_non_null(strstr(difference.refusals[0], "Against version 1 of the study: "));
+  assert_non_null(strstr(difference.refusals[0], "goal (its wording)"));
+  back.study = amended(&trial, "3", "2", item, "We talked.");
+  refused(&trial, study_amend, &back, ERR_INPUT, "study-reinterprets");
+  amend(&trial, amended(&trial, "3", "1", NULL, NULL)); /* back to the very form of version 1 */
+  back.study = amended(&trial, "4", "2", item, "We talked.");
+  refused(&trial, study_amend, &back, ERR_INPUT, "study-reinterprets");
+  amend(&trial, amended(&trial, "4", "3", item, "We talked."));
+  assert_int_equal(home_version(trial.home), 4);
+  trial_verify(&trial);
+  trial_close(&trial);
+}
+
 /* ---- what is kept of the detector's judgements ---- */
 
 /* Without what is in memory: a program that has just started. */
@@ -409,7 +460,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_scenario_trial), cmocka_unit_test(test_scenario_practice), cmocka_unit_test(test_submissions),
       cmocka_unit_test(test_sessions),       cmocka_unit_test(test_feedback),          cmocka_unit_test(test_overview),
-      cmocka_unit_test(test_drafts),         cmocka_unit_test(test_kept_detections),
+      cmocka_unit_test(test_drafts),         cmocka_unit_test(test_kept_detections), cmocka_unit_test(test_amendments),
   };
   crypto_start();
   return cmocka_run_group_tests(tests, NULL, NULL);
