@@ -31,7 +31,8 @@ $(B)/obj/src/stats/%.o $(B)/obj/src/alliance/%.o $(B)/obj/src/allocation/%.o: RO
 $(B)/obj/src/cli/simulate%.o $(B)/obj/src/cli/power_design.o: ROOM_CFLAGS := $(EXACT)
 
 # Vectors wider than the machine's registers are inlined there, never passed: their calling convention does not matter.
-$(B)/obj/src/alliance/%.o: WIDE := $(if $(findstring clang,$(CC)),,-Wno-psabi)
+# Without errno a square root is one instruction for a whole vector.
+$(B)/obj/src/alliance/%.o: WIDE := -fno-math-errno $(if $(findstring clang,$(CC)),,-Wno-psabi)
 
 SOURCES := $(sort $(wildcard src/*/*.c))
 MAIN := src/cli/main.c

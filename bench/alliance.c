@@ -12,7 +12,7 @@
 #include "alliance/engine.h"
 
 static struct alliance_session *rows;
-static double *ratings_only;
+static double *ratings_only, *largest;
 static int series_count;
 static void *memory;
 static size_t bytes;
@@ -105,31 +105,46 @@ static double run_model(int sessions, int view) {
   return events;
 }
 
-static double run_rule(int sessions, int rule) {
+/* The largest score of each rule over each course: what alarms and thresholds are made of. */
+static double run_rules(int sessions, const enum alliance_rule *rules, int count, int view) {
   struct alliance_world w = alliance_world_default();
-  double time[ALLIANCE_SESSIONS_MAX], score[ALLIANCE_SESSIONS_MAX], work[4 * ALLIANCE_SESSIONS_MAX], sum = 0;
-  bool rated[ALLIANCE_SESSIONS_MAX];
-  for (int t = 0; t < sessions; t++) {
-    time[t] = t + 1;
-    rated[t] = true;
-  }
-  for (int p = 0; p < series_count; p++) {
-    rule_scores((enum alliance_rule)rule, ALLIANCE_ONLINE, &w.truth, time, ratings_only + (size_t)p * (size_t)sessions,
-                rated, sessions, score, NULL, NULL, work);
-    sum += score[sessions - 1];
-  }
-  return sum;
+  double time[ALLIANCE_SESSIONS_MAX];
+  for (int t = 0; t < sessions; t++) time[t] = t + 1;
+  if (alliance_largest_scores(largest, rules, count, (enum alliance_view)view, &w.truth, time, sessions, ratings_only,
+                              (size_t)series_count, memory, bytes))
+    return 0;
+  return largest[0] + largest[(size_t)count * (size_t)series_count - 1];
+}
+
+static double run_rule(int sessions, int argument) {
+  enum alliance_rule rule = (enum alliance_rule)(argument / 2);
+  return run_rules(sessions, &rule, 1, argument % 2);
+}
+
+static double run_three(int sessions, int view) {
+  static const enum alliance_rule rules[] = {ALLIANCE_INDIVIDUALS_CHART, ALLIANCE_CUSUM, ALLIANCE_EWMA};
+  return run_rules(sessions, rules, 3, view);
+}
+
+static double run_seven(int sessions, int view) {
+  static const enum alliance_rule rules[] = {ALLIANCE_POOLED_SD, ALLIANCE_INDIVIDUALS_CHART,
+                                             ALLIANCE_OWN_SD,    ALLIANCE_RELIABLE_CHANGE,
+                                             ALLIANCE_CUSUM,     ALLIANCE_EWMA,
+                                             ALLIANCE_DROP};
+  return run_rules(sessions, rules, 7, view);
 }
 
 int main(int argc, char **argv) {
   static const int sizes[] = {6, 12, 20};
+  static const char *const views[] = {"on line", "hindsight"};
   series_count = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 20000;
   if (series_count < LANES) return 2;
   rows = calloc((size_t)series_count * 20, sizeof *rows);
   ratings_only = calloc((size_t)series_count * 20, sizeof *ratings_only);
+  largest = calloc((size_t)series_count * ALLIANCE_RULES, sizeof *largest);
   bytes = alliance_memory(ALLIANCE_SESSIONS_MAX, 100) + LANES * ALLIANCE_SESSIONS_MAX * sizeof(struct alliance_finding);
   memory = malloc(bytes);
-  if (!rows || !ratings_only || !memory) return 1;
+  if (!rows || !ratings_only || !largest || !memory) return 1;
   puts("| what | sessions | view | ratings/s |\n|:--|--:|:--|--:|");
   for (int n = 0; n < 3; n++) {
     people(sizes[n]);
@@ -137,11 +152,17 @@ int main(int argc, char **argv) {
     row("plain C Shewhart", sizes[n], "", best_of(run_shewhart, sizes[n], 0));
     row("model", sizes[n], "on line", best_of(run_model, sizes[n], ALLIANCE_ONLINE));
     row("model", sizes[n], "hindsight", best_of(run_model, sizes[n], ALLIANCE_HINDSIGHT));
-    for (int rule = 1; rule < ALLIANCE_RULES; rule++)
-      row(alliance_rules[rule].name, sizes[n], "on line", best_of(run_rule, sizes[n], rule));
+    for (int view = 0; view < 2; view++) {
+      row("individuals chart, CUSUM and EWMA together", sizes[n], views[view], best_of(run_three, sizes[n], view));
+      row("all seven charts together", sizes[n], views[view], best_of(run_seven, sizes[n], view));
+      for (int rule = 1; rule < ALLIANCE_RULES; rule++)
+        if (alliance_rules[rule].least <= sizes[n])
+          row(alliance_rules[rule].name, sizes[n], views[view], best_of(run_rule, sizes[n], 2 * rule + view));
+    }
   }
   free(rows);
   free(ratings_only);
+  free(largest);
   free(memory);
   return 0;
 }

@@ -238,7 +238,14 @@ struct alliance_result {
 enum alliance_status alliance_detect(struct alliance_result *result, const struct alliance_estimate *estimate,
                                      const struct alliance_threshold *threshold, const struct alliance_series *series,
                                      void *memory, size_t bytes);
-/* Bytes that alliance_detect() and alliance_threshold_find() need for a series of `count` sessions. */
+/* Several rules over many patients in one pass. `ratings` holds a row of `sessions` ratings for each patient, none
+ * missing, at the times `time`; rules are any but ALLIANCE_MODEL. largest[k * patients + p] becomes the largest score of
+ * rules[k] over the course of patient p, which a limit is held against: to the last bit that of alliance_detect(). */
+enum alliance_status alliance_largest_scores(double *largest, const enum alliance_rule *rules, int count,
+                                             enum alliance_view view, const struct alliance_estimate *estimate,
+                                             const double *time, int sessions, const double *ratings, size_t patients,
+                                             void *memory, size_t bytes);
+/* Bytes that alliance_detect(), alliance_largest_scores() and alliance_threshold_find() need for a series of `count` sessions. */
 size_t alliance_memory(int count, int simulations);
 
 /* ---- people of known truth ---- */

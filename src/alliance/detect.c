@@ -204,40 +204,62 @@ static void rule_events(struct alliance_finding *out, const struct alliance_seri
   }
 }
 
-static enum alliance_status rule_judge(struct alliance_result *result, const struct alliance_estimate *e,
-                                       const struct alliance_threshold *threshold, const struct alliance_series *series,
-                                       struct room *room) {
-  size_t n = (size_t)series->count;
+static void rule_finding(struct alliance_finding *f, const struct alliance_estimate *e,
+                         const struct alliance_session *session, enum alliance_rater r, const struct marks *marks,
+                         const struct course *c, int m, int lane) {
+  *f = (struct alliance_finding){.time = session->time, .tension = -1, .repaired = -1, .score = SCORE_NONE};
+  if (!session->rated[r]) return;
+  double expected = marks->expected[m][lane], scale = marks->scale[m][lane];
+  f->score = marks->score[m][lane];
+  f->has_z = scale > 0;
+  if (f->has_z) f->z = (c->x[m][lane] - expected) / scale;
+  expected += c->origin[lane];
+  f->expected = clip(expected, e);
+  f->low = clip(expected - BAND * scale, e);
+  f->high = clip(expected + BAND * scale, e);
+}
+
+void rule_judge(struct alliance_finding *const out[LANES], const struct alliance_estimate *e,
+                const struct alliance_threshold *threshold, const struct alliance_series *series, int count,
+                const struct rule_terms *terms, struct course *course, struct marks *marks) {
   enum alliance_rater r = estimate_first_rater(e);
-  double *values = room_take(room, n, 9 * sizeof *values);
-  bool *rated = room_take(room, n, sizeof *rated);
-  if (!values || !rated) return ALLIANCE_MEMORY;
-  double *time = values, *x = values + n, *score = values + 2 * n, *expected = values + 3 * n, *scale = values + 4 * n;
-  int count = 0;
-  for (size_t t = 0; t < n; t++) {
-    const struct alliance_session *s = &series->sessions[t];
-    time[t] = s->time;
-    rated[t] = s->rated[r];
-    x[t] = rated[t] ? s->rating[r] : 0;
-    count += rated[t];
+  for (int u = 0; u < LANES; u++) {
+    int whose = u < count ? u : count - 1;
+    course_set(course, u, e, series[whose].sessions, series[whose].count);
   }
-  if (count < alliance_rules[threshold->rule].least) {
+  rules_mark(&threshold->rule, 1, terms, course, count, marks);
+  for (int u = 0; u < count; u++) {
+    for (int t = 0, m = 0; t < series[u].count; t++) {
+      const struct alliance_session *session = &series[u].sessions[t];
+      rule_finding(&out[u][t], e, session, r, marks, course, m, u);
+      m += session->rated[r];
+    }
+    rule_events(out[u], &series[u], r, threshold->limit);
+  }
+}
+
+static int ratings_count(const struct alliance_series *series, enum alliance_rater r) {
+  int count = 0;
+  for (int t = 0; t < series->count; t++) count += series->sessions[t].rated[r];
+  return count;
+}
+
+static enum alliance_status rule_detect(struct alliance_result *result, const struct alliance_estimate *e,
+                                        const struct alliance_threshold *threshold,
+                                        const struct alliance_series *series, struct room *room) {
+  int rated = ratings_count(series, estimate_first_rater(e));
+  if (rated < alliance_rules[threshold->rule].least) {
     result->count = 0;
     return ALLIANCE_TOO_SHORT;
   }
-  rule_scores(threshold->rule, threshold->view, e, time, x, rated, series->count, score, expected, scale,
-              values + 5 * n);
-  for (size_t t = 0; t < n; t++) {
-    struct alliance_finding *f = &result->sessions[t];
-    *f = (struct alliance_finding){.time = time[t], .tension = -1, .repaired = -1, .score = score[t]};
-    f->expected = clip(expected[t], e);
-    f->low = clip(expected[t] - BAND * scale[t], e);
-    f->high = clip(expected[t] + BAND * scale[t], e);
-    f->has_z = rated[t] && scale[t] > 0;
-    if (f->has_z) f->z = (x[t] - expected[t]) / scale[t];
-    if (!rated[t]) f->expected = f->low = f->high = 0;
-  }
-  rule_events(result->sessions, series, r, threshold->limit);
+  struct rule_terms terms;
+  struct course course;
+  struct marks marks;
+  if (!rule_terms_build(&terms, room, e, threshold->view, rated) || !course_build(&course, room, rated) ||
+      !marks_build(&marks, room, rated))
+    return ALLIANCE_MEMORY;
+  struct alliance_finding *out[LANES] = {result->sessions};
+  rule_judge(out, e, threshold, series, 1, &terms, &course, &marks);
   return ALLIANCE_OK;
 }
 
@@ -258,7 +280,7 @@ enum alliance_status alliance_detect(struct alliance_result *result, const struc
   result->sessions = room_take(&room, (size_t)series->count, sizeof *result->sessions);
   if (!result->sessions) return ALLIANCE_MEMORY;
   result->count = series->count;
-  if (!model) return rule_judge(result, e, threshold, series, &room);
+  if (!model) return rule_detect(result, e, threshold, series, &room);
 
   struct alliance_design design = alliance_design_of(series);
   uint64_t heard = design_heard(&design, e);

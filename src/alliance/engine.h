@@ -167,14 +167,57 @@ double answer_given(double x, const struct alliance_estimate *estimate);
 void scores_sort(double *scores, size_t count);
 double scores_limit(const double *sorted, size_t count, double share, double *reached);
 
-/* ---- rules: the score of every session ---- */
+/* ---- rules other than model: the score of every rated session ---- */
 
-/* `score[t]` for t < count; rules other than model. `x` and `rated` as in a series; -1e300 where a session cannot be
- * judged. `work` holds 4 * count doubles. expected and scale (may be NULL) are what z is made of. */
-void rule_scores(enum alliance_rule rule, enum alliance_view view, const struct alliance_estimate *estimate,
-                 const double *time, const double *x, const bool *rated, int count, double *score, double *expected,
-                 double *scale, double *work);
-#define SCORE_NONE (-1e300)
+#define SCORE_NONE (-1e300) /* of a session that cannot be judged */
+
+/* Of the m-th rated session: factors and scales that are the same for every patient with as many ratings. */
+struct rule_term {
+  double mean, range, square; /* 1 / (m + 1); 1 / (1.128 m); 1 / m */
+  double others, others_scale, others_inverse;
+  double level, level_scale, level_inverse; /* of the shrunk level */
+  double ewma;
+};
+struct rule_terms {
+  enum alliance_view view;
+  int count;       /* of rated sessions */
+  double s, prior; /* prior: the weight of the sample's level, in ratings */
+  double step_scale, step_inverse, drop_scale, drop_inverse;
+  struct rule_term *at;
+};
+bool rule_terms_build(struct rule_terms *terms, struct room *room, const struct alliance_estimate *estimate,
+                      enum alliance_view view, int rated);
+
+/* Up to eight patients with as many ratings of the first rater in use: these ratings alone, less the first of each. */
+struct course {
+  int count;
+  lanes *x;
+  lanes origin; /* what was taken off */
+  lanes level;  /* expected in the sample at the mean time of the patient's ratings, less the origin */
+  double *row;  /* scratch */
+};
+bool course_build(struct course *course, struct room *room, int rated);
+void course_set(struct course *course, int lane, const struct alliance_estimate *estimate,
+                const struct alliance_session *sessions, int count);
+
+/* What a rule says. An array that is not wanted is NULL; expected is less the origin, like x; z = (x - expected) /
+ * scale where scale > 0. */
+struct marks {
+  lanes largest; /* score of the course */
+  lanes *score, *expected, *scale;
+};
+bool marks_build(struct marks *marks, struct room *room, int rated);
+/* Bytes for terms, course and marks together. */
+size_t rules_memory(int rated);
+/* marks[k] of rules[k]; only `used` lanes mean anything. */
+void rules_mark(const enum alliance_rule *rules, int count, const struct rule_terms *terms, const struct course *course,
+                int used, struct marks *marks);
+
+/* Findings of up to eight series of one design, of whose ratings the course and the terms are made; out[lane] has room
+ * for a finding per session. */
+void rule_judge(struct alliance_finding *const out[LANES], const struct alliance_estimate *estimate,
+                const struct alliance_threshold *threshold, const struct alliance_series *series, int count,
+                const struct rule_terms *terms, struct course *course, struct marks *marks);
 
 /* ---- up to eight series of one design ---- */
 

@@ -46,6 +46,13 @@ LANES_INLINE lanes lanes_smaller(lanes a, lanes b) {
   return lanes_where(a < b, a, b);
 }
 
+/* By the vector unit where it has it: sqrt is exact everywhere. */
+LANES_INLINE lanes lanes_sqrt(lanes x) {
+  lanes root;
+  for (int u = 0; u < LANES; u++) root[u] = __builtin_sqrt(x[u]);
+  return root;
+}
+
 /* exp(x) for |x| <= 700 to 1 unit in the last place or so: x = n log 2 + r, |r| <= 0.35, Taylor's series to r^13,
  * and the exponent set by its bits. */
 LANES_INLINE lanes lanes_exp(lanes x) {

@@ -43,7 +43,8 @@ struct setting {
   int onset[LANES];
   struct bench *bench;
   double *score; /* [lane][rule][session] */
-  double *work, *form, *largest;
+  double *form, *largest;
+  void *work; /* of the rules */
 };
 
 static const int rules = ALLIANCE_COMPARED;
@@ -172,20 +173,24 @@ static void known_scores(struct setting *s, int who, int pattern) {
 
 static void rules_scores(struct setting *s, int pattern) {
   const struct plan *plan = s->plan[pattern];
-  int n = s->spec->sessions;
-  double time[ALLIANCE_SESSIONS_MAX], x[ALLIANCE_SESSIONS_MAX];
-  bool rated[ALLIANCE_SESSIONS_MAX];
-  for (int u = 0; u < LANES; u++) {
-    const struct alliance_session *rows = s->rows + (size_t)u * ALLIANCE_SESSIONS_MAX;
-    for (int t = 0; t < n; t++) {
-      time[t] = rows[t].time;
-      rated[t] = rows[t].rated[0];
-      x[t] = rated[t] ? rows[t].rating[0] : 0;
-      scores_of(s, u, ALLIANCE_MODEL)[t] = SCORE_NONE;
-    }
-    for (int rule = ALLIANCE_MODEL + 1; rule < ALLIANCE_RULES; rule++)
-      rule_scores((enum alliance_rule)rule, s->spec->view, &s->world.truth, time, x, rated, n, scores_of(s, u, rule),
-                  NULL, NULL, s->work);
+  const struct alliance_estimate *e = &s->world.truth;
+  uint64_t seen = s->design[pattern].rated[0];
+  int n = s->spec->sessions, rated = __builtin_popcountll(seen);
+  struct room room = room_in(s->work, rules_memory(n));
+  struct rule_terms terms;
+  struct course course;
+  struct marks marks;
+  if (!rule_terms_build(&terms, &room, e, s->spec->view, rated) || !course_build(&course, &room, rated) ||
+      !marks_build(&marks, &room, rated))
+    return; /* cannot be: rules_memory() says what they take */
+  for (int u = 0; u < LANES; u++) course_set(&course, u, e, s->rows + (size_t)u * ALLIANCE_SESSIONS_MAX, n);
+  for (int u = 0; u < LANES; u++)
+    for (int t = 0; t < n; t++) scores_of(s, u, ALLIANCE_MODEL)[t] = SCORE_NONE;
+  for (int rule = ALLIANCE_MODEL + 1; rule < ALLIANCE_RULES; rule++) {
+    enum alliance_rule this = (enum alliance_rule)rule;
+    rules_mark(&this, 1, &terms, &course, LANES, &marks);
+    for (int u = 0; u < LANES; u++)
+      for (int t = 0, m = 0; t < n; t++) scores_of(s, u, rule)[t] = seen >> t & 1 ? marks.score[m++][u] : SCORE_NONE;
   }
   for (int p = s->spec->view == ALLIANCE_ONLINE ? 1 : 0; p < plan->episodes.prefixes; p++) {
     int t = plan->episodes.prefix[p].sessions - 1;
@@ -317,7 +322,7 @@ static bool setting_build(struct setting *s, const struct alliance_operating *sp
   s->rows = room_take(room, LANES * ALLIANCE_SESSIONS_MAX, sizeof *s->rows);
   s->bench = room_take(room, 1, sizeof *s->bench);
   s->score = room_take(room, (size_t)LANES * (size_t)rules * ALLIANCE_SESSIONS_MAX, sizeof *s->score);
-  s->work = room_take(room, n, 4 * sizeof *s->work);
+  s->work = room_take(room, 1, rules_memory(spec->sessions));
   s->form = room_take(room, (n + 1) * (n + 1), sizeof *s->form);
   s->largest = room_take(room, (size_t)spec->trials * (size_t)rules, sizeof *s->largest);
   if (!s->rows || !s->bench || !s->score || !s->work || !s->form || !s->largest) return false;
@@ -364,7 +369,8 @@ size_t alliance_operating_memory(const struct alliance_operating *spec) {
   size_t n = (size_t)spec->sessions, patterns = spec->missing > 0 ? PATTERNS : 1;
   return sizeof(struct setting) + LANES * ALLIANCE_SESSIONS_MAX * sizeof(struct alliance_session) +
          sizeof(struct bench) + (size_t)LANES * (size_t)rules * ALLIANCE_SESSIONS_MAX * sizeof(double) +
-         (4 * n + (n + 1) * (n + 1)) * sizeof(double) + (size_t)spec->trials * (size_t)rules * sizeof(double) +
+         rules_memory(spec->sessions) + (n + 1) * (n + 1) * sizeof(double) +
+         (size_t)spec->trials * (size_t)rules * sizeof(double) +
          patterns * (sizeof(struct plan) + 2 * knowns_most(spec) * sizeof(struct known) +
                      plan_memory(spec->sessions, spec->view) + 256) +
          16 * 64;

@@ -1,6 +1,9 @@
 /* The classical rules. Each gives every rated session a score, larger for a deeper fall; an alarm is a score at or
  * above a limit, customary or calibrated to the same false alarms per patient as all the others.
  *
+ * Eight patients with as many ratings stand side by side. What depends on their number and the estimate alone (the
+ * terms) is worked out once, so that a session costs multiplications; charts of one's own spread must divide.
+ *
  * Sources: individuals chart: Shewhart 1931, Montgomery, Introduction to Statistical Quality Control (d2 = 1.128);
  * CUSUM: Page 1954 (Biometrika 41:100); EWMA: Roberts 1959 (Technometrics 1:239); reliable change: Jacobson & Truax
  * 1991; sudden losses: Tang & DeRubeis 1999, turned downwards; one change of the mean with the variance unknown:
@@ -33,95 +36,212 @@ int alliance_rule_named(const char *name) {
   return -1;
 }
 
-struct course {
-  const double *x; /* the rated sessions alone, less their first */
-  int n;
-  double s;     /* residual SD of the sample */
-  double level; /* expected level of the sample, less the same */
-  double level_sd;
-  bool hindsight;
-};
+/* ---- terms ---- */
 
-/* Score, expected rating and scale of rated session m. */
-struct mark {
-  double score, expected, scale;
-};
+static const double ewma_weight = 0.2;
 
-static struct mark mark_of(double x, double expected, double scale) {
-  if (!(scale > 0)) return (struct mark){0, expected, 0};
-  return (struct mark){(expected - x) / scale, expected, scale};
+static double inverse_of(double x) {
+  return x > 0 ? 1 / x : 0;
 }
 
-static const struct mark mark_none = {SCORE_NONE, 0, 0};
+bool rule_terms_build(struct rule_terms *k, struct room *room, const struct alliance_estimate *e,
+                      enum alliance_view view, int rated) {
+  const struct alliance_rater_estimate *r = &e->rater[estimate_first_rater(e)];
+  const double weight = ewma_weight;
+  double s = r->residual_sd, prior = r->level_sd > 0 ? s * s / (r->level_sd * r->level_sd) : 1e12, left = 1;
+  bool whole = view == ALLIANCE_HINDSIGHT;
+  *k = (struct rule_terms){.view = view, .count = rated, .s = s, .prior = prior};
+  k->step_scale = s * sqrt(2);
+  k->drop_scale = s > r->level_sd ? s : r->level_sd;
+  k->step_inverse = inverse_of(k->step_scale);
+  k->drop_inverse = inverse_of(k->drop_scale);
+  k->at = room_take(room, (size_t)rated, sizeof *k->at);
+  for (int m = 0; k->at && m < rated; m++) {
+    struct rule_term *t = &k->at[m];
+    double others = whole ? rated - 1 : m, seen = prior + (whole ? rated : m);
+    t->mean = 1.0 / (m + 1);
+    t->range = m ? 1 / (m * 1.128) : 0;
+    t->square = m ? 1.0 / m : 0;
+    t->others = inverse_of(others);
+    t->others_scale = others > 0 ? s * sqrt(1 + t->others) : 0;
+    t->others_inverse = inverse_of(t->others_scale);
+    t->level = 1 / seen;
+    t->level_scale = whole ? s : s * sqrt(1 + t->level);
+    t->level_inverse = inverse_of(t->level_scale);
+    left *= (1 - weight) * (1 - weight);
+    t->ewma = 1 / sqrt(weight / (2 - weight) * (1 - left));
+  }
+  return k->at != NULL;
+}
 
-static void rule_pooled(const struct course *c, struct mark *out) {
-  double total = 0, before = 0;
-  for (int m = 0; m < c->n; m++) total += c->x[m];
-  for (int m = 0; m < c->n; m++) {
-    double others = c->hindsight ? c->n - 1 : m, sum = c->hindsight ? total - c->x[m] : before;
-    out[m] = others > 0 ? mark_of(c->x[m], sum / others, c->s * sqrt(1 + 1 / others)) : mark_none;
+/* ---- eight patients' ratings ---- */
+
+bool course_build(struct course *c, struct room *room, int rated) {
+  *c = (struct course){.count = rated};
+  c->x = room_take(room, (size_t)rated, sizeof *c->x);
+  c->row = room_take(room, (size_t)rated, sizeof *c->row);
+  return c->x && c->row;
+}
+
+void course_set(struct course *c, int lane, const struct alliance_estimate *e, const struct alliance_session *sessions,
+                int count) {
+  enum alliance_rater rater = estimate_first_rater(e);
+  const struct alliance_rater_estimate *r = &e->rater[rater];
+  double origin = 0, when = 0;
+  int m = 0;
+  for (int t = 0; t < count && m < c->count; t++) {
+    if (!sessions[t].rated[rater]) continue;
+    if (!m) origin = sessions[t].rating[rater];
+    when += sessions[t].time;
+    c->x[m++][lane] = sessions[t].rating[rater] - origin;
+  }
+  if (m) when /= m;
+  c->origin[lane] = origin;
+  c->level[lane] = r->level + r->slope * (when - e->time_origin) - origin;
+}
+
+/* ---- marks ---- */
+
+bool marks_build(struct marks *out, struct room *room, int rated) {
+  *out = (struct marks){0};
+  out->score = room_take(room, (size_t)rated, sizeof *out->score);
+  out->expected = room_take(room, (size_t)rated, sizeof *out->expected);
+  out->scale = room_take(room, (size_t)rated, sizeof *out->scale);
+  return out->score && out->expected && out->scale;
+}
+
+size_t rules_memory(int rated) {
+  return (size_t)rated * (sizeof(struct rule_term) + 4 * sizeof(lanes) + sizeof(double)) + 8 * 64;
+}
+
+LANES_INLINE void mark(struct marks *out, int m, lanes score, lanes expected, lanes scale) {
+  out->largest = lanes_larger(score, out->largest);
+  if (out->score) out->score[m] = score;
+  if (out->expected) out->expected[m] = expected;
+  if (out->scale) out->scale[m] = scale;
+}
+
+LANES_INLINE void mark_none(struct marks *out, int m) {
+  mark(out, m, lanes_of(SCORE_NONE), lanes_of(0), lanes_of(0));
+}
+
+/* Score (expected - x) / scale, 0 where nothing varies. */
+LANES_INLINE void mark_over(struct marks *out, int m, lanes x, lanes expected, lanes scale) {
+  mark(out, m, lanes_where(scale > 0, (expected - x) / scale, lanes_of(0)), expected, scale);
+}
+
+LANES_INLINE void mark_times(struct marks *out, int m, lanes x, lanes expected, double scale, double inverse) {
+  mark(out, m, (expected - x) * inverse, expected, lanes_of(scale));
+}
+
+LANES_INLINE lanes total_of(const struct course *c) {
+  lanes total = lanes_of(0);
+  for (int m = 0; m < c->count; m++) total += c->x[m];
+  return total;
+}
+
+/* ---- charts: one session after the other ---- */
+
+LANES_INLINE void rule_pooled(const struct rule_terms *k, const struct course *c, struct marks *out) {
+  bool whole = k->view == ALLIANCE_HINDSIGHT;
+  lanes total = whole ? total_of(c) : lanes_of(0), before = lanes_of(0);
+  for (int m = 0; m < c->count; m++) {
+    const struct rule_term *t = &k->at[m];
+    lanes sum = whole ? total - c->x[m] : before;
+    if (t->others > 0)
+      mark_times(out, m, c->x[m], sum * t->others, t->others_scale, t->others_inverse);
+    else
+      mark_none(out, m);
     before += c->x[m];
   }
 }
 
-static void rule_individuals(const struct course *c, struct mark *out) {
-  double total = 0, ranges = 0;
-  for (int m = 0; m < c->n; m++) {
+LANES_INLINE void rule_individuals(const struct rule_terms *k, const struct course *c, struct marks *out) {
+  bool online = k->view == ALLIANCE_ONLINE;
+  lanes total = lanes_of(0), ranges = lanes_of(0);
+  int last = c->count - 1;
+  for (int m = 0; m <= last; m++) {
     total += c->x[m];
-    if (m) ranges += c->x[m] > c->x[m - 1] ? c->x[m] - c->x[m - 1] : c->x[m - 1] - c->x[m];
-    out[m] = m ? mark_of(c->x[m], total / (m + 1), ranges / m / 1.128) : mark_none;
+    if (m) ranges += lanes_larger(c->x[m] - c->x[m - 1], c->x[m - 1] - c->x[m]);
+    if (online && m) mark_over(out, m, c->x[m], total * k->at[m].mean, ranges * k->at[m].range);
   }
-  for (int m = 0; c->hindsight && c->n > 1 && m < c->n; m++)
-    out[m] = mark_of(c->x[m], total / c->n, ranges / (c->n - 1) / 1.128);
+  if (online || last < 1) {
+    mark_none(out, 0);
+    return;
+  }
+  lanes mean = total * k->at[last].mean, sigma = ranges * k->at[last].range;
+  for (int m = 0; m <= last; m++) mark_over(out, m, c->x[m], mean, sigma);
 }
 
-static void rule_own(const struct course *c, struct mark *out) {
-  double mean = 0, square = 0;
-  for (int m = 0; m < c->n; m++) {
-    double step = c->x[m] - mean;
-    mean += step / (m + 1);
+LANES_INLINE void rule_own(const struct rule_terms *k, const struct course *c, struct marks *out) {
+  bool online = k->view == ALLIANCE_ONLINE;
+  lanes mean = lanes_of(0), square = lanes_of(0);
+  int last = c->count - 1;
+  for (int m = 0; m <= last; m++) {
+    lanes step = c->x[m] - mean;
+    mean += step * k->at[m].mean;
     square += step * (c->x[m] - mean);
-    out[m] = m ? mark_of(c->x[m], mean, sqrt(square / m)) : mark_none;
+    if (online && m) mark_over(out, m, c->x[m], mean, lanes_sqrt(square * k->at[m].square));
   }
-  for (int m = 0; c->hindsight && c->n > 1 && m < c->n; m++) out[m] = mark_of(c->x[m], mean, sqrt(square / (c->n - 1)));
-}
-
-static void rule_reliable(const struct course *c, struct mark *out) {
-  double scale = c->s * sqrt(2);
-  for (int m = 0; m < c->n; m++) out[m] = m ? mark_of(c->x[m], c->x[m - 1], scale) : mark_none;
-}
-
-/* Deviations for CUSUM and EWMA: on line from the level shrunk over the sessions before, in hindsight over all. */
-static void deviations(const struct course *c, struct mark *out) {
-  double prior = c->level_sd > 0 ? c->s * c->s / (c->level_sd * c->level_sd) : 1e12, sum = 0, total = 0;
-  for (int m = 0; m < c->n; m++) total += c->x[m];
-  for (int m = 0; m < c->n; m++) {
-    double weight = prior + (c->hindsight ? c->n : m);
-    double level = (prior * c->level + (c->hindsight ? total : sum)) / weight;
-    out[m] = mark_of(c->x[m], level, c->hindsight ? c->s : c->s * sqrt(1 + 1 / weight));
-    sum += c->x[m];
+  if (online || last < 1) {
+    mark_none(out, 0);
+    return;
   }
+  lanes sd = lanes_sqrt(square * k->at[last].square);
+  for (int m = 0; m <= last; m++) mark_over(out, m, c->x[m], mean, sd);
 }
 
-static void rule_cusum(const struct course *c, struct mark *out) {
-  double sum = 0;
-  deviations(c, out);
-  for (int m = 0; m < c->n; m++) {
-    sum += out[m].score - 0.5;
-    if (sum < 0) sum = 0;
-    out[m].score = sum;
+LANES_INLINE void rule_reliable(const struct rule_terms *k, const struct course *c, struct marks *out) {
+  mark_none(out, 0);
+  for (int m = 1; m < c->count; m++) mark_times(out, m, c->x[m], c->x[m - 1], k->step_scale, k->step_inverse);
+}
+
+/* The highest of the three ratings before. */
+LANES_INLINE void rule_drop(const struct rule_terms *k, const struct course *c, struct marks *out) {
+  mark_none(out, 0);
+  for (int m = 1; m < c->count; m++) {
+    lanes high = c->x[m - 1];
+    if (m > 1) high = lanes_larger(high, c->x[m - 2]);
+    if (m > 2) high = lanes_larger(high, c->x[m - 3]);
+    mark_times(out, m, c->x[m], high, k->drop_scale, k->drop_inverse);
   }
 }
 
-static void rule_ewma(const struct course *c, struct mark *out) {
-  const double weight = 0.2;
-  double mean = 0, left = 1;
-  deviations(c, out);
-  for (int m = 0; m < c->n; m++) {
-    mean = weight * out[m].score + (1 - weight) * mean;
-    left *= (1 - weight) * (1 - weight);
-    out[m].score = mean / sqrt(weight / (2 - weight) * (1 - left));
+/* Where CUSUM and EWMA expect the rating: at the level shrunk over the sessions before, in hindsight over all; `sum` is
+ * that of these ratings. */
+LANES_INLINE lanes level_of(const struct rule_terms *k, const struct course *c, int m, lanes sum) {
+  return (k->prior * c->level + sum) * k->at[m].level;
+}
+
+LANES_INLINE void rule_cusum(const struct rule_terms *k, const struct course *c, struct marks *out) {
+  bool whole = k->view == ALLIANCE_HINDSIGHT;
+  lanes sum = whole ? total_of(c) : lanes_of(0), falls = lanes_of(0);
+  for (int m = 0; m < c->count; m++) {
+    lanes level = level_of(k, c, m, sum);
+    falls = lanes_larger(falls + ((level - c->x[m]) * k->at[m].level_inverse - 0.5), lanes_of(0));
+    mark(out, m, falls, level, lanes_of(k->at[m].level_scale));
+    if (!whole) sum += c->x[m];
   }
+}
+
+LANES_INLINE void rule_ewma(const struct rule_terms *k, const struct course *c, struct marks *out) {
+  bool whole = k->view == ALLIANCE_HINDSIGHT;
+  lanes sum = whole ? total_of(c) : lanes_of(0), mean = lanes_of(0);
+  for (int m = 0; m < c->count; m++) {
+    lanes level = level_of(k, c, m, sum);
+    mean = ewma_weight * ((level - c->x[m]) * k->at[m].level_inverse) + (1 - ewma_weight) * mean;
+    mark(out, m, mean * k->at[m].ewma, level, lanes_of(k->at[m].level_scale));
+    if (!whole) sum += c->x[m];
+  }
+}
+
+/* ---- rules that look at windows: one patient after the other ---- */
+
+static void mark_lane(struct marks *out, int m, int lane, double score, double expected, double scale) {
+  if (score > out->largest[lane]) out->largest[lane] = score;
+  if (out->score) out->score[m][lane] = score;
+  if (out->expected) out->expected[m][lane] = expected;
+  if (out->scale) out->scale[m][lane] = scale;
 }
 
 /* Log Bayes factor for a fall of the mean somewhere in x[0..n), normal-inverse-gamma: variance about s^2 worth eight
@@ -154,100 +274,145 @@ static double change_factor(const double *x, int n, double s, int *place) {
   return *place < 0 ? SCORE_NONE : largest + stats_log(total / (n - 1));
 }
 
-static void rule_changepoint(const struct course *c, struct mark *out) {
+static void rule_changepoint(const struct rule_terms *k, const struct course *c, int lane, struct marks *out) {
+  const double *x = c->row;
   double total = 0;
-  int place;
-  for (int m = 0; m < c->n; m++) {
-    out[m] = m ? mark_of(c->x[m], total / m, c->s * sqrt(1 + 1.0 / m)) : (struct mark){SCORE_NONE, c->x[0], 0};
-    total += c->x[m];
-    out[m].score = SCORE_NONE;
+  int place, n = c->count;
+  for (int m = 0; m < n; m++) {
     /* Longer series look back over their last ALLIANCE_SESSIONS_MAX ratings. */
     int from = m + 1 > ALLIANCE_SESSIONS_MAX ? m + 1 - ALLIANCE_SESSIONS_MAX : 0;
-    if (!c->hindsight && m >= 2) out[m].score = change_factor(c->x + from, m + 1 - from, c->s, &place);
+    bool now = k->view == ALLIANCE_ONLINE && m >= 2;
+    mark_lane(out, m, lane, now ? change_factor(x + from, m + 1 - from, k->s, &place) : SCORE_NONE,
+              m ? total / m : x[0], m ? k->s * sqrt(1 + 1.0 / m) : 0);
+    total += x[m];
   }
-  if (!c->hindsight || c->n < 3) return;
-  double score = change_factor(c->x, c->n, c->s, &place);
-  if (place >= 0) out[place].score = score;
-}
-
-static void rule_drop(const struct course *c, struct mark *out) {
-  double scale = c->s > c->level_sd ? c->s : c->level_sd;
-  for (int m = 0; m < c->n; m++) {
-    double high = SCORE_NONE;
-    for (int b = m > 3 ? m - 3 : 0; b < m; b++) high = c->x[b] > high ? c->x[b] : high;
-    out[m] = m ? mark_of(c->x[m], high, scale) : mark_none;
-  }
+  if (k->view == ALLIANCE_ONLINE || n < 3) return;
+  double score = change_factor(x, n, k->s, &place);
+  if (place < 0) return;
+  if (out->score) out->score[place][lane] = score;
+  out->largest[lane] = score;
 }
 
 /* Score: t of three before against three after, where the step is a reliable change; 0 where it is not. On line it is
  * known at the third session after. The criterion of 25% of the level before holds on the scale as it stands. */
-static void rule_sudden(const struct course *c, double origin, struct mark *out) {
-  for (int m = 0; m < c->n; m++) {
-    out[m] = m ? mark_of(c->x[m], c->x[m - 1], c->s * sqrt(2)) : mark_none;
-    out[m].score = SCORE_NONE;
-  }
-  for (int m = 3; m + 3 <= c->n; m++) {
-    const double *b = c->x + m - 3, *a = c->x + m;
-    double step = b[2] - a[0], level = b[2] + origin;
-    double mb = (b[0] + b[1] + b[2]) / 3, ma = (a[0] + a[1] + a[2]) / 3, square = 0;
-    for (int k = 0; k < 3; k++) square += (b[k] - mb) * (b[k] - mb) + (a[k] - ma) * (a[k] - ma);
-    double error = sqrt(square / 4 * (2.0 / 3)), least = 1e-9 * c->s;
-    bool large = step >= 1.96 * c->s * sqrt(2) && step >= 0.25 * (level < 0 ? -level : level);
-    out[c->hindsight ? m : m + 2].score = large ? (mb - ma) / (error > least ? error : least) : 0;
+static double sudden_score(const double *first, double origin, const struct rule_terms *k) {
+  const double *b = first - 3, *a = first;
+  double step = b[2] - a[0], level = b[2] + origin;
+  double mb = (b[0] + b[1] + b[2]) / 3, ma = (a[0] + a[1] + a[2]) / 3, square = 0;
+  for (int i = 0; i < 3; i++) square += (b[i] - mb) * (b[i] - mb) + (a[i] - ma) * (a[i] - ma);
+  double error = sqrt(square / 4 * (2.0 / 3)), least = 1e-9 * k->s;
+  bool large = step >= 1.96 * k->step_scale && step >= 0.25 * (level < 0 ? -level : level);
+  return large ? (mb - ma) / (error > least ? error : least) : 0;
+}
+
+static void rule_sudden(const struct rule_terms *k, const struct course *c, int lane, struct marks *out) {
+  int after = k->view == ALLIANCE_HINDSIGHT ? 0 : 2; /* sessions from the first after the step to when it is known */
+  for (int m = 0; m < c->count; m++) {
+    int first = m - after;
+    bool known = first >= 3 && first + 3 <= c->count;
+    mark_lane(out, m, lane, known ? sudden_score(c->row + first, c->origin[lane], k) : SCORE_NONE,
+              m ? c->row[m - 1] : 0, m ? k->step_scale : 0);
   }
 }
 
-void rule_scores(enum alliance_rule rule, enum alliance_view view, const struct alliance_estimate *e,
-                 const double *time, const double *x, const bool *rated, int count, double *score, double *expected,
-                 double *scale, double *work) {
+/* ---- several rules ---- */
+
+LANES_CLONES static void charts_mark(const enum alliance_rule *rules, int count, const struct rule_terms *k,
+                                     const struct course *c, struct marks *marks) {
+  for (int r = 0; r < count; r++) {
+    struct marks out = marks[r]; /* in registers */
+    out.largest = lanes_of(SCORE_NONE);
+    switch (rules[r]) {
+    case ALLIANCE_POOLED_SD:
+      rule_pooled(k, c, &out);
+      break;
+    case ALLIANCE_INDIVIDUALS_CHART:
+      rule_individuals(k, c, &out);
+      break;
+    case ALLIANCE_OWN_SD:
+      rule_own(k, c, &out);
+      break;
+    case ALLIANCE_RELIABLE_CHANGE:
+      rule_reliable(k, c, &out);
+      break;
+    case ALLIANCE_CUSUM:
+      rule_cusum(k, c, &out);
+      break;
+    case ALLIANCE_EWMA:
+      rule_ewma(k, c, &out);
+      break;
+    case ALLIANCE_DROP:
+      rule_drop(k, c, &out);
+      break;
+    default:
+      break;
+    }
+    marks[r].largest = out.largest;
+  }
+}
+
+void rules_mark(const enum alliance_rule *rules, int count, const struct rule_terms *k, const struct course *c,
+                int lanes_used, struct marks *marks) {
+  if (!c->count) return;
+  charts_mark(rules, count, k, c, marks);
+  for (int r = 0; r < count; r++) {
+    if (rules[r] != ALLIANCE_CHANGEPOINT && rules[r] != ALLIANCE_SUDDEN_LOSS) continue;
+    for (int u = 0; u < lanes_used; u++) {
+      for (int m = 0; m < c->count; m++) c->row[m] = c->x[m][u];
+      (rules[r] == ALLIANCE_CHANGEPOINT ? rule_changepoint : rule_sudden)(k, c, u, &marks[r]);
+    }
+  }
+}
+
+/* ---- many patients whose ratings are complete ---- */
+
+/* Rows of ratings into lanes; false where one is not a number that a rating can be. A lane beyond the last row repeats
+ * it. */
+LANES_CLONES static bool course_load(struct course *c, const double *rows, size_t used, double level) {
+  const double *row[LANES];
+  lanes good = lanes_of(1);
+  size_t n = (size_t)c->count;
+  for (size_t u = 0; u < LANES; u++) row[u] = rows + (u < used ? u : used - 1) * n;
+  for (int u = 0; u < LANES; u++) c->origin[u] = row[u][0];
+  for (size_t m = 0; m < n; m++) {
+    lanes x = {row[0][m], row[1][m], row[2][m], row[3][m], row[4][m], row[5][m], row[6][m], row[7][m]};
+    good = lanes_where(lanes_larger(x, -x) <= lanes_of(ALLIANCE_RATING_MAX), good, lanes_of(0));
+    c->x[m] = x - c->origin;
+  }
+  c->level = level - c->origin;
+  double all = 1;
+  for (int u = 0; u < LANES; u++) all *= good[u];
+  return all > 0;
+}
+
+enum alliance_status alliance_largest_scores(double *largest, const enum alliance_rule *rules, int count,
+                                             enum alliance_view view, const struct alliance_estimate *e,
+                                             const double *time, int sessions, const double *ratings, size_t patients,
+                                             void *memory, size_t bytes) {
   const struct alliance_rater_estimate *r = &e->rater[estimate_first_rater(e)];
-  struct course c = {.x = work, .s = r->residual_sd, .hindsight = view == ALLIANCE_HINDSIGHT};
-  struct mark *marks = (struct mark *)(void *)(work + count);
-  double origin = 0, when = 0;
-  for (int t = 0; t < count; t++) {
-    if (!rated[t]) continue;
-    if (!c.n) origin = x[t];
-    when += time[t];
-    work[c.n++] = x[t] - origin;
+  struct room room = room_in(memory, bytes);
+  struct rule_terms terms;
+  struct course course;
+  struct marks marks[ALLIANCE_RULES];
+  double when = 0;
+  if ((unsigned)view > ALLIANCE_HINDSIGHT || count < 1 || count >= ALLIANCE_RULES || sessions < 1)
+    return ALLIANCE_RANGE;
+  if (sessions > ALLIANCE_SERIES_MAX) return ALLIANCE_TOO_LONG;
+  for (int k = 0; k < count; k++) {
+    if ((unsigned)rules[k] >= ALLIANCE_RULES || rules[k] == ALLIANCE_MODEL) return ALLIANCE_RANGE;
+    if (sessions < alliance_rules[rules[k]].least) return ALLIANCE_TOO_SHORT;
   }
-  if (c.n) when /= c.n;
-  c.level = r->level + r->slope * (when - e->time_origin) - origin;
-  c.level_sd = r->level_sd;
-  switch (rule) {
-  case ALLIANCE_POOLED_SD:
-    rule_pooled(&c, marks);
-    break;
-  case ALLIANCE_INDIVIDUALS_CHART:
-    rule_individuals(&c, marks);
-    break;
-  case ALLIANCE_OWN_SD:
-    rule_own(&c, marks);
-    break;
-  case ALLIANCE_RELIABLE_CHANGE:
-    rule_reliable(&c, marks);
-    break;
-  case ALLIANCE_CUSUM:
-    rule_cusum(&c, marks);
-    break;
-  case ALLIANCE_EWMA:
-    rule_ewma(&c, marks);
-    break;
-  case ALLIANCE_CHANGEPOINT:
-    rule_changepoint(&c, marks);
-    break;
-  case ALLIANCE_DROP:
-    rule_drop(&c, marks);
-    break;
-  case ALLIANCE_SUDDEN_LOSS:
-    rule_sudden(&c, origin, marks);
-    break;
-  default:
-    break;
+  memset(marks, 0, sizeof marks); /* nothing but the largest score is wanted */
+  for (int t = 0; t < sessions; t++) when += time[t];
+  double level = r->level + r->slope * (when / sessions - e->time_origin);
+  if (!rule_terms_build(&terms, &room, e, view, sessions) || !course_build(&course, &room, sessions))
+    return ALLIANCE_MEMORY;
+  for (size_t p = 0; p < patients; p += LANES) {
+    size_t used = patients - p < LANES ? patients - p : LANES;
+    if (!course_load(&course, ratings + p * (size_t)sessions, used, level)) return ALLIANCE_NOT_FINITE;
+    rules_mark(rules, count, &terms, &course, (int)used, marks);
+    for (int k = 0; k < count; k++)
+      memcpy(largest + (size_t)k * patients + p, &marks[k].largest, used * sizeof *largest);
   }
-  for (int t = 0, m = 0; t < count; t++) {
-    struct mark mark = rated[t] ? marks[m++] : mark_none;
-    score[t] = mark.score;
-    if (expected) expected[t] = mark.expected + origin;
-    if (scale) scale[t] = mark.scale;
-  }
+  return ALLIANCE_OK;
 }

@@ -52,21 +52,6 @@ static void simulate_calm(struct alliance_session *out, const struct alliance_es
   }
 }
 
-static double rule_largest(enum alliance_rule rule, enum alliance_view view, const struct alliance_estimate *e,
-                           const struct alliance_session *sessions, int count, double *work) {
-  enum alliance_rater r = estimate_first_rater(e);
-  double *time = work, *x = work + count, *score = work + 2 * count, largest = SCORE_NONE;
-  bool rated[ALLIANCE_SESSIONS_MAX];
-  for (int t = 0; t < count; t++) {
-    time[t] = sessions[t].time;
-    rated[t] = sessions[t].rated[r];
-    x[t] = rated[t] ? sessions[t].rating[r] : 0;
-  }
-  rule_scores(rule, view, e, time, x, rated, count, score, NULL, NULL, work + 3 * count);
-  for (int t = 0; t < count; t++) largest = score[t] > largest ? score[t] : largest;
-  return largest;
-}
-
 /* ---- order ---- */
 
 static void sift_down(double *v, size_t at, size_t count) {
@@ -103,42 +88,56 @@ double scores_limit(const double *sorted, size_t count, double share, double *re
 struct calm_run {
   const struct alliance_estimate *estimate;
   const struct alliance_threshold *threshold;
-  struct alliance_session *sessions;
+  struct alliance_session *sessions; /* of one patient at a time */
   struct bench *bench;
-  double *work;
+  struct plan *plan; /* of one design, for `model`; terms and course for the other rules */
+  struct rule_terms terms;
+  struct course course;
 };
 
-static void run_batch(double *largest, int count, const struct calm_run *run, const struct alliance_design *design,
-                      const struct plan *plan, uint32_t number) {
-  double all[LANES];
+static bool run_plan(struct calm_run *run, const struct alliance_design *design, struct room *room) {
+  const struct alliance_estimate *e = run->estimate;
+  enum alliance_view view = run->threshold->view;
+  if (run->threshold->rule == ALLIANCE_MODEL) {
+    run->plan = room_take(room, 1, sizeof *run->plan);
+    return run->plan && plan_build(run->plan, room, e, design, view, true);
+  }
+  int rated = __builtin_popcountll(design->rated[estimate_first_rater(e)]);
+  return rule_terms_build(&run->terms, room, e, view, rated) && course_build(&run->course, room, rated);
+}
+
+static void run_batch(double *largest, int count, struct calm_run *run, const struct alliance_design *design,
+                      uint32_t number) {
   const struct alliance_threshold *threshold = run->threshold;
-  for (int u = 0; u < count; u++) {
-    simulate_calm(run->sessions, run->estimate, design, threshold->seed, number + (uint32_t)u);
-    if (plan)
+  struct marks marks = {.largest = lanes_of(SCORE_NONE)};
+  double all[LANES];
+  for (int u = 0; u < LANES; u++) {
+    if (u < count) simulate_calm(run->sessions, run->estimate, design, threshold->seed, number + (uint32_t)u);
+    if (run->plan)
       ratings_set(&run->bench->ratings, u, run->estimate, run->sessions, design->count);
     else
-      all[u] = rule_largest(threshold->rule, threshold->view, run->estimate, run->sessions, design->count, run->work);
+      course_set(&run->course, u, run->estimate, run->sessions, design->count);
   }
-  if (plan) model_largest(all, plan, threshold->view, design_heard(design, run->estimate), run->bench);
+  if (run->plan) {
+    model_largest(all, run->plan, threshold->view, design_heard(design, run->estimate), run->bench);
+  } else {
+    rules_mark(&threshold->rule, 1, &run->terms, &run->course, count, &marks);
+    memcpy(all, &marks.largest, sizeof all);
+  }
   memcpy(largest, all, (size_t)count * sizeof *largest);
 }
 
-static enum alliance_status simulate_all(double *largest, const struct calm_run *run,
-                                         const struct alliance_design *designs, int count, struct room room) {
+static enum alliance_status simulate_all(double *largest, struct calm_run *run, const struct alliance_design *designs,
+                                         int count, struct room room) {
   const struct alliance_threshold *threshold = run->threshold;
   int total = threshold->simulations, done = 0;
   for (int d = 0; d < count; d++) {
     int until = (int)((int64_t)total * (d + 1) / count);
     struct room scratch = room;
-    struct plan *plan = NULL;
-    if (threshold->rule == ALLIANCE_MODEL) {
-      plan = room_take(&scratch, 1, sizeof *plan);
-      if (!plan || !plan_build(plan, &scratch, run->estimate, &designs[d], threshold->view, true))
-        return ALLIANCE_MEMORY;
-    }
+    if (!run_plan(run, &designs[d], &scratch)) return ALLIANCE_MEMORY;
     while (done < until) {
       int some = until - done < LANES ? until - done : LANES;
-      run_batch(largest + done, some, run, &designs[d], plan, (uint32_t)done);
+      run_batch(largest + done, some, run, &designs[d], (uint32_t)done);
       done += some;
     }
   }
@@ -164,8 +163,7 @@ enum alliance_status alliance_threshold_find_among(struct alliance_threshold *th
   struct calm_run run = {.estimate = e, .threshold = threshold};
   run.sessions = room_take(&room, (size_t)sessions, sizeof *run.sessions);
   run.bench = room_take(&room, 1, sizeof *run.bench);
-  run.work = room_take(&room, (size_t)sessions, 8 * sizeof *run.work);
-  if (!largest || !run.sessions || !run.bench || !run.work) return ALLIANCE_MEMORY;
+  if (!largest || !run.sessions || !run.bench) return ALLIANCE_MEMORY;
   memset(run.bench, 0, sizeof *run.bench);
   enum alliance_status status = simulate_all(largest, &run, designs, count, room);
   if (status) return status;

@@ -317,6 +317,48 @@ static void rules_by_hand(void **state) {
   same(r.sessions[5].score, 3.5);
 }
 
+/* All rules over many patients at once say to the last bit what each says of one; where lanes are left over, too. */
+static void many_at_once(void **state) {
+  (void)state;
+  enum { N = 12, COUNT = 21, RULES = ALLIANCE_RULES - 1 };
+  struct alliance_world w = world_of(N);
+  people(&w, 9, COUNT);
+  double time[N], ratings[COUNT * N], largest[RULES * COUNT];
+  enum alliance_rule all[RULES];
+  for (int k = 0; k < RULES; k++) all[k] = (enum alliance_rule)(k + 1);
+  for (int t = 0; t < N; t++) time[t] = rows[0][t].time;
+  for (int p = 0; p < COUNT; p++)
+    for (int t = 0; t < N; t++) ratings[p * N + t] = rows[p][t].rating[0] = p == 5 ? 3 : rows[p][t].rating[0];
+  for (int view = 0; view < 2; view++) {
+    enum alliance_view v = (enum alliance_view)view;
+    assert_int_equal(alliance_largest_scores(largest, all, RULES, v, &w.truth, time, N, ratings, COUNT, memory, bytes),
+                     ALLIANCE_OK);
+    for (int k = 0; k < RULES; k++)
+      for (int p = 0; p < COUNT; p++) {
+        double one, single = -1e300;
+        assert_int_equal(
+            alliance_largest_scores(&one, &all[k], 1, v, &w.truth, time, N, ratings + p * N, 1, memory, bytes),
+            ALLIANCE_OK);
+        struct alliance_result r = judge(&w.truth, all[k], v, 1, &series[p]);
+        for (int t = 0; t < r.count; t++) single = r.sessions[t].score > single ? r.sessions[t].score : single;
+        const double *fused = &largest[k * COUNT + p];
+        if (memcmp(fused, &one, sizeof one) || memcmp(fused, &single, sizeof single))
+          fail_msg("%s of patient %d: %.17g, %.17g, %.17g", alliance_rules[all[k]].name, p, *fused, one, single);
+      }
+  }
+  ratings[17] = NAN;
+  assert_int_equal(
+      alliance_largest_scores(largest, all, RULES, ALLIANCE_ONLINE, &w.truth, time, N, ratings, COUNT, memory, bytes),
+      ALLIANCE_NOT_FINITE);
+  assert_int_equal(
+      alliance_largest_scores(largest, all, RULES, ALLIANCE_ONLINE, &w.truth, time, 10, ratings, 1, memory, bytes),
+      ALLIANCE_TOO_SHORT);
+  all[3] = ALLIANCE_MODEL;
+  assert_int_equal(
+      alliance_largest_scores(largest, all, RULES, ALLIANCE_ONLINE, &w.truth, time, N, ratings, COUNT, memory, bytes),
+      ALLIANCE_RANGE);
+}
+
 static void sudden_loss_and_change(void **state) {
   (void)state;
   struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5);
@@ -562,6 +604,7 @@ int main(void) {
                                      cmocka_unit_test(thresholds_repeat),
                                      cmocka_unit_test(thresholds_to_the_bit),
                                      cmocka_unit_test(rules_by_hand),
+                                     cmocka_unit_test(many_at_once),
                                      cmocka_unit_test(sudden_loss_and_change),
                                      cmocka_unit_test(too_short),
                                      cmocka_unit_test(a_dip_is_seen),
