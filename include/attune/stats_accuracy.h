@@ -22,9 +22,21 @@ double stats_decompose(const double *x, const int32_t *patient, size_t patients,
                        double *patient_part, double *therapist_part);
 
 /* lagged[i] = x of the same patient at session[i] - lag; NaN when that session is not among the rows: a gap is not
- * stepped over. Rows may be in any order; sessions are whole numbers. */
+ * stepped over. Rows may be in any order; sessions are whole numbers. STATS_BAD_DATA: a patient has two values of one
+ * session. */
 enum stats_status stats_lag(const double *x, const double *session, const int32_t *patient, size_t patients,
                             size_t rows, int lag, const struct stats_memory *memory, double *lagged);
+
+/* The same as new columns of a table, for formulas: x_within, x_PATIENT and, where `therapist` is not NULL, x_THERAPIST
+ * (each named after the column that groups); and x_lag, the value one session before, with the mean number of values of a patient in *sessions (may be NULL).
+ * Patients are told apart within
+ * therapists where these are given. *table becomes the wider one; its old columns are not copied. */
+enum stats_status stats_table_within(struct stats_table *table, const char *x, const char *patient,
+                                     const char *therapist, const struct stats_memory *memory,
+                                     struct stats_error *error);
+enum stats_status stats_table_lag(struct stats_table *table, const char *x, const char *session, const char *patient,
+                                  const char *therapist, const struct stats_memory *memory, double *sessions,
+                                  struct stats_error *error);
 
 /* About how far person-mean centring biases the coefficient `phi` of a centred lag in series of `sessions` ratings:
  * -(1 + phi) / (sessions - 1) (Nickell 1981). */
@@ -52,12 +64,17 @@ enum stats_status stats_inertia_fit(const double *x, const double *session, cons
 
 /* ---- does the therapist notice? ---- */
 
-/* Columns by name; `therapist`, `arm` and `outcome` may be NULL where they are not needed. */
+/* Columns by name; those that are not needed may be NULL. */
 struct stats_accuracy {
-  const char *truth;    /* the patient's own rating, P */
-  const char *judgment; /* the therapist's rating of the same session, T */
-  const char *patient, *therapist, *arm, *outcome;
+  const char *truth;    /* the patient's own rating, P; of signals: whether there was one, 0 or 1 */
+  const char *judgment; /* the therapist's rating of the same session, T; of signals: whether it was noticed */
+  const char *patient, *therapist, *arm, *outcome, *session;
 };
+
+/* stats_inertia_fit() of columns `outcome`, `session`, `patient` (within `therapist` if given). */
+enum stats_status stats_carry_over(const struct stats_table *table, const struct stats_accuracy *columns,
+                                   const struct stats_memory *memory, const struct stats_scratch *scratch,
+                                   struct stats_inertia *out, struct stats_error *error);
 
 /* A ready model and its named quantities. */
 struct stats_quantity {
@@ -85,6 +102,33 @@ enum stats_status stats_truth_and_bias(const struct stats_table *table, const st
 enum stats_status stats_response_surface(const struct stats_table *table, const struct stats_accuracy *columns,
                                          const struct stats_model_options *options, const struct stats_memory *memory,
                                          struct stats_ready_model *out, struct stats_error *error);
+
+/* Signal detection by therapists: probability of a yes Phi(d_j / 2 - c_j) where there was a signal, Phi(-d_j / 2 - c_j)
+ * where there was none; (c_j, d_j) normal over therapists, with the arm's differences in their means (DeCarlo 1998,
+ * Psychological Methods 3:186; Rouder & Lu 2005, Psychonomic Bulletin & Review 12:573). By maximum likelihood, each
+ * therapist's integral by adaptive Gauss-Hermite quadrature of 15 x 15 points; standard errors from the observed
+ * information of all parameters, tests by z. */
+struct stats_signals_therapist {
+  const char *name;
+  double hits, signals, false_reports, noise;
+  /* Predicted (posterior means) and posterior SDs, at the estimates. */
+  double sensitivity, criterion, sensitivity_se, criterion_se;
+};
+struct stats_signals {
+  struct stats_quantity *quantity; /* d', c; with an arm also its differences in both; df is infinite */
+  size_t quantities;
+  double sensitivity_sd, criterion_sd, correlation; /* between therapists; NaN where an SD is 0 */
+  bool singular;                                    /* an SD is 0, or the correlation 1 or -1 */
+  double log_likelihood, gradient;
+  size_t rows, therapists;
+  struct stats_signals_therapist *therapist;
+};
+/* STATS_BAD_DATA: values other than 0 and 1, a therapist in two arms. STATS_NOT_FITTED, with the counts filled in: fewer
+ * than four therapists (two in an arm) with sessions of both kinds; no hit, no miss, no false report or no quiet session
+ * (in an arm); or a likelihood without a finite maximum. */
+enum stats_status stats_signals_fit(const struct stats_table *table, const struct stats_accuracy *columns,
+                                    const struct stats_memory *memory, struct stats_signals *out,
+                                    struct stats_error *error);
 
 /* ---- permutation inference ---- */
 

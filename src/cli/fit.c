@@ -4,6 +4,8 @@
 #include <time.h>
 
 #include "cli/command.h"
+#include "cli/fit_accuracy.h"
+#include "cli/fit_columns.h"
 #include "cli/fit_more.h"
 #include "cli/fit_print.h"
 #include "cli/fit_read.h"
@@ -13,7 +15,8 @@
 
 #define NAMES_MAXIMUM 2000
 
-struct wanted { /* columns that the formula and the options name */
+struct wanted {                   /* columns of the file that the formula and the options name */
+  const struct fit_columns *made; /* these are not in the file */
   const char *name[NAMES_MAXIMUM];
   bool as_levels[NAMES_MAXIMUM];
   size_t count;
@@ -24,7 +27,8 @@ struct fit_request {
   double level;
   struct fit_ready ready;
   struct fit_permute permute;
-  struct repeated levels;
+  struct fit_columns columns;
+  struct repeated levels, within, lag;
   bool ml, json, terms, effects, residuals;
 };
 
@@ -39,7 +43,7 @@ static void want(struct wanted *wanted, const char *name, bool as_levels) {
       wanted->as_levels[i] &= as_levels;
       return;
     }
-  if (wanted->count == NAMES_MAXIMUM) return;
+  if (wanted->count == NAMES_MAXIMUM || fit_columns_make(wanted->made, name)) return;
   wanted->name[wanted->count] = name;
   wanted->as_levels[wanted->count++] = as_levels;
 }
@@ -72,13 +76,32 @@ static enum err choose(const struct fit_request *request, struct stats_model_opt
   if (!request->robust != !request->cluster)
     return fail(error, ERR_USAGE, "robust", "--cluster", "--robust cr2 and --cluster COLUMN go together");
   options->cluster = request->cluster;
-  if (request->ready.kind && strcmp(request->ready.kind, "truth-and-bias") != 0 &&
-      strcmp(request->ready.kind, "response-surface") != 0)
-    return fail(error, ERR_USAGE, "model", "--model", "--model is truth-and-bias or response-surface, not '%s'",
-                request->ready.kind);
   if (request->ready.kind && request->permute.path)
     return fail(error, ERR_USAGE, "permute", "--permute", "--permute works with a formula, not with --model");
   return OK;
+}
+
+/* Which model, and whether the other options go with it. */
+static enum err choose_model(const struct fit_request *request, struct error *error) {
+  static const char *const kinds[] = {"truth-and-bias", "response-surface", "carry-over", "signals"};
+  const char *kind = request->ready.kind;
+  int found = kind ? -1 : 0;
+  for (int i = 0; i < 4 && kind; i++)
+    if (!strcmp(kind, kinds[i])) found = i;
+  if (found < 0)
+    return fail(error, ERR_USAGE, "model", "--model",
+                "--model is truth-and-bias, response-surface, carry-over or signals, not '%s'", kind);
+  bool linear = request->ml || request->terms || request->residuals || request->robust || request->intervals ||
+                request->against || strcmp(request->df, "satterthwaite") != 0 || (request->effects && found == 2);
+  if (found >= 2 && linear)
+    return fail(error, ERR_USAGE, "model", "--model",
+                "--model %s is estimated by maximum likelihood in one way: it takes columns, --json%s alone", kind,
+                found == 3 ? " and --effects" : "");
+  return OK;
+}
+
+static bool is_measure(const struct fit_request *request) {
+  return request->ready.kind && (!strcmp(request->ready.kind, "carry-over") || !strcmp(request->ready.kind, "signals"));
 }
 
 static enum err report_more(const struct fit_request *request, const struct fit_context *context,
@@ -98,12 +121,14 @@ static enum err report(const struct fit_request *request, struct fit_context *co
                        struct error *error) {
   if (!request->json) {
     fit_print(stdout, context->model);
-    if (ready) fit_show_quantities(context, ready);
+    if (ready) fit_show_quantities(context, ready->quantity, ready->quantities);
+    fit_columns_note(&request->columns, context);
     return report_more(request, context, options, error);
   }
   context->document = fit_json(context->model);
   json_object_set_new(context->document, "seconds", json_real(seconds));
-  if (ready) fit_show_quantities(context, ready);
+  if (ready) fit_show_quantities(context, ready->quantity, ready->quantities);
+  fit_columns_note(&request->columns, context);
   enum err err = report_more(request, context, options, error);
   if (!err) json_dumpf(context->document, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
   if (!err) printf("\n");
@@ -127,17 +152,25 @@ static enum err want_formula_text(struct wanted *wanted, const char *text, const
 }
 
 /* Every column that the request names. */
-static enum err want_all(const struct fit_request *request, struct wanted *wanted, const struct fit_levels *levels,
+static enum err want_all(const struct fit_request *request, struct wanted *wanted, const struct fit_list *levels,
                          const struct stats_memory *memory, struct error *error) {
   const struct stats_accuracy *c = &request->ready.columns;
   const char *const named[] = {request->cluster, request->permute.unit, c->truth,   c->judgment,
-                               c->patient,       c->therapist,          c->outcome, c->arm};
+                               c->patient,       c->therapist,          c->outcome, c->arm,
+                               c->session};
   enum err err = OK;
   if (request->formula) err = want_formula_text(wanted, request->formula, memory, error);
   if (!err && request->against) err = want_formula_text(wanted, request->against, memory, error);
   for (size_t i = 0; i < sizeof named / sizeof *named; i++)
     if (named[i]) want(wanted, named[i], false);
   for (size_t i = 0; i < request->levels.count; i++) want(wanted, levels[i].column, true);
+  for (size_t i = 0; i < request->columns.withins + request->columns.lags; i++) {
+    bool lag = i >= request->columns.withins;
+    const struct fit_list *one =
+        lag ? &request->columns.lag[i - request->columns.withins] : &request->columns.within[i];
+    want(wanted, one->column, false);
+    for (size_t k = 0; k < one->values; k++) want(wanted, one->value[k], !lag || k > 0);
+  }
   return err;
 }
 
@@ -155,21 +188,42 @@ static enum err fit_and_report(const struct fit_request *request, const struct s
   return report(request, context, request->ready.kind ? &ready : NULL, options, seconds_now() - start, error);
 }
 
-static enum err fit(const struct fit_request *request, struct arena *arena, struct fit_data *data,
-                    struct error *error) {
+/* Carry-over or signals. */
+static enum err measure(const struct fit_request *request, struct fit_context *context, struct error *error) {
+  double start = seconds_now();
+  if (request->json) context->document = json_object();
+  enum err err = !strcmp(request->ready.kind, "signals")
+                     ? fit_signals(context, &request->ready.columns, request->effects, error)
+                     : fit_carry_over(context, &request->ready.columns, error);
+  if (request->json) json_object_set_new(context->document, "seconds", json_real(seconds_now() - start));
+  if (request->json && !err) {
+    json_dumpf(context->document, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(17));
+    printf("\n");
+  }
+  json_decref(context->document);
+  return err;
+}
+
+static enum err fit(struct fit_request *request, struct arena *arena, struct fit_data *data, struct error *error) {
   struct stats_memory memory = {take, arena};
   struct stats_model_options options = {0};
   struct wanted *wanted = arena_alloc(arena, sizeof *wanted);
-  struct fit_levels levels[OPTION_REPEATS];
+  struct fit_list levels[OPTION_REPEATS];
   enum err err = choose(request, &options, error);
+  if (!err) err = choose_model(request, error);
+  if (!err) err = fit_columns_read(&request->columns, &request->within, &request->lag, arena, error);
+  wanted->made = &request->columns;
   for (size_t i = 0; i < request->levels.count && !err; i++)
-    err = fit_levels_parse(&levels[i], request->levels.values[i], arena, error);
+    err = fit_list_parse(&levels[i], "--levels", "COLUMN=first,second,...", request->levels.values[i], arena, error);
   if (!err) err = want_all(request, wanted, levels, &memory, error);
   if (!err)
     err = fit_read(data, request->path, wanted->name, wanted->as_levels, wanted->count, levels, request->levels.count,
                    arena, error);
-  struct fit_context context = {NULL, &data->table, &memory, arena, NULL};
-  return err ? err : fit_and_report(request, &options, &context, error);
+  struct stats_table table = data->table;
+  struct fit_context context = {NULL, &table, &memory, arena, NULL};
+  if (!err) err = fit_columns_add(&request->columns, &table, &memory, error);
+  if (err) return err;
+  return is_measure(request) ? measure(request, &context, error) : fit_and_report(request, &options, &context, error);
 }
 
 int command_fit(int argc, char **argv) {
@@ -180,6 +234,10 @@ int command_fit(int argc, char **argv) {
       {"robust", "cr2", "cluster-robust standard errors", .text = &request.robust},
       {"cluster", "COLUMN", "the clusters of --robust", .text = &request.cluster},
       {"levels", "COLUMN=a,b,c", "this column is a factor; its first levels, in order", .repeated = &request.levels},
+      {"within", "COLUMN=patient[,therapist]", "makes COLUMN_within, COLUMN_patient[, COLUMN_therapist]",
+       .repeated = &request.within},
+      {"lag", "COLUMN=session,patient[,therapist]", "makes COLUMN_lag: the value one session before",
+       .repeated = &request.lag},
       {"terms", NULL, "F tests of the formula's terms", .flag = &request.terms},
       {"intervals", "KIND", "intervals: wald or profile", .text = &request.intervals},
       {"level", "SHARE", "of the intervals (0.95)", .number = &request.level},
@@ -187,10 +245,14 @@ int command_fit(int argc, char **argv) {
       {"permute", "FILE", "permutation test over the allocations in a CSV file", .text = &request.permute.path},
       {"unit", "COLUMN", "what was allocated (for --permute), such as therapist", .text = &request.permute.unit},
       {"coefficient", "NAME", "what --permute tests, such as arm:time", .text = &request.permute.coefficient},
-      {"model", "KIND", "a ready model: truth-and-bias or response-surface", .text = &request.ready.kind},
-      {"truth", "COLUMN", "of a ready model: the patient's rating", .text = &request.ready.columns.truth},
-      {"judgment", "COLUMN", "of a ready model: the therapist's rating", .text = &request.ready.columns.judgment},
-      {"outcome", "COLUMN", "of a response surface", .text = &request.ready.columns.outcome},
+      {"model", "KIND", "a ready model: truth-and-bias, response-surface, carry-over, signals",
+       .text = &request.ready.kind},
+      {"truth", "COLUMN", "of a ready model: the patient's rating; of signals: 1 where there was one",
+       .text = &request.ready.columns.truth},
+      {"judgment", "COLUMN", "of a ready model: the therapist's rating; of signals: 1 where it was noticed",
+       .text = &request.ready.columns.judgment},
+      {"outcome", "COLUMN", "of a response surface or carry-over", .text = &request.ready.columns.outcome},
+      {"session", "COLUMN", "of carry-over", .text = &request.ready.columns.session},
       {"patient", "COLUMN", "of a ready model (patient)", .text = &request.ready.columns.patient},
       {"therapist", "COLUMN", "of a ready model, if any", .text = &request.ready.columns.therapist},
       {"arm", "COLUMN", "of a ready model or --permute", .text = &request.ready.columns.arm},

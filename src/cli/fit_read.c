@@ -6,21 +6,22 @@
 
 #include "base/csv.h"
 
-enum err fit_levels_parse(struct fit_levels *out, const char *text, struct arena *arena, struct error *error) {
+enum err fit_list_parse(struct fit_list *out, const char *option, const char *form, const char *text,
+                        struct arena *arena, struct error *error) {
   const char *equals = strchr(text, '=');
   if (!equals || equals == text || !equals[1])
-    return fail(error, ERR_USAGE, "levels", "--levels", "--levels wants COLUMN=first,second,..., not '%s'", text);
+    return fail(error, ERR_USAGE, "list", option, "%s wants %s, not '%s'", option, form, text);
   size_t count = 1;
   for (const char *c = equals; *c; c++) count += *c == ',';
-  const char **level = arena_array(arena, count, sizeof *level);
-  *out = (struct fit_levels){arena_text_n(arena, text, (size_t)(equals - text)), level, 0};
+  const char **value = arena_array(arena, count, sizeof *value);
+  *out = (struct fit_list){arena_text_n(arena, text, (size_t)(equals - text)), value, 0};
   for (const char *at = equals + 1;; at++) {
     const char *end = strchrnul(at, ',');
-    level[out->levels] = arena_text_n(arena, at, (size_t)(end - at));
-    for (size_t i = 0; i < out->levels; i++)
-      if (!strcmp(level[i], level[out->levels]))
-        return fail(error, ERR_USAGE, "levels", out->column, "--levels %s names '%s' twice", out->column, level[i]);
-    out->levels++;
+    value[out->values] = arena_text_n(arena, at, (size_t)(end - at));
+    for (size_t i = 0; i < out->values; i++)
+      if (!strcmp(value[i], value[out->values]))
+        return fail(error, ERR_USAGE, "list", out->column, "%s %s names '%s' twice", option, out->column, value[i]);
+    out->values++;
     if (!*end) return OK;
     at = end;
   }
@@ -92,14 +93,14 @@ static int by_rank_and_bytes(const void *a, const void *b) {
 
 /* Puts the levels of a factor in order and renumbers its codes; missing values become -1. */
 static void order_levels(struct fit_data *data, struct stats_column *column, const char *const *text, size_t count,
-                         const struct fit_levels *asked, struct arena *arena) {
+                         const struct fit_list *asked, struct arena *arena) {
   struct text_code *order = arena_array(arena, count + 1, sizeof *order);
   int32_t *renumber = arena_array(arena, count + 1, sizeof *renumber), *code = (int32_t *)(uintptr_t)column->code;
   const char **level = arena_array(arena, count + 1, sizeof *level);
   for (size_t i = 0; i < count; i++) {
     order[i] = (struct text_code){text[i], SIZE_MAX, i};
-    for (size_t j = 0; asked && j < asked->levels; j++)
-      if (!strcmp(asked->level[j], text[i])) order[i].rank = j;
+    for (size_t j = 0; asked && j < asked->values; j++)
+      if (!strcmp(asked->value[j], text[i])) order[i].rank = j;
   }
   qsort(order, count, sizeof *order, by_rank_and_bytes);
   for (size_t i = 0; i < count; i++) {
@@ -120,19 +121,19 @@ static enum err read_all(struct fit_data *data, struct csv *csv, const int *at, 
   return err;
 }
 
-static enum err check_levels(const struct stats_column *column, const struct fit_levels *levels, struct error *error) {
-  for (size_t j = 0; j < levels->levels; j++) {
+static enum err check_levels(const struct stats_column *column, const struct fit_list *levels, struct error *error) {
+  for (size_t j = 0; j < levels->values; j++) {
     bool found = false;
-    for (size_t i = 0; i < column->levels; i++) found |= !strcmp(column->level[i], levels->level[j]);
+    for (size_t i = 0; i < column->levels; i++) found |= !strcmp(column->level[i], levels->value[j]);
     if (!found)
       return fail(error, ERR_INPUT, "levels", column->name, "--levels %s names '%s', which no row has", column->name,
-                  levels->level[j]);
+                  levels->value[j]);
   }
   return OK;
 }
 
 enum err fit_read(struct fit_data *data, const char *path, const char *const *name, const bool *as_levels, size_t names,
-                  const struct fit_levels *levels, size_t levels_count, struct arena *arena, struct error *error) {
+                  const struct fit_list *levels, size_t levels_count, struct arena *arena, struct error *error) {
   struct csv *csv;
   int *at = arena_array(arena, names + 1, sizeof *at);
   *data = (struct fit_data){.column = arena_array(arena, names + 1, sizeof *data->column)};
@@ -148,7 +149,7 @@ enum err fit_read(struct fit_data *data, const char *path, const char *const *na
   if (!err) err = read_all(data, csv, at, error);
   if (!err && !data->table.rows) err = fail(error, ERR_INPUT, "rows", path, "%s has no rows under its header", path);
   for (size_t i = 0; i < names && !err; i++) {
-    const struct fit_levels *asked = NULL;
+    const struct fit_list *asked = NULL;
     size_t count;
     if (!data->column[i].code) continue;
     const char *const *text = csv_levels(csv, at[i], &count);

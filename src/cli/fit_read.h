@@ -6,11 +6,11 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-/* --levels COLUMN=a,b,c: the column is a factor with these levels first, in this order. */
-struct fit_levels {
+/* COLUMN=a,b,c as an option's value. --levels: the column is a factor with these levels first, in this order. */
+struct fit_list {
   const char *column;
-  const char *const *level;
-  size_t levels;
+  const char *const *value;
+  size_t values;
 };
 
 struct fit_data {
@@ -18,11 +18,13 @@ struct fit_data {
   struct stats_column *column; /* what table.column points to */
 };
 
-enum err fit_levels_parse(struct fit_levels *out, const char *text, struct arena *arena, struct error *error);
+/* `form` is how errors show what `option` wants. */
+enum err fit_list_parse(struct fit_list *out, const char *option, const char *form, const char *text,
+                        struct arena *arena, struct error *error);
 /* Reads the named columns. Those in `as_levels` become factors whatever they hold; others do when a value is no
  * number. Levels are in byte order, after those asked for. Release with fit_data_free(). */
 enum err fit_read(struct fit_data *data, const char *path, const char *const *name, const bool *as_levels, size_t names,
-                  const struct fit_levels *levels, size_t levels_count, struct arena *arena, struct error *error);
+                  const struct fit_list *levels, size_t levels_count, struct arena *arena, struct error *error);
 void fit_data_free(struct fit_data *data);
 
 #endif

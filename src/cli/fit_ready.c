@@ -18,12 +18,12 @@ enum err fit_ready_model(const struct fit_ready *ready, const struct stats_model
   return OK;
 }
 
-void fit_show_quantities(const struct fit_context *context, const struct stats_ready_model *ready) {
+void fit_show_quantities(const struct fit_context *context, const struct stats_quantity *quantity, size_t count) {
   json_t *all = json_array();
   if (!context->document)
     printf("\n%-14s %12s %12s %9s %9s %10s\n", "Quantity", "Estimate", "Std. Error", "df", "t", "p");
-  for (size_t i = 0; i < ready->quantities; i++) {
-    const struct stats_quantity *q = &ready->quantity[i];
+  for (size_t i = 0; i < count; i++) {
+    const struct stats_quantity *q = &quantity[i];
     json_array_append_new(all,
                           json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", q->symbol, "meaning", q->meaning,
                                     "estimate", fit_number(q->value.estimate), "se", fit_number(q->value.se), "df",

@@ -14,7 +14,7 @@ struct fit_ready {
  * left in context->model. */
 enum err fit_ready_model(const struct fit_ready *ready, const struct stats_model_options *options,
                          struct fit_context *context, struct stats_ready_model *out, struct error *error);
-void fit_show_quantities(const struct fit_context *context, const struct stats_ready_model *ready);
+void fit_show_quantities(const struct fit_context *context, const struct stats_quantity *quantity, size_t count);
 
 /* The permutation test over the allocations in a CSV file: one column a unit (named as in the data), one row an
  * allocation, values as in the arm's column. */

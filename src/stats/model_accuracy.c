@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attune/stats_distributions.h"
+#include "stats/model_columns.h"
 #include "stats/model_df.h"
 
 #define TRY(call)                                                                                                      \
@@ -49,53 +50,8 @@ enum stats_status stats_model_contrast(struct stats_model *model, const double *
   return STATS_OK;
 }
 
-/* --- derived columns ---------------------------------------------------------------------------------------------- */
-
-/* A table with the columns of another and some more. */
-struct wider {
-  struct stats_table table;
-  struct stats_column *column;
-};
-
-static enum stats_status widen(struct wider *wider, const struct stats_table *table, size_t more,
-                               const struct stats_memory *memory, struct stats_error *error) {
-  wider->column = model_take(memory, table->columns + more, sizeof *wider->column);
-  if (!wider->column) return model_no_memory(error);
-  memcpy(wider->column, table->column, table->columns * sizeof *wider->column);
-  wider->table = (struct stats_table){table->rows, table->columns, wider->column};
-  return STATS_OK;
-}
-
-static double *new_column(struct wider *wider, const char *name, const struct stats_memory *memory) {
-  double *number = model_take(memory, wider->table.rows, sizeof *number);
-  if (number) wider->column[wider->table.columns++] = (struct stats_column){.name = name, .number = number};
-  return number;
-}
-
-static enum stats_status numbers_of(const struct stats_table *table, const char *name, const double **number,
-                                    struct stats_error *error) {
-  const struct stats_column *column;
-  if (!name) return model_fail(error, STATS_BAD_DATA, "", "a column that this model needs was not named");
-  TRY(frame_column_find(table, name, &column, error));
-  if (!column->number) return model_fail(error, STATS_BAD_DATA, name, "'%.60s' is not numeric", name);
-  *number = column->number;
-  return STATS_OK;
-}
-
-static bool name_taken(const struct stats_table *table, const char *name) {
-  for (size_t c = 0; c < table->columns; c++)
-    if (!strcmp(table->column[c].name, name)) return true;
-  return false;
-}
-
-static enum stats_status refuse_names(const struct stats_table *table, const char *const *name, size_t count,
-                                      struct stats_error *error) {
-  for (size_t i = 0; i < count; i++)
-    if (name_taken(table, name[i]))
-      return model_fail(error, STATS_BAD_DATA, name[i], "the data already have a column '%s', which this model makes",
-                        name[i]);
-  return STATS_OK;
-}
+/* --- quantities ----------------------------------------------------------------------------------------------------
+ */
 
 static double weight_of(const struct stats_model *model, const char *name, double *weights, double value) {
   for (size_t j = 0; j < model->p; j++)
@@ -118,33 +74,19 @@ static enum stats_status add_quantity(struct stats_ready_model *ready, const cha
 
 /* --- truth and bias ----------------------------------------------------------------------------------------------- */
 
-static enum stats_status bias_columns(struct wider *wider, const struct stats_table *table,
+static enum stats_status bias_columns(struct columns_wider *wider, const struct stats_table *table,
                                       const struct stats_accuracy *c, const struct stats_memory *memory,
                                       struct stats_error *error) {
-  static const char *const names[] = {"bias", "truth"};
   const double *p = NULL, *t = NULL;
-  struct frame frame = {.table = table};
-  struct frame_factor patient = {0};
-  TRY(numbers_of(table, c->truth, &p, error));
-  TRY(numbers_of(table, c->judgment, &t, error));
-  TRY(refuse_names(table, names, 2, error));
-  TRY(frame_factor_of(&frame, c->patient, false, memory, &patient, error));
-  double *bias = new_column(wider, "bias", memory), *truth = new_column(wider, "truth", memory);
-  double *sum = model_take(memory, patient.levels, sizeof *sum),
-         *count = model_take(memory, patient.levels, sizeof *count);
-  if (!bias || !truth || !sum || !count) return model_no_memory(error);
-  for (int pass = 0; pass < 2; pass++)
-    for (size_t i = 0; i < table->rows; i++) {
-      int32_t code = patient.code[i] >= 0 && patient.map ? patient.map[patient.code[i]] : patient.code[i];
-      bool fine = code >= 0 && !isnan(p[i]);
-      if (!pass && fine) {
-        sum[code] += p[i];
-        count[code]++;
-      } else if (pass) {
-        truth[i] = fine ? p[i] - sum[code] / count[code] : NAN;
-        bias[i] = fine ? t[i] - sum[code] / count[code] : NAN;
-      }
-    }
+  double *bias = NULL, *truth = NULL;
+  struct columns_groups patient;
+  TRY(columns_numbers(table, c->truth, &p, error));
+  TRY(columns_numbers(table, c->judgment, &t, error));
+  TRY(columns_groups_of(table, c->patient, NULL, memory, &patient, error));
+  TRY(columns_add(wider, "bias", memory, &bias, error));
+  TRY(columns_add(wider, "truth", memory, &truth, error));
+  double mean = stats_decompose(p, patient.code, patient.count, NULL, 0, table->rows, memory, truth, bias, NULL);
+  for (size_t i = 0; i < table->rows; i++) bias[i] = t[i] - (bias[i] + mean); /* until now: the patient's mean - mean */
   return STATS_OK;
 }
 
@@ -173,11 +115,11 @@ static enum stats_status bias_quantities(struct stats_ready_model *out, const ch
 enum stats_status stats_truth_and_bias(const struct stats_table *table, const struct stats_accuracy *columns,
                                        const struct stats_model_options *options, const struct stats_memory *memory,
                                        struct stats_ready_model *out, struct stats_error *error) {
-  struct wider *wider = model_take(memory, 1, sizeof *wider);
+  struct columns_wider *wider = model_take(memory, 1, sizeof *wider);
   *out = (struct stats_ready_model){.scale = 1};
   if (!wider) return model_no_memory(error);
   if (!columns->patient) return model_fail(error, STATS_BAD_DATA, "", "truth and bias needs the patient's column");
-  TRY(widen(wider, table, 2, memory, error));
+  TRY(columns_widen(wider, table, 2, memory, error));
   TRY(bias_columns(wider, table, columns, memory, error));
   const char *formula = model_text(memory, "bias ~ %s%s%struth + (1 + truth | `%s`)%s%s%s", columns->arm ? "`" : "",
                                    columns->arm ? columns->arm : "", columns->arm ? "` * " : "", columns->patient,
@@ -190,17 +132,15 @@ enum stats_status stats_truth_and_bias(const struct stats_table *table, const st
 
 /* --- response surface --------------------------------------------------------------------------------------------- */
 
-static enum stats_status surface_columns(struct wider *wider, const struct stats_table *table,
+static enum stats_status surface_columns(struct columns_wider *wider, const struct stats_table *table,
                                          const struct stats_accuracy *c, struct stats_ready_model *out,
                                          const struct stats_memory *memory, struct stats_error *error) {
-  static const char *const names[] = {"P", "T"};
   const double *p = NULL, *t = NULL;
-  double sum = 0, square = 0, n = 0;
-  TRY(numbers_of(table, c->truth, &p, error));
-  TRY(numbers_of(table, c->judgment, &t, error));
-  TRY(refuse_names(table, names, 2, error));
-  double *own = new_column(wider, "P", memory), *other = new_column(wider, "T", memory);
-  if (!own || !other) return model_no_memory(error);
+  double *own = NULL, *other = NULL, sum = 0, square = 0, n = 0;
+  TRY(columns_numbers(table, c->truth, &p, error));
+  TRY(columns_numbers(table, c->judgment, &t, error));
+  TRY(columns_add(wider, "P", memory, &own, error));
+  TRY(columns_add(wider, "T", memory, &other, error));
   for (size_t i = 0; i < table->rows; i++) {
     if (isnan(p[i]) || isnan(t[i])) continue;
     sum += p[i] + t[i];
@@ -255,12 +195,12 @@ static enum stats_status surface_quantities(struct stats_ready_model *out, const
 enum stats_status stats_response_surface(const struct stats_table *table, const struct stats_accuracy *columns,
                                          const struct stats_model_options *options, const struct stats_memory *memory,
                                          struct stats_ready_model *out, struct stats_error *error) {
-  struct wider *wider = model_take(memory, 1, sizeof *wider);
+  struct columns_wider *wider = model_take(memory, 1, sizeof *wider);
   *out = (struct stats_ready_model){.scale = 1};
   if (!wider) return model_no_memory(error);
   if (!columns->patient || !columns->outcome)
     return model_fail(error, STATS_BAD_DATA, "", "a response surface needs the patient's and the outcome's column");
-  TRY(widen(wider, table, 2, memory, error));
+  TRY(columns_widen(wider, table, 2, memory, error));
   TRY(surface_columns(wider, table, columns, out, memory, error));
   const char *formula = model_text(memory, "`%s` ~ P + T + I(P^2) + P:T + I(T^2) + (1 | `%s`)%s%s%s", columns->outcome,
                                    columns->patient, columns->therapist ? " + (1 | `" : "",

@@ -80,6 +80,8 @@ enum stats_status stats_lag(const double *x, const double *session, const int32_
   (void)patients;
   struct visit *visit = ordered_visits(x, session, patient, rows, memory, &count);
   if (!visit) return STATS_NO_MEMORY;
+  for (size_t i = 1; i < count; i++)
+    if (visit[i].patient == visit[i - 1].patient && visit[i].session == visit[i - 1].session) return STATS_BAD_DATA;
   for (size_t i = 0; i < rows; i++) lagged[i] = NAN;
   for (size_t i = 0, j = 0; i < count; i++) { /* j trails behind i at the session wanted */
     if (visit[j].patient != visit[i].patient) j = i;

@@ -170,7 +170,7 @@ static void test_truth_and_bias(void **state) {
   (void)state;
   static struct world w;
   struct stats_ready_model ready;
-  struct stats_accuracy columns = {"p", "t", "patient", "therapist", "arm", NULL};
+  struct stats_accuracy columns = {"p", "t", "patient", "therapist", "arm", NULL, NULL};
   struct stats_model_options options = {.df = STATS_DF_SATTERTHWAITE};
   make_world(&w, 0.3);
   assert_int_equal(stats_truth_and_bias(&w.table, &columns, &options, &w.memory, &ready, NULL), STATS_OK);
@@ -189,7 +189,7 @@ static void test_response_surface(void **state) {
   (void)state;
   static struct world w;
   struct stats_ready_model ready;
-  struct stats_accuracy columns = {"p", "t", "patient", "therapist", NULL, "y"};
+  struct stats_accuracy columns = {"p", "t", "patient", "therapist", NULL, "y", NULL};
   struct stats_model_options options = {.df = STATS_DF_KENWARD_ROGER};
   make_world(&w, 0);
   assert_int_equal(stats_response_surface(&w.table, &columns, &options, &w.memory, &ready, NULL), STATS_OK);
@@ -202,6 +202,251 @@ static void test_response_surface(void **state) {
   const struct stats_coefficient *b1 = &quantity(&ready, "b1")->value, *b2 = &quantity(&ready, "b2")->value;
   assert_true(fabs(quantity(&ready, "a1")->value.estimate - b1->estimate - b2->estimate) < 1e-12);
   free_world(&w);
+}
+
+/* ---- columns for formulas ---- */
+
+static const double *made(const struct stats_table *table, const char *name) {
+  for (size_t c = 0; c < table->columns; c++)
+    if (!strcmp(table->column[c].name, name)) return table->column[c].number;
+  fail_msg("there is no column %s", name);
+  return NULL;
+}
+
+static void test_parts_and_lags_as_columns(void **state) {
+  (void)state;
+  static struct world w;
+  static double within[ROWS], patient[ROWS], therapist[ROWS], lagged[ROWS];
+  struct stats_error error;
+  double sessions = 0;
+  make_world(&w, 0);
+  w.p[17] = NAN;
+  struct stats_table table = w.table;
+  assert_int_equal(stats_table_within(&table, "p", "patient", "therapist", &w.memory, &error), STATS_OK);
+  assert_int_equal(stats_table_lag(&table, "p_within", "session", "patient", NULL, &w.memory, &sessions, &error),
+                   STATS_OK);
+  assert_true(table.columns == w.table.columns + 4 && fabs(sessions - (ROWS - 1.0) / (THERAPISTS * PATIENTS)) < 1e-12);
+  stats_decompose(w.p, w.patient, THERAPISTS * PATIENTS, w.therapist, THERAPISTS, ROWS, &w.memory, within, patient,
+                  therapist);
+  stats_lag(within, w.session, w.patient, THERAPISTS * PATIENTS, ROWS, 1, &w.memory, lagged);
+  assert_memory_equal(made(&table, "p_within"), within, sizeof within);
+  assert_memory_equal(made(&table, "p_patient"), patient, sizeof patient);
+  assert_memory_equal(made(&table, "p_therapist"), therapist, sizeof therapist);
+  assert_memory_equal(made(&table, "p_within_lag"), lagged, sizeof lagged);
+  /* patients who are numbered anew for each therapist are told apart when the therapist is given */
+  for (size_t i = 0; i < ROWS; i++) w.patient[i] %= PATIENTS;
+  table = w.table;
+  assert_int_equal(stats_table_within(&table, "p", "patient", "therapist", &w.memory, &error), STATS_OK);
+  assert_memory_equal(made(&table, "p_within"), within, sizeof within);
+  table = w.table;
+  assert_int_equal(stats_table_lag(&table, "p", "session", "patient", NULL, &w.memory, NULL, &error), STATS_BAD_DATA);
+  assert_non_null(strstr(error.text, "two rows with the same 'session'"));
+  assert_int_equal(stats_table_lag(&table, "p", "session", "patient", "therapist", &w.memory, NULL, &error), STATS_OK);
+  assert_int_equal(stats_table_lag(&table, "p", "session", "patient", "therapist", &w.memory, NULL, &error),
+                   STATS_BAD_DATA);
+  assert_non_null(strstr(error.text, "already have a column 'p_lag'"));
+  assert_int_equal(stats_table_within(&table, "q", "patient", NULL, &w.memory, &error), STATS_BAD_DATA);
+  assert_int_equal(stats_table_within(&table, "patient", "therapist", NULL, &w.memory, &error), STATS_BAD_DATA);
+  assert_non_null(strstr(error.text, "'patient' is not numeric"));
+  free_world(&w);
+}
+
+/* The check data of 28 dyads: mean and SD of patients 69.64 and 12.36, of therapists 63.71 and 11.03, r = .560. With
+ * one session and nothing within, truth and bias reduces to the difference: 5.93, t(27) = 2.84. */
+static void test_dyads(void **state) {
+  (void)state;
+  enum { dyads = 28 };
+  static struct world w;
+  double p[dyads], t[dyads], difference[dyads], mean[2] = {0}, square[2] = {0}, cross = 0;
+  make_world(&w, 0);
+  for (size_t i = 0; i < dyads; i++) {
+    p[i] = normal();
+    t[i] = normal();
+    mean[0] += p[i] / dyads;
+    mean[1] += t[i] / dyads;
+  }
+  for (size_t i = 0; i < dyads; i++) square[0] += (p[i] - mean[0]) * (p[i] - mean[0]) / (dyads - 1);
+  for (size_t i = 0; i < dyads; i++) cross += (p[i] - mean[0]) * (t[i] - mean[1]) / (dyads - 1) / square[0];
+  for (size_t i = 0; i < dyads; i++) t[i] -= mean[1] + cross * (p[i] - mean[0]); /* uncorrelated with p */
+  for (size_t i = 0; i < dyads; i++) square[1] += t[i] * t[i] / (dyads - 1);
+  for (size_t i = 0; i < dyads; i++) {
+    double a = (p[i] - mean[0]) / sqrt(square[0]), b = t[i] / sqrt(square[1]);
+    p[i] = 69.64 + 12.36 * a;
+    difference[i] = p[i] - (63.71 + 11.03 * (0.560 * a + sqrt(1 - 0.560 * 0.560) * b));
+  }
+  struct stats_column column = {"difference", difference, NULL, NULL, 0};
+  struct stats_table table = {dyads, 1, &column};
+  struct stats_model_options options = {.df = STATS_DF_SATTERTHWAITE};
+  struct stats_model *model;
+  struct stats_error error;
+  if (stats_model_fit("difference ~ 1", &table, &options, &w.memory, &model, &error)) fail_msg("%s", error.text);
+  assert_true(fabs(model->fixed[0].estimate - 5.93) < 1e-10 && fabs(model->fixed[0].df - 27) < 1e-9);
+  assert_true(fabs(model->fixed[0].t - 2.84) < 0.005);
+  free_world(&w);
+}
+
+/* ---- signal detection ---- */
+
+struct answers {
+  double signal[2000], noticed[2000], arm[2000];
+  int32_t therapist[2000];
+  struct stats_column column[4];
+  struct stats_table table;
+};
+
+static const char *const digits[] = {"1", "2",  "3",  "4",  "5",  "6",  "7",  "8",
+                                     "9", "10", "11", "12", "13", "14", "15", "16"};
+
+/* Rows from (hits, signals, false reports, others) of each therapist; every second one is in arm 1. */
+static void make_answers(struct answers *a, const int (*counts)[4], size_t therapists) {
+  size_t rows = 0;
+  for (size_t j = 0; j < therapists; j++)
+    for (int i = 0; i < counts[j][1] + counts[j][3]; i++, rows++) {
+      bool signal = i < counts[j][1];
+      a->signal[rows] = signal;
+      a->noticed[rows] = signal ? i < counts[j][0] : i - counts[j][1] < counts[j][2];
+      a->arm[rows] = (double)(j % 2);
+      a->therapist[rows] = (int32_t)j;
+    }
+  struct stats_column column[4] = {{"signal", a->signal, NULL, NULL, 0},
+                                   {"noticed", a->noticed, NULL, NULL, 0},
+                                   {"arm", a->arm, NULL, NULL, 0},
+                                   {"therapist", NULL, a->therapist, digits, therapists}};
+  memcpy(a->column, column, sizeof column);
+  a->table = (struct stats_table){rows, 4, a->column};
+}
+
+static const int plain_counts[12][4] = {{8, 13, 7, 17},  {7, 12, 3, 13},  {14, 24, 3, 19}, {18, 20, 4, 18},
+                                        {5, 12, 1, 7},   {12, 18, 3, 13}, {13, 18, 3, 22}, {6, 17, 2, 14},
+                                        {15, 17, 6, 21}, {2, 13, 2, 15},  {13, 17, 3, 13}, {8, 19, 9, 18}};
+static const int arm_counts[16][4] = {{10, 16, 3, 27}, {2, 13, 5, 17},  {9, 13, 3, 13}, {5, 6, 0, 18},
+                                      {4, 13, 0, 19},  {8, 12, 2, 19},  {8, 12, 2, 25}, {8, 11, 3, 22},
+                                      {5, 6, 2, 20},   {11, 12, 2, 23}, {2, 4, 1, 27},  {11, 13, 4, 19},
+                                      {3, 4, 7, 21},   {7, 10, 5, 18},  {6, 8, 5, 24},  {8, 8, 2, 20}};
+
+static struct arena answers_arena;
+
+static int open_answers(void **state) {
+  (void)state;
+  arena_init(&answers_arena, 0);
+  return 0;
+}
+static int close_answers(void **state) {
+  (void)state;
+  arena_free(&answers_arena);
+  return 0;
+}
+
+static enum stats_status fit_answers(const struct answers *a, const char *arm, struct stats_signals *found,
+                                     struct stats_error *error) {
+  struct stats_memory memory = {take, &answers_arena};
+  struct stats_accuracy columns = {.truth = "signal", .judgment = "noticed", .therapist = "therapist", .arm = arm};
+  return stats_signals_fit(&a->table, &columns, &memory, found, error);
+}
+
+static void close_to(double got, double want, double off) {
+  if (!(fabs(got - want) <= off)) fail_msg("%.10g instead of %.10g", got, want);
+}
+
+/* By R 4.2.2, maximising (optim) each therapist's integral by 60 x 60 adaptive Gauss-Hermite points in R's own
+ * arithmetic (pnorm); what optim leaves is 1e-5. lme4's glmer, which has two effects by Laplace only, is near: d' .9813
+ * and c .2234, SDs .5004 and .2747. */
+static void test_signals_by_r(void **state) {
+  (void)state;
+  static struct answers a;
+  struct stats_signals found;
+  struct stats_error error;
+  make_answers(&a, plain_counts, 12);
+  if (fit_answers(&a, NULL, &found, &error)) fail_msg("%s", error.text);
+  close_to(found.log_likelihood, -233.189947499, 1e-8);
+  close_to(found.quantity[0].value.estimate, 0.97747857, 1e-5);
+  close_to(found.quantity[1].value.estimate, 0.22382018, 1e-5);
+  close_to(found.quantity[0].value.se, 0.202331, 2e-5);
+  close_to(found.quantity[1].value.se, 0.106406, 2e-5);
+  close_to(found.criterion_sd, 0.27615587, 1e-5);
+  close_to(found.sensitivity_sd, sqrt(0.41021086 * 0.41021086 + 0.29164195 * 0.29164195), 1e-5);
+  close_to(found.correlation, -0.41021086 / 0.503317, 1e-4);
+  assert_true(found.gradient < 1e-8 && !found.singular && found.rows == 390);
+  make_answers(&a, arm_counts, 16);
+  if (fit_answers(&a, "arm", &found, &error)) fail_msg("%s", error.text);
+  assert_int_equal(found.quantities, 4);
+  close_to(found.log_likelihood, -230.395784247, 1e-8);
+  close_to(found.quantity[0].value.estimate, 1.50231947, 1e-5);
+  close_to(found.quantity[1].value.estimate, 0.40514427, 1e-5);
+  close_to(found.quantity[2].value.estimate, 0.23141169, 2e-5);
+  close_to(found.quantity[3].value.estimate, -0.19398987, 2e-5);
+  close_to(found.quantity[2].value.se, 0.421500, 5e-5);
+  close_to(found.quantity[3].value.se, 0.189530, 5e-5);
+  assert_string_equal(found.quantity[2].symbol, "arm:d'");
+}
+
+/* The log-likelihood by the trapezoidal rule on a plain grid in long double, with the C library's erfc. */
+static long double brute_force(const int (*counts)[4], size_t therapists, const long double theta[5]) {
+  const long double reach = 8, step = 0.1L, pi = 3.14159265358979323846264338327950288L;
+  long double log = 0;
+  for (size_t j = 0; j < therapists; j++) {
+    long double sum = 0;
+    for (long double x = -reach; x <= reach; x += step)
+      for (long double y = -reach; y <= reach; y += step) {
+        long double c = theta[0] + theta[2] * x, d = theta[1] + theta[3] * x + theta[4] * y;
+        long double h = erfcl((c - d / 2) / sqrtl(2)) / 2, f = erfcl((c + d / 2) / sqrtl(2)) / 2;
+        long double h_not = erfcl((d / 2 - c) / sqrtl(2)) / 2, f_not = erfcl((-d / 2 - c) / sqrtl(2)) / 2;
+        sum += powl(h, counts[j][0]) * powl(h_not, counts[j][1] - counts[j][0]) * powl(f, counts[j][2]) *
+               powl(f_not, counts[j][3] - counts[j][2]) * expl(-(x * x + y * y) / 2);
+      }
+    log += logl(sum * step * step / (2 * pi));
+  }
+  return log;
+}
+
+static void test_signals_by_brute_force(void **state) {
+  (void)state;
+  static struct answers a;
+  struct stats_signals found;
+  struct stats_error error;
+  make_answers(&a, plain_counts, 5); /* a correlation of 1 or -1: the edge */
+  if (fit_answers(&a, NULL, &found, &error)) fail_msg("%s", error.text);
+  assert_true(found.singular);
+  double l = found.sensitivity_sd;
+  long double theta[5] = {found.quantity[1].value.estimate, found.quantity[0].value.estimate, found.criterion_sd, 0, 0};
+  theta[3] = isnan(found.correlation) ? 0 : l * found.correlation;
+  theta[4] = sqrtl(fmaxl(0, l * l - theta[3] * theta[3]));
+  long double best = brute_force(plain_counts, 5, theta);
+  close_to(found.log_likelihood, (double)best, 1e-9);
+  for (int i = 0; i < 5; i++) /* no step is up */
+    for (int sign = -1; sign <= 1; sign += 2) {
+      long double keep = theta[i];
+      theta[i] += sign * 0.02L;
+      assert_true(brute_force(plain_counts, 5, theta) < best + 1e-9L);
+      theta[i] = keep;
+    }
+}
+
+static void test_signals_refused(void **state) {
+  (void)state;
+  static struct answers a;
+  struct stats_signals found;
+  struct stats_error error;
+  static const int no_false[5][4] = {{1, 5, 0, 9}, {2, 5, 0, 9}, {3, 5, 0, 9}, {4, 5, 0, 9}, {2, 5, 0, 9}};
+  static const int few[5][4] = {{1, 5, 1, 9}, {2, 5, 1, 9}, {3, 5, 2, 9}, {0, 0, 1, 9}, {2, 5, 0, 0}};
+  static const int either[6][4] = {{9, 9, 9, 9}, {0, 9, 0, 9}, {9, 9, 9, 9}, {0, 9, 0, 9}, {9, 9, 9, 9}, {0, 9, 0, 9}};
+  make_answers(&a, no_false, 5);
+  assert_int_equal(fit_answers(&a, NULL, &found, &error), STATS_NOT_FITTED);
+  assert_non_null(strstr(error.text, "no session without one was taken for a signal: sensitivity has no finite"));
+  assert_true(found.rows == 70 && found.therapist[1].hits == 2);
+  make_answers(&a, few, 5);
+  assert_int_equal(fit_answers(&a, NULL, &found, &error), STATS_NOT_FITTED);
+  assert_non_null(strstr(error.text, "3 therapists have sessions both with and without a signal; 4 are the least"));
+  make_answers(&a, either, 6); /* each says always the same */
+  assert_int_equal(fit_answers(&a, NULL, &found, &error), STATS_NOT_FITTED);
+  assert_non_null(strstr(error.text, "no finite maximum"));
+  make_answers(&a, arm_counts, 16);
+  a.arm[1] = 1 - a.arm[0];
+  assert_int_equal(fit_answers(&a, "arm", &found, &error), STATS_BAD_DATA);
+  assert_non_null(strstr(error.text, "therapist '1' is in both arms"));
+  a.noticed[3] = 2;
+  assert_int_equal(fit_answers(&a, NULL, &found, &error), STATS_BAD_DATA);
+  assert_non_null(strstr(error.text, "'noticed' is 2 in row 4; a signal and an answer are 0 or 1"));
 }
 
 /* All 20 ways to give 3 of 6 therapists the programme; a strong effect is the most extreme of them, with its mirror. */
@@ -240,9 +485,17 @@ static void test_permutation(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_parts_add_up),     cmocka_unit_test(test_lag_respects_gaps),
-      cmocka_unit_test(test_inertia),          cmocka_unit_test(test_truth_and_bias),
-      cmocka_unit_test(test_response_surface), cmocka_unit_test(test_permutation),
+      cmocka_unit_test(test_parts_add_up),
+      cmocka_unit_test(test_lag_respects_gaps),
+      cmocka_unit_test(test_inertia),
+      cmocka_unit_test(test_truth_and_bias),
+      cmocka_unit_test(test_response_surface),
+      cmocka_unit_test(test_permutation),
+      cmocka_unit_test(test_parts_and_lags_as_columns),
+      cmocka_unit_test(test_dyads),
+      cmocka_unit_test_setup_teardown(test_signals_by_r, open_answers, close_answers),
+      cmocka_unit_test_setup_teardown(test_signals_by_brute_force, open_answers, close_answers),
+      cmocka_unit_test_setup_teardown(test_signals_refused, open_answers, close_answers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
