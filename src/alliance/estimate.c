@@ -235,7 +235,8 @@ struct sample {
   struct member *members;
   size_t count;
   bool reports;
-  double spread; /* sessions per unit of time */
+  double spread;                    /* sessions per unit of time */
+  double least_sd[ALLIANCE_RATERS]; /* floor of s: people who never vary leave nothing to divide by */
 };
 
 /* The members from `at` on that share its design, at most `most`. */
@@ -275,7 +276,8 @@ static enum alliance_status sample_tally(struct tally *tally, const struct sampl
 
 /* ---- the M step ---- */
 
-static void update_rater(struct alliance_rater_estimate *r, const struct tally_rater *t, double spread) {
+static void update_rater(struct alliance_rater_estimate *r, const struct tally_rater *t, double spread,
+                         double least_sd) {
   double s = r->residual_sd, n = t->patients, mean0 = t->u[0] / n, mean1 = t->u[1] / n;
   double b = t->b, f = (b + sqrt(b * b + 4 * t->n * t->a)) / (2 * t->n);
   /* Prior: level spread about the observed one, slopes of a twentieth of s a session, uncorrelated. */
@@ -290,7 +292,7 @@ static void update_rater(struct alliance_rater_estimate *r, const struct tally_r
   r->level_slope_correlation = c01 / sqrt(c00 * c11);
   if (r->level_slope_correlation > 0.999) r->level_slope_correlation = 0.999;
   if (r->level_slope_correlation < -0.999) r->level_slope_correlation = -0.999;
-  r->residual_sd = s * f;
+  r->residual_sd = s * f > least_sd ? s * f : least_sd;
   r->report_in_tension = (t->reports[1][1] + 2) / (t->reports[1][0] + t->reports[1][1] + 4);
   r->report_otherwise = (t->reports[0][1] + 1) / (t->reports[0][0] + t->reports[0][1] + 10);
   if (r->report_in_tension < r->report_otherwise) r->report_in_tension = r->report_otherwise;
@@ -302,14 +304,14 @@ static void update_shares(double *share, const double *tally, const double *prio
   for (int k = 0; k < count; k++) share[k] = (tally[k] + weight * prior[k]) / sum;
 }
 
-static void update(struct alliance_estimate *e, const struct tally *tally, double spread) {
+static void update(struct alliance_estimate *e, const struct tally *tally, const struct sample *sample) {
   static const double noticed[3] = {0.4, 0.3, 0.3};
   e->prevalence = (tally->prevalence + PRIOR_PREVALENCE * PREVALENCE) / (tally->patients + PRIOR_PREVALENCE);
   update_shares(e->shape, tally->shape, episode_default_shape, ALLIANCE_SHAPES, PRIOR_EPISODES);
   update_shares(e->depth, tally->depth, episode_default_depth, ALLIANCE_DEPTHS, PRIOR_EPISODES);
   update_shares(e->perceived, tally->perceived, noticed, 3, PRIOR_EPISODES);
   for (int r = 0; r < ALLIANCE_RATERS; r++)
-    if (e->rater[r].used && tally->rater[r].patients > 0) update_rater(&e->rater[r], &tally->rater[r], spread);
+    if (e->rater[r].used && tally->rater[r].patients > 0) update_rater(&e->rater[r], &tally->rater[r], sample->spread, sample->least_sd[r]);
   if (tally->together[1] > 0 && tally->together[2] > 0) {
     double rho = tally->together[0] / sqrt(tally->together[1] * tally->together[2]);
     e->residual_correlation = rho > 0.95 ? 0.95 : rho < -0.95 ? -0.95 : rho;
@@ -357,8 +359,14 @@ static struct moments sample_moments(const struct alliance_series *series, size_
   return m;
 }
 
-static bool start(struct alliance_estimate *e, const struct alliance_series *series, size_t count,
-                  const struct alliance_settings *settings) {
+/* s is at least a thousandth of the ratings' spread, and what rounding to the scale's steps adds by itself. */
+static double least_residual(double both, const struct alliance_settings *settings) {
+  double spread = 1e-3 * sqrt(both), rounding = settings->bounded ? settings->step / sqrt(12) : 0;
+  return spread > rounding ? spread : rounding;
+}
+
+static bool start(struct alliance_estimate *e, double least_sd[ALLIANCE_RATERS], const struct alliance_series *series,
+                  size_t count, const struct alliance_settings *settings) {
   *e = alliance_estimate_default(0, 1, 1);
   bool any = false;
   double time = 0, ratings = 0;
@@ -370,6 +378,7 @@ static bool start(struct alliance_estimate *e, const struct alliance_series *ser
     one->used = !settings->ignore_rater[r] && m.ratings > 0 && both > tiny;
     if (!one->used) continue;
     any = true;
+    least_sd[r] = least_residual(both, settings);
     double within = m.within > tiny ? m.within : both, between = m.between - within / 4;
     one->residual_sd = sqrt(within);
     one->level = m.mean;
@@ -443,7 +452,7 @@ static enum alliance_status climb(struct alliance_estimate *e, struct tally *tal
     enum alliance_status status = sample_tally(tally, sample, e, room);
     if (status) return status;
     struct alliance_estimate before = *e;
-    update(e, tally, sample->spread);
+    update(e, tally, sample);
     e->iterations++;
     if (change_between(&before, e) < 1e-5) break;
   }
@@ -497,9 +506,9 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
     enum alliance_status status = series_check(&series[i], ALLIANCE_SERIES_MAX);
     if (status) return status;
   }
-  if (!start(e, series, count, settings)) return ALLIANCE_NO_DATA;
-  struct room room = room_in(memory, bytes);
   struct sample sample = {.series = series, .reports = !settings->ignore_reports, .spread = time_spread(series, count)};
+  if (!start(e, sample.least_sd, series, count, settings)) return ALLIANCE_NO_DATA;
+  struct room room = room_in(memory, bytes);
   sample.members = room_take(&room, count, sizeof *sample.members);
   if (!sample.members) return ALLIANCE_MEMORY;
   for (size_t i = 0; i < count; i++) {

@@ -122,10 +122,14 @@ static bool share(double x) {
   return x >= 0 && x <= 1;
 }
 
+/* Beyond this the arithmetic has no digits left for s. */
+#define SPREAD_MOST 1e4
+
 static bool rater_good(const struct alliance_rater_estimate *r) {
   if (!r->used) return true;
   return r->level >= -1e12 && r->level <= 1e12 && r->slope >= -1e12 && r->slope <= 1e12 && r->residual_sd >= 1e-12 &&
-         r->residual_sd <= 1e12 && r->level_sd >= 0 && r->level_sd <= 1e12 && r->slope_sd >= 0 && r->slope_sd <= 1e12 &&
+         r->residual_sd <= 1e12 && r->level_sd >= 0 && r->level_sd <= SPREAD_MOST * r->residual_sd && r->slope_sd >= 0 &&
+         r->slope_sd <= SPREAD_MOST * r->residual_sd &&
          r->level_slope_correlation >= -1 && r->level_slope_correlation <= 1 && r->residual_sd_se >= 0 &&
          r->residual_sd_se <= 2 && r->level_sd_se >= 0 && r->level_sd_se <= 2 && r->level_se >= 0 &&
          r->level_se <= 1e12 && r->slope_se >= 0 && r->slope_se <= 1e12 && r->autocorrelation >= 0 &&

@@ -186,6 +186,29 @@ static void estimate_refuses(void **state) {
   assert_true(isfinite(e.rater[0].residual_sd) && e.rater[0].residual_sd > 0);
 }
 
+/* People who never vary, at different levels: s would run to nothing, and rounding would pass for tensions. */
+static void nobody_varies(void **state) {
+  (void)state;
+  struct alliance_estimate e, back;
+  struct alliance_threshold threshold = {.rule = ALLIANCE_MODEL, .limit = 1};
+  struct alliance_result r;
+  for (int p = 0; p < 10; p++)
+    series[p] = plain(rows[p], (double[]){p, p + 1e-9, p, p, p - 1e-9, p}, 6);
+  assert_int_equal(alliance_estimate_sample(&e, series, 10, NULL, memory, bytes), ALLIANCE_OK);
+  assert_true(e.rater[0].residual_sd > 1e-3);
+  for (int p = 0; p < 10; p++) {
+    assert_int_equal(alliance_detect(&r, &e, &threshold, &series[p], memory, bytes), ALLIANCE_OK);
+    all_finite(&r);
+    for (int t = 0; t < r.count; t++) assert_true(r.sessions[t].tension < 0.1 && r.sessions[t].event == ALLIANCE_NONE);
+  }
+  struct alliance_settings scale = {.bounded = true, .low = 0, .high = 9, .step = 1};
+  assert_int_equal(alliance_estimate_sample(&e, series, 10, &scale, memory, bytes), ALLIANCE_OK);
+  assert_true(e.rater[0].residual_sd > 0.28); /* what rounding alone does: 1 / sqrt(12) */
+  char text[ALLIANCE_ESTIMATE_TEXT];
+  e.rater[0].residual_sd = 1e-9;
+  assert_false(alliance_estimate_read(&back, text, alliance_estimate_write(text, sizeof text, &e)));
+}
+
 /* ---- thresholds ---- */
 
 static double share_alarmed(const struct alliance_estimate *e, const struct alliance_threshold *th, int count) {
@@ -600,6 +623,7 @@ int main(void) {
                                      cmocka_unit_test(estimate_finds_autocorrelation),
                                      cmocka_unit_test(estimate_turns_with_the_scale),
                                      cmocka_unit_test(estimate_refuses),
+                                     cmocka_unit_test(nobody_varies),
                                      cmocka_unit_test(thresholds_hold),
                                      cmocka_unit_test(thresholds_repeat),
                                      cmocka_unit_test(thresholds_to_the_bit),
