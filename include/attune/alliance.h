@@ -50,8 +50,9 @@
 #define ALLIANCE_SERIES_MAX 100000
 #define ALLIANCE_RATING_MAX 1e9
 #define ALLIANCE_DEPTHS 5 /* 1, 2, 3, 4 and 6 residual standard deviations */
+#define ALLIANCE_CLASSES 3 /* of shapes: each has a distribution of depths of its own */
 #define ALLIANCE_SHAPES 10
-#define ALLIANCE_ESTIMATE_VERSION 1 /* changes when the meaning of the figures does */
+#define ALLIANCE_ESTIMATE_VERSION 2 /* changes when the meaning of the figures does */
 #define ALLIANCE_ESTIMATE_TEXT 4096 /* bytes that hold any estimate as text */
 
 enum alliance_rater { ALLIANCE_PATIENT, ALLIANCE_THERAPIST, ALLIANCE_RATERS };
@@ -142,8 +143,9 @@ struct alliance_estimate {
   struct alliance_rater_estimate rater[ALLIANCE_RATERS];
   double residual_correlation;   /* between the raters, same session */
   double prevalence;             /* share of patients with a tension */
-  double depth[ALLIANCE_DEPTHS]; /* shares, sum 1 */
   double shape[ALLIANCE_SHAPES]; /* shares, sum 1; the order is in docs/detection.md */
+  /* Shares of depths, sum 1 each: of one session; of other episodes that end soon; of four sessions or more. */
+  double depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS];
   double perceived[3];           /* an episode's noticed by both, patient only, therapist only; sum 1 */
   bool reports;                  /* direct reports are taken into account */
   bool bounded;

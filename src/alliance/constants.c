@@ -89,7 +89,7 @@ void constants_forms(double *form, const struct constants *c, const struct gain 
 }
 
 static void episodes_weigh(struct constants *c, const struct episodes *episodes, const struct prefix *prefix,
-                           const double *form, const double share[ALLIANCE_DEPTHS]) {
+                           const double *form) {
   int width = prefix->sessions + 1;
   for (int h = prefix->first; h < prefix->end[KIND_RETURNED]; h++) {
     const struct episode *e = &episodes->episode[h];
@@ -107,6 +107,7 @@ static void episodes_weigh(struct constants *c, const struct episodes *episodes,
     lanes one = lanes_exp(q * -0.5), two = one * one, four = two * two, nine = four * four * one;
     lanes sixteen = four * four * four * four, last = sixteen * sixteen * four;
     for (int u = 0; u < some; u++) {
+      const double *share = episodes->share[h + u];
       double *out = c->depth[h + u];
       out[0] = share[0] * one[u];
       out[1] = share[1] * four[u];
@@ -143,7 +144,7 @@ bool constants_build(struct constants *c, struct room *room, const struct episod
     double *form = room_take(&scratch, (size_t)(t + 1) * (size_t)(t + 1), sizeof *form);
     if (!form) return false;
     constants_forms(form, c, &c->gain[p], t);
-    episodes_weigh(c, episodes, prefix, form, estimate->depth);
+    episodes_weigh(c, episodes, prefix, form);
   }
   return true;
 }

@@ -42,13 +42,16 @@ struct episodes {
   int sessions, prefixes, count;
   struct prefix *prefix; /* prefix[p]; on line p = 0..n-1 for t = p+1, in hindsight p = 0 for t = n */
   struct episode *episode;
-  double *prior; /* by episode; includes the prevalence */
+  double *prior;                    /* by episode; includes the prevalence */
+  double (*share)[ALLIANCE_DEPTHS]; /* by episode: of each depth, sum 1 */
 };
 
-/* `merge` joins episodes that look alike so far; without it each keeps its one shape (for estimation). */
+/* `merge` joins episodes that look alike so far; without it each keeps its one shape (for estimation). With two raters
+ * only shapes of one class are joined: the product of the raters' sums over depths is of one class. */
 bool episodes_build(struct episodes *episodes, struct room *room, int sessions, enum alliance_view view, bool merge,
                     const struct alliance_estimate *estimate);
 size_t episodes_memory(int sessions, enum alliance_view view);
+#define EPISODE_BYTES (sizeof(struct episode) + (1 + ALLIANCE_DEPTHS) * sizeof(double))
 
 /* Prior of a shape's length, for tests and simulation too: fills up to 64 templates of one shape that begin at 0 in a
  * course that never ends, with probabilities that sum to 1; EPISODE_NEVER stands for an index that does not come. */
@@ -61,7 +64,10 @@ struct template {
 int episodes_templates(struct template *templates, int shape, int sessions);
 
 extern const double episode_depths[ALLIANCE_DEPTHS];
-extern const double episode_default_depth[ALLIANCE_DEPTHS], episode_default_shape[ALLIANCE_SHAPES];
+extern const double episode_default_depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS], episode_default_shape[ALLIANCE_SHAPES];
+
+/* Which of the estimate's depth distributions a shape follows. */
+int episode_class(int shape);
 
 /* ---- one rater's constants at a pattern ---- */
 
@@ -110,7 +116,7 @@ struct plan {
   struct constants rater[ALLIANCE_RATERS];
   int raters;                /* used: 1 or 2 */
   enum alliance_rater first; /* the only, or the first one used */
-  double perceived[3], depth[ALLIANCE_DEPTHS];
+  double perceived[3];
 };
 
 bool plan_build(struct plan *plan, struct room *room, const struct alliance_estimate *estimate,
@@ -144,7 +150,7 @@ struct whole {
   lanes begins[ALLIANCE_SESSIONS_MAX];  /* P(first fall at t) */
   lanes returns[ALLIANCE_SESSIONS_MAX]; /* P(half-way returned at t) */
   lanes shape[ALLIANCE_SHAPES];         /* responsibilities; sum = begun */
-  lanes depth[ALLIANCE_RATERS][ALLIANCE_DEPTHS];
+  lanes depth[ALLIANCE_RATERS][ALLIANCE_CLASSES][ALLIANCE_DEPTHS];
   lanes dip[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX];     /* E[depth w_t] */
   lanes noticed[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX]; /* P(in an episode at t that this rater notices) */
   lanes square[ALLIANCE_RATERS][3];                      /* E[depth^2 b b'], b = Z'Kw */

@@ -2,7 +2,6 @@
 #include "alliance/engine.h"
 
 const double episode_depths[ALLIANCE_DEPTHS] = {1, 2, 3, 4, 6};
-const double episode_default_depth[ALLIANCE_DEPTHS] = {0.28, 0.27, 0.23, 0.19, 0.03};
 
 enum {
   SHAPE_ONE, /* one session, a V */
@@ -19,7 +18,16 @@ enum {
 
 /* Of the courses with a tension, repaired : not repaired as 14.7 : 10.7 (Larsson et al. 2018, N = 605); a simple V is
  * the commonest shape (Stiles et al. 2004). */
-const double episode_default_shape[ALLIANCE_SHAPES] = {0.18, 0.11, 0.06, 0.04, 0.24, 0.055, 0.055, 0.03, 0.20, 0.03};
+const double episode_default_shape[ALLIANCE_SHAPES] = {0.26, 0.16, 0.08, 0.015, 0.165, 0.03, 0.045, 0.015, 0.205, 0.025};
+
+/* What a short tension must be to show at all is deeper than what a lasting one must be. */
+const double episode_default_depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS] = {
+    {0.07, 0.13, 0.32, 0.43, 0.05}, {0.08, 0.23, 0.55, 0.13, 0.01}, {0.16, 0.57, 0.20, 0.06, 0.01}};
+
+int episode_class(int shape) {
+  if (shape == SHAPE_ONE) return 0;
+  return shape == SHAPE_LONGER || shape == SHAPE_LASTING || shape == SHAPE_SLOW_LASTING ? 2 : 1;
+}
 
 static int templates_box(struct template *out, int sessions) {
   int count = 0;
@@ -87,29 +95,47 @@ static enum episode_kind kind_of(const struct episode *e, int t) {
   return e->l >= t ? KIND_RETURNING : KIND_RETURNED;
 }
 
+enum joining { JOIN_NONE, JOIN_CLASS, JOIN_ANY };
+
+static bool alike(const struct episode *a, const struct episode *b, enum joining joining) {
+  if (joining == JOIN_CLASS && episode_class(a->shape) != episode_class(b->shape)) return false;
+  return a->i == b->i && a->j == b->j && a->k == b->k && a->l == b->l;
+}
+
 /* Adds an episode to the list that starts at `first`, or its prior to one that looks the same. */
-static void list_add(struct episodes *list, int first, struct episode e, double prior, bool merge) {
-  for (int h = list->count - 1; merge && h >= first && list->episode[h].i == e.i; h--) {
-    const struct episode *other = &list->episode[h];
-    if (other->j == e.j && other->k == e.k && other->l == e.l) {
-      list->prior[h] += prior;
-      return;
-    }
+static void list_add(struct episodes *list, int first, struct episode e, double prior,
+                     const double share[ALLIANCE_DEPTHS], enum joining joining) {
+  for (int h = list->count - 1; joining && h >= first && list->episode[h].i == e.i; h--) {
+    if (!alike(&list->episode[h], &e, joining)) continue;
+    double before = list->prior[h], total = before + prior;
+    for (int d = 0; total > 0 && d < ALLIANCE_DEPTHS; d++)
+      list->share[h][d] = (before * list->share[h][d] + prior * share[d]) / total;
+    list->prior[h] = total;
+    return;
   }
   list->episode[list->count] = e;
+  memcpy(list->share[list->count], share, sizeof *list->share);
   list->prior[list->count++] = prior;
 }
 
-static void list_sort_by_kind(struct episodes *list, struct prefix *prefix, struct episode *spare,
-                              double *spare_prior) {
+struct spare {
+  struct episode episode;
+  double prior, share[ALLIANCE_DEPTHS];
+};
+
+static void list_sort_by_kind(struct episodes *list, struct prefix *prefix, struct spare *spare) {
   int first = prefix->first, count = list->count - first, at = first;
-  memcpy(spare, list->episode + first, (size_t)count * sizeof *spare);
-  memcpy(spare_prior, list->prior + first, (size_t)count * sizeof *spare_prior);
+  for (int h = 0; h < count; h++) {
+    spare[h].episode = list->episode[first + h];
+    spare[h].prior = list->prior[first + h];
+    memcpy(spare[h].share, list->share[first + h], sizeof spare[h].share);
+  }
   for (int kind = 0; kind < KINDS; kind++) {
     for (int h = 0; h < count; h++) {
-      if ((int)kind_of(&spare[h], prefix->sessions) != kind) continue;
-      list->episode[at] = spare[h];
-      list->prior[at++] = spare_prior[h];
+      if ((int)kind_of(&spare[h].episode, prefix->sessions) != kind) continue;
+      list->episode[at] = spare[h].episode;
+      memcpy(list->share[at], spare[h].share, sizeof *list->share);
+      list->prior[at++] = spare[h].prior;
     }
     prefix->end[kind] = at;
   }
@@ -136,11 +162,13 @@ bool episodes_build(struct episodes *list, struct room *room, int sessions, enum
   list->prefix = room_take(room, (size_t)list->prefixes, sizeof *list->prefix);
   list->episode = room_take(room, bound, sizeof *list->episode);
   list->prior = room_take(room, bound, sizeof *list->prior);
+  list->share = room_take(room, bound, sizeof *list->share);
   struct room scratch = *room;
-  struct episode *spare = room_take(&scratch, list_bound(sessions), sizeof *spare);
-  double *spare_prior = room_take(&scratch, list_bound(sessions), sizeof *spare_prior);
-  if (!list->prefix || !list->episode || !list->prior || !spare || !spare_prior) return false;
+  struct spare *spare = room_take(&scratch, list_bound(sessions), sizeof *spare);
+  if (!list->prefix || !list->episode || !list->prior || !list->share || !spare) return false;
 
+  bool two = estimate->rater[0].used && estimate->rater[1].used;
+  enum joining joining = !merge ? JOIN_NONE : two ? JOIN_CLASS : JOIN_ANY;
   double onset_share = sessions > 1 ? estimate->prevalence / (sessions - 1) : 0;
   for (int p = 0; p < list->prefixes; p++) {
     struct prefix *prefix = &list->prefix[p];
@@ -155,17 +183,17 @@ bool episodes_build(struct episodes *list, struct room *room, int sessions, enum
           const struct template *w = &templates[m];
           struct episode e = {(uint8_t)i, clipped(i, w->j, t), clipped(i, w->k, t), clipped(i, w->l, t),
                               (uint8_t)shape};
-          list_add(list, prefix->first, e, onset_share * estimate->shape[shape] * w->share, merge);
+          list_add(list, prefix->first, e, onset_share * estimate->shape[shape] * w->share,
+                   estimate->depth[episode_class(shape)], joining);
         }
       }
     }
-    list_sort_by_kind(list, prefix, spare, spare_prior);
+    list_sort_by_kind(list, prefix, spare);
   }
   return true;
 }
 
 size_t episodes_memory(int sessions, enum alliance_view view) {
-  return lists_bound(sessions, view) * (sizeof(struct episode) + sizeof(double)) +
-         (size_t)sessions * sizeof(struct prefix) + list_bound(sessions) * (sizeof(struct episode) + sizeof(double)) +
-         8 * 64;
+  return lists_bound(sessions, view) * EPISODE_BYTES + (size_t)sessions * sizeof(struct prefix) +
+         list_bound(sessions) * sizeof(struct spare) + 8 * 64;
 }

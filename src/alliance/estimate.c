@@ -40,7 +40,7 @@ struct alliance_estimate alliance_estimate_default(double level, double level_sd
 
 struct tally {
   double patients, ratings;
-  double prevalence, shape[ALLIANCE_SHAPES], depth[ALLIANCE_DEPTHS], perceived[3];
+  double prevalence, shape[ALLIANCE_SHAPES], depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS], perceived[3];
   double log_likelihood;
   struct tally_rater {
     double patients;
@@ -145,7 +145,8 @@ static void tally_lane(struct tally *tally, const struct plan *plan, const struc
   for (int k = 0; k < 3; k++) tally->perceived[k] += whole->verdict.part[k][lane];
   for (int n = 0; n < plan->raters; n++) {
     int r = plan->raters > 1 ? n : (int)plan->first;
-    for (int d = 0; d < ALLIANCE_DEPTHS; d++) tally->depth[d] += whole->depth[r][d][lane];
+    for (int c = 0; c < ALLIANCE_CLASSES; c++)
+      for (int d = 0; d < ALLIANCE_DEPTHS; d++) tally->depth[c][d] += whole->depth[r][c][d][lane];
     tally_rater(tally, plan, whole, r, lane, ratings, series, residual[r]);
   }
   if (plan->raters < 2) return;
@@ -308,7 +309,10 @@ static void update(struct alliance_estimate *e, const struct tally *tally, const
   static const double noticed[3] = {0.4, 0.3, 0.3};
   e->prevalence = (tally->prevalence + PRIOR_PREVALENCE * PREVALENCE) / (tally->patients + PRIOR_PREVALENCE);
   update_shares(e->shape, tally->shape, episode_default_shape, ALLIANCE_SHAPES, PRIOR_EPISODES);
-  update_shares(e->depth, tally->depth, episode_default_depth, ALLIANCE_DEPTHS, PRIOR_EPISODES);
+  double episodes[ALLIANCE_CLASSES] = {0}; /* of the prior, by class: together PRIOR_EPISODES */
+  for (int s = 0; s < ALLIANCE_SHAPES; s++) episodes[episode_class(s)] += PRIOR_EPISODES * episode_default_shape[s];
+  for (int c = 0; c < ALLIANCE_CLASSES; c++)
+    update_shares(e->depth[c], tally->depth[c], episode_default_depth[c], ALLIANCE_DEPTHS, episodes[c]);
   update_shares(e->perceived, tally->perceived, noticed, 3, PRIOR_EPISODES);
   for (int r = 0; r < ALLIANCE_RATERS; r++)
     if (e->rater[r].used && tally->rater[r].patients > 0) update_rater(&e->rater[r], &tally->rater[r], sample->spread, sample->least_sd[r]);

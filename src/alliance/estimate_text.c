@@ -46,13 +46,13 @@ static bool visit_all(struct alliance_estimate *e, visit_figure *visit, void *st
   }
   good = good && visit(state, "residual_correlation", &e->residual_correlation);
   good = good && visit(state, "prevalence", &e->prevalence);
-  for (int k = 0; good && k < ALLIANCE_DEPTHS; k++) {
-    snprintf(name, sizeof name, "depth.%d", k);
-    good = visit(state, name, &e->depth[k]);
-  }
   for (int k = 0; good && k < ALLIANCE_SHAPES; k++) {
     snprintf(name, sizeof name, "shape.%d", k);
     good = visit(state, name, &e->shape[k]);
+  }
+  for (int k = 0; good && k < ALLIANCE_CLASSES * ALLIANCE_DEPTHS; k++) {
+    snprintf(name, sizeof name, "depth.%d.%d", k / ALLIANCE_DEPTHS, k % ALLIANCE_DEPTHS);
+    good = visit(state, name, &e->depth[k / ALLIANCE_DEPTHS][k % ALLIANCE_DEPTHS]);
   }
   for (int k = 0; good && k < 3; k++) {
     snprintf(name, sizeof name, "perceived.%d", k);
@@ -141,7 +141,8 @@ static bool estimate_good(const struct alliance_estimate *e) {
   bool good = e->version == ALLIANCE_ESTIMATE_VERSION && share(e->prevalence) && e->residual_correlation > -1 &&
               e->residual_correlation < 1 && (e->rater[0].used || e->rater[1].used) && e->time_origin >= -1e12 &&
               e->time_origin <= 1e12 && e->patients >= 0 && e->ratings >= 0 && e->iterations >= 0;
-  for (int k = 0; k < ALLIANCE_DEPTHS; k++) good = good && share(e->depth[k]);
+  for (int c = 0; c < ALLIANCE_CLASSES; c++)
+    for (int k = 0; k < ALLIANCE_DEPTHS; k++) good = good && share(e->depth[c][k]);
   for (int k = 0; k < ALLIANCE_SHAPES; k++) good = good && share(e->shape[k]);
   for (int k = 0; k < 3; k++) good = good && share(e->perceived[k]);
   for (int r = 0; r < ALLIANCE_RATERS; r++) good = good && rater_good(&e->rater[r]);

@@ -17,7 +17,7 @@ struct side {
   lanes largest; /* bound on the exponents */
   const double (*depth)[ALLIANCE_DEPTHS];
   const double *q;
-  const double *share;
+  const double (*share)[ALLIANCE_DEPTHS];
 };
 
 LANES_INLINE lanes lanes_abs_max(lanes a, lanes b) {
@@ -115,7 +115,7 @@ LANES_INLINE void side_terms(lanes term[ALLIANCE_DEPTHS], lanes *peak, const str
     *peak = episode_peak(side, e, h);
     for (int d = 0; d < ALLIANCE_DEPTHS; d++) {
       lanes x = g * episode_depths[d] - 0.5 * episode_depths[d] * episode_depths[d] * side->q[h];
-      term[d] = lanes_exp_down((x + report) - *peak) * side->share[d];
+      term[d] = lanes_exp_down((x + report) - *peak) * side->share[h][d];
     }
     return;
   }
@@ -198,13 +198,13 @@ LANES_INLINE struct weights weights_at(const struct weights *w, lanes a, lanes b
 
 /* Prepares the sides of a prefix; true when the careful way is needed. */
 static bool sides_prepare(struct side side[ALLIANCE_RATERS], struct weights *w, const struct plan *plan, int p,
-                          const struct ratings *ratings, const double *share) {
+                          const struct ratings *ratings) {
   const struct prefix *prefix = &plan->episodes.prefix[p];
   lanes largest = lanes_of(0);
   for (int n = 0; n < plan->raters; n++) {
     enum alliance_rater r = plan->raters > 1 ? (enum alliance_rater)n : plan->first;
     side_prepare(&side[n], &plan->rater[r], &plan->rater[r].gain[p], prefix->sessions, ratings, r);
-    side[n].share = share;
+    side[n].share = (const double(*)[ALLIANCE_DEPTHS])plan->episodes.share;
     largest += side[n].largest;
   }
   bool careful = any_above(largest, PRODUCT_MAX);
@@ -332,7 +332,7 @@ static void prefix_judge(struct verdict *verdict, const struct plan *plan, int p
   struct side side[ALLIANCE_RATERS];
   struct weights w;
   struct sums sums;
-  bool careful = sides_prepare(side, &w, plan, p, ratings, plan->depth);
+  bool careful = sides_prepare(side, &w, plan, p, ratings);
   if (careful)
     sums_careful(&sums, plan, prefix, side, &w);
   else if (plan->raters == 1 && !plan->rater[plan->first].reports)
@@ -356,7 +356,8 @@ void posterior_odds(struct verdict *verdict, const struct plan *plan, int p, con
 /* Adds what one episode and one rater bring; `weight` turns the rater's terms into responsibilities. */
 LANES_INLINE void whole_add(struct whole *whole, int r, const struct constants *c, const struct gain *gain,
                             const struct episode *e, const lanes term[ALLIANCE_DEPTHS], lanes weight) {
-  for (int d = 0; d < ALLIANCE_DEPTHS; d++) whole->depth[r][d] += weight * term[d];
+  lanes *depth = whole->depth[r][episode_class(e->shape)];
+  for (int d = 0; d < ALLIANCE_DEPTHS; d++) depth[d] += weight * term[d];
   lanes sum = weight * terms_sum(term), half = weight * terms_first(term) * 0.5, square = weight * terms_second(term);
   whole->dip[r][e->i] += half;
   if (e->j < c->sessions) whole->dip[r][e->j] += half;
@@ -445,7 +446,8 @@ LANES_CLONES static void whole_scale(struct whole *whole, const struct plan *pla
       noticed += whole->noticed[r][t];
       whole->noticed[r][t] = noticed * scale;
     }
-    for (int d = 0; d < ALLIANCE_DEPTHS; d++) whole->depth[r][d] *= scale;
+    for (int c = 0; c < ALLIANCE_CLASSES; c++)
+      for (int d = 0; d < ALLIANCE_DEPTHS; d++) whole->depth[r][c][d] *= scale;
     for (int d = 0; d < 3; d++) whole->square[r][d] *= scale;
   }
   for (int d = 0; d < 3; d++) whole->verdict.part[d] *= scale;
@@ -462,7 +464,7 @@ void posterior_whole(struct whole *whole, const struct plan *plan, const struct 
   struct weights w;
   lanes best[1];
   memset(whole, 0, sizeof *whole);
-  bool careful = sides_prepare(side, &w, plan, 0, ratings, plan->depth);
+  bool careful = sides_prepare(side, &w, plan, 0, ratings);
   if (careful)
     whole_careful(whole, best, plan, side, &w);
   else
@@ -482,7 +484,6 @@ bool plan_build(struct plan *plan, struct room *room, const struct alliance_esti
   plan->first = estimate_first_rater(estimate);
   plan->raters = estimate->rater[0].used && estimate->rater[1].used ? 2 : 1;
   memcpy(plan->perceived, estimate->perceived, sizeof plan->perceived);
-  memcpy(plan->depth, estimate->depth, sizeof plan->depth);
   if (!episodes_build(&plan->episodes, room, design->count, view, merge, estimate)) return false;
   memset(plan->rater, 0, sizeof plan->rater);
   for (int r = 0; r < ALLIANCE_RATERS; r++)
@@ -494,6 +495,6 @@ bool plan_build(struct plan *plan, struct room *room, const struct alliance_esti
 size_t plan_memory(int sessions, enum alliance_view view) {
   size_t lists = episodes_memory(sessions, view);
   struct episodes bound = {.sessions = sessions, .prefixes = view == ALLIANCE_ONLINE ? sessions : 1};
-  bound.count = (int)(lists / (sizeof(struct episode) + sizeof(double)));
+  bound.count = (int)(lists / EPISODE_BYTES);
   return lists + 2 * constants_memory(&bound) + 64;
 }

@@ -40,16 +40,10 @@ static enum stats_status kenward_roger(struct stats_model *model, struct stats_e
     return model_fail(error, STATS_BAD_FORMULA, "df",
                       "Kenward and Roger's method is for REML fits, not for maximum likelihood");
   if (!curvature || !curvature_kenward_roger(curvature)) return no_curvature(error);
-  double *scratch = model_take(model->work->memory, model->p * model->p + 1, sizeof *scratch), scale;
+  double *scratch = model_take(model->work->memory, 2 * model->p * model->p + 1, sizeof *scratch), scale;
   if (!scratch) return model_no_memory(error);
-  model_carry_covariance(model->work, curvature->adjusted, model->vcov, scratch);
-  /* Columns whose sizes differ by more than the digits of a double leave nothing of a small adjusted variance. */
-  for (size_t j = 0; j < model->p; j++)
-    if (!(model->vcov[j * model->p + j] > 0))
-      return model_fail(error, STATS_NOT_FITTED, model->fixed[j].name,
-                        "the adjusted variance of %s is lost to rounding: bring the columns to like sizes, or ask for "
-                        "--df satterthwaite",
-                        model->fixed[j].name);
+  enum stats_status status = model_carry_covariance(model, curvature->adjusted, scratch, error);
+  if (status) return status;
   for (size_t j = 0; j < model->p; j++)
     model->fixed[j].df = curvature_kenward_roger_df(curvature, model->work->to_beta + j * model->p, 1, &scale);
   return STATS_OK;

@@ -1,5 +1,6 @@
 #include "stats/model_fit.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -40,11 +41,29 @@ void model_effect_transform(const struct stats_model_work *work, size_t term, do
   }
 }
 
-void model_carry_covariance(const struct stats_model_work *work, const double *v, double *out, double *scratch) {
+enum stats_status model_carry_covariance(struct stats_model *model, const double *v, double *scratch,
+                                         struct stats_error *error) {
+  const struct stats_model_work *work = model->work;
   size_t p = work->data.p;
-  matrix_multiply(scratch, work->to_beta, v, p, p, p, false);
-  matrix_multiply_nt(out, scratch, work->to_beta, p, p, p, false);
+  double *factor = scratch, *carried = scratch + p * p, *out = model->vcov;
+  matrix_multiply(carried, work->to_beta, v, p, p, p, false);
+  matrix_multiply_nt(out, carried, work->to_beta, p, p, p, false);
+  /* Once more by its factor, as sums of squares: where columns of very different size leave no digits the two differ,
+   * and degrees of freedom made of the same differences would be noise. */
+  memcpy(factor, v, p * p * sizeof *factor);
+  bool factored = matrix_cholesky(factor, p);
+  if (factored) matrix_multiply(carried, work->to_beta, factor, p, p, p, false);
+  for (size_t j = 0; j < p; j++) {
+    double direct = out[j * p + j], squares = 0;
+    for (size_t k = 0; factored && k < p; k++) squares += carried[j * p + k] * carried[j * p + k];
+    bool kept = direct > 0 && direct <= DBL_MAX && (!factored || fabs(direct - squares) <= 1e-6 * squares);
+    if (!kept)
+      return model_fail(error, STATS_NOT_FITTED, model->fixed[j].name,
+                        "the variance of %s is lost to rounding: centre the columns, or bring them to like sizes",
+                        model->fixed[j].name);
+  }
   for (size_t i = 0; i < p * p; i++) out[i] *= work->y_scale * work->y_scale;
+  return STATS_OK;
 }
 
 void model_fill_tests(struct stats_model *model) {
@@ -62,9 +81,9 @@ static enum stats_status fill_fixed(struct stats_model *model, struct stats_erro
   size_t p = model->p = data->p;
   model->fixed = model_take(work->memory, p, sizeof *model->fixed);
   model->vcov = model_take(work->memory, p * p + 1, sizeof *model->vcov);
-  double *scratch = model_take(work->memory, 2 * p * p + 1, sizeof *scratch);
+  double *scratch = model_take(work->memory, 3 * p * p + 1, sizeof *scratch);
   if (!model->fixed || !model->vcov || !scratch) return model_no_memory(error);
-  double *v = scratch + p * p;
+  double *v = scratch + 2 * p * p;
   for (size_t j = 0; j < p; j++) {
     struct stats_coefficient *c = &model->fixed[j];
     c->name = work->frame.fixed.column[data->x_frame[j]].name;
@@ -74,7 +93,7 @@ static enum stats_status fill_fixed(struct stats_model *model, struct stats_erro
     if (j == 0 && data->column[data->response].centred) c->estimate += work->y_centre;
   }
   for (size_t i = 0; i < p * p; i++) v[i] = work->outcome.sigma2 * work->kernel_work->inverse[i];
-  model_carry_covariance(work, v, model->vcov, scratch);
+  TRY(model_carry_covariance(model, v, scratch, error));
   model_fill_tests(model);
   return STATS_OK;
 }

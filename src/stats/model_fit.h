@@ -21,8 +21,10 @@ struct stats_model_work {
 
 /* A of one kernel term (b = A b_c, up to the scale of y): size x size, row by row. */
 void model_effect_transform(const struct stats_model_work *work, size_t term, double *a);
-/* vcov of beta in the user's columns from that of the scaled ones: y_scale^2 T v T'. */
-void model_carry_covariance(const struct stats_model_work *work, const double *v, double *out, double *scratch);
+/* model->vcov, of beta in the user's columns, from v, that of the scaled ones: y_scale^2 T v T'. STATS_NOT_FITTED where
+ * rounding leaves less than six digits of a variance. scratch holds 2 p^2. */
+enum stats_status model_carry_covariance(struct stats_model *model, const double *v, double *scratch,
+                                         struct stats_error *error);
 /* Fills se, t, p of the coefficients from vcov and df. */
 void model_fill_tests(struct stats_model *model);
 

@@ -296,10 +296,10 @@ static enum stats_status finish(struct robust *r, struct stats_error *error) {
   const double *m = r->model->work->kernel_work->inverse;
   double *t = model_take(r->data->memory, 3 * p + 3 * p * p + 1, sizeof *t);
   if (!t) return model_no_memory(error);
-  double *v = t + p * p;
+  double *v = t + 2 * p * p;
   matrix_multiply(t, m, r->meat, p, p, p, false);
   matrix_multiply(v, t, m, p, p, p, false);
-  model_carry_covariance(r->model->work, v, r->model->vcov, t);
+  TRY(model_carry_covariance(r->model, v, t, error));
   for (size_t j = 0; j < p; j++) r->model->fixed[j].df = robust_df(r, r->model->work->to_beta + j * p, t);
   r->model->clusters = r->cluster.levels;
   return STATS_OK;

@@ -13,8 +13,8 @@
 
 #define PATIENTS 300
 #define SESSIONS 12
-#define LIMIT_ONLINE 0x1.0db230aba1909p+0
-#define LIMIT_HINDSIGHT 0x1.6d310f8b7b0b7p-1
+#define LIMIT_ONLINE 0x1.31978c28efafap+0
+#define LIMIT_HINDSIGHT 0x1.9acfcbb04fa2ep-1
 
 static void *memory;
 static size_t bytes;

@@ -23,7 +23,7 @@ struct problem {
 struct answer {
   real begun, repaired, part[3], dip, calm, total;
   real begins[MOST], returns[MOST], profile[ALLIANCE_RATERS][MOST], noticed[ALLIANCE_RATERS][MOST];
-  real depth[ALLIANCE_RATERS][ALLIANCE_DEPTHS], shape[ALLIANCE_SHAPES];
+  real depth[ALLIANCE_RATERS][ALLIANCE_CLASSES][ALLIANCE_DEPTHS], shape[ALLIANCE_SHAPES];
 };
 
 /* ---- the shapes, from their description in docs/detection.md ---- */
@@ -127,13 +127,14 @@ static void brute(struct answer *a, const struct problem *p, int t) {
   for (int i = 1; i < t; i++)
     for (int m = 0; m < count; m++) {
       const struct steps *x = &steps[m];
+      int class = x->shape == 0 ? 0 : x->shape == 3 || x->shape == 4 || x->shape == 8 ? 2 : 1;
       real w[MOST], ratio[2][ALLIANCE_DEPTHS], sum[2] = {0, 0}, first[2] = {0, 0};
       int k = i + x->k < t ? i + x->k : t;
       for (int s = 0; s < t; s++) w[s] = ((s >= i) + (s >= i + x->j) - (s >= i + x->k) - (s >= i + x->l)) / 2.0L;
       for (int r = 0; r < 2; r++)
         for (int d = 0; used[r] && d < ALLIANCE_DEPTHS; d++) {
           real depth = d == 4 ? 6 : d + 1;
-          ratio[r][d] = e->depth[d] * expl(dense_log(&dense[r], p, r, w, depth) - none[r] + reports_log(p, r, i, k));
+          ratio[r][d] = e->depth[class][d] * expl(dense_log(&dense[r], p, r, w, depth) - none[r] + reports_log(p, r, i, k));
           sum[r] += ratio[r][d];
           first[r] += depth * ratio[r][d];
         }
@@ -164,7 +165,7 @@ static void brute(struct answer *a, const struct problem *p, int t) {
           a->profile[r][s] += weight * first[r] * w[s];
           if (s >= i && s < k) a->noticed[r][s] += weight * sum[r];
         }
-        for (int d = 0; d < ALLIANCE_DEPTHS; d++) a->depth[r][d] += weight * ratio[r][d];
+        for (int d = 0; d < ALLIANCE_DEPTHS; d++) a->depth[r][class][d] += weight * ratio[r][d];
       }
     }
   a->total = a->calm + a->begun;
@@ -185,7 +186,7 @@ static void make_problem(struct problem *p, struct stats_stream *s, bool extreme
   struct alliance_estimate *e = &p->estimate;
   e->time_origin = 3 * stats_random_uniform(s);
   e->prevalence = 0.05 + 0.9 * stats_random_uniform(s);
-  shares(s, e->depth, ALLIANCE_DEPTHS);
+  for (int c = 0; c < ALLIANCE_CLASSES; c++) shares(s, e->depth[c], ALLIANCE_DEPTHS);
   shares(s, e->shape, ALLIANCE_SHAPES);
   shares(s, e->perceived, 3);
   bool even = stats_random_below(s, 2), reports = stats_random_below(s, 2);
@@ -286,7 +287,8 @@ static void check_whole(const struct problem *p, int lane, bool extreme) {
   }
   for (int k = 0; k < ALLIANCE_SHAPES; k++) same(w.shape[k][lane], a.shape[k] / a.total, extreme);
   for (int r = 0; r < 2; r++)
-    for (int d = 0; d < ALLIANCE_DEPTHS; d++) same(w.depth[r][d][lane], a.depth[r][d] / a.total, extreme);
+    for (int c = 0; c < ALLIANCE_CLASSES; c++)
+      for (int d = 0; d < ALLIANCE_DEPTHS; d++) same(w.depth[r][c][d][lane], a.depth[r][c][d] / a.total, extreme);
 }
 
 static void random_series(void **state) {

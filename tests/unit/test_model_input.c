@@ -102,6 +102,8 @@ static void test_words_for_bad_data(void **s) {
   refused(&b, "y ~ I(1/(x - x)) + (1 | g)", STATS_BAD_DATA, "too large");
   refused(&b, "x ~ x2 + (1 | g)", STATS_NOT_FITTED, "exactly");
   refused(&b, "y ~ x + (1 + x + I(x^2) + I(x^3) + I(x^4) + I(x2 * x) | g)", STATS_BAD_DATA, "effects");
+  refused(&b, "y ~ I(x*6) * I(x^20*6) * I(x + 564191*6) * I(x)", STATS_NOT_FITTED, "lost to rounding");
+  accepted(&b, "y ~ I(x + 1e7) * f + (1 + I(x + 1e7) | g)");
   b.x[7] = 1e200;
   refused(&b, "y ~ x + (1 | g)", STATS_BAD_DATA, "1e+200 in data row 8");
   for (int i = 0; i < ROWS; i++) b.x[i] = NAN;
