@@ -105,6 +105,8 @@ void fit_print(FILE *to, const struct stats_model *model) {
   fprintf(to, "\n%s: %.10g   (largest gradient %.1e after %zu evaluations)\n\n",
           model->ml ? "Deviance (-2 log-likelihood)" : "REML criterion", model->criterion, model->gradient,
           model->evaluations);
+  if (model->gradient > 1e-5)
+    fprintf(to, "Warning: few digits are left. Centre the columns, or bring them to like sizes, and fit again.\n\n");
   print_random(to, model);
   print_fixed(to, model);
 }

@@ -102,8 +102,10 @@ static void test_words_for_bad_data(void **s) {
   refused(&b, "y ~ I(1/(x - x)) + (1 | g)", STATS_BAD_DATA, "too large");
   refused(&b, "x ~ x2 + (1 | g)", STATS_NOT_FITTED, "exactly");
   refused(&b, "y ~ x + (1 + x + I(x^2) + I(x^3) + I(x^4) + I(x2 * x) | g)", STATS_BAD_DATA, "effects");
+  b.table.rows = 24;
+  for (int i = 0; i < 24; i++) b.x[i] = i % 7, b.y[i] = i * 37 % 11 + 0.1 * i;
   refused(&b, "y ~ I(x*6) * I(x^20*6) * I(x + 564191*6) * I(x)", STATS_NOT_FITTED, "lost to rounding");
-  accepted(&b, "y ~ I(x + 1e7) * f + (1 + I(x + 1e7) | g)");
+  b.table.rows = ROWS;
   b.x[7] = 1e200;
   refused(&b, "y ~ x + (1 | g)", STATS_BAD_DATA, "1e+200 in data row 8");
   for (int i = 0; i < ROWS; i++) b.x[i] = NAN;
@@ -121,6 +123,7 @@ static void test_odd_data_are_fitted(void **s) {
   assert_string_equal(b.model->dropped_name[1], "one");
   assert_int_equal(b.model->p, 3);
   accepted(&b, "y ~ x");
+  accepted(&b, "y ~ I(x + 2020) * f + (1 + I(x + 2020) | g)"); /* years */
   accepted(&b, "y ~ 0 + f + (0 + f | g)");
   accepted(&b, "y ~ x + (1 + x + f | f)"); /* fewer groups than effects */
   accepted(&b, "y ~ x + (1 | g) + (1 | f) + (0 + x | g)");
