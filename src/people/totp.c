@@ -81,15 +81,19 @@ int64_t totp_check(const uint8_t secret[20], const char *code, int64_t now_ms, i
   return found;
 }
 
-char *totp_address(struct arena *arena, const uint8_t secret[20], const char *issuer, const char *label) {
+char *totp_text(struct arena *arena, const uint8_t secret[20]) {
   static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"; /* RFC 4648 section 6; 20 bytes need no padding */
-  char text[TOTP_SECRET * 8 / 5 + 1];
+  char *text = arena_alloc(arena, TOTP_SECRET * 8 / 5 + 1);
   for (int i = 0; i < TOTP_SECRET * 8 / 5; i++) {
     int bit = i * 5, byte = bit / 8, within = bit % 8;
     unsigned two = (unsigned)secret[byte] << 8 | (byte + 1 < TOTP_SECRET ? secret[byte + 1] : 0u);
     text[i] = letters[two >> (11 - within) & 31];
   }
-  text[sizeof text - 1] = 0;
-  return url(arena, "otpauth://totp/%s:%s?secret=%s&issuer=%s&algorithm=SHA1&digits=6&period=30", issuer, label, text,
-             issuer);
+  text[TOTP_SECRET * 8 / 5] = 0;
+  return text;
+}
+
+char *totp_address(struct arena *arena, const uint8_t secret[20], const char *issuer, const char *label) {
+  return url(arena, "otpauth://totp/%s:%s?secret=%s&issuer=%s&algorithm=SHA1&digits=6&period=30", issuer, label,
+             totp_text(arena, secret), issuer);
 }

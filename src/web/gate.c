@@ -196,7 +196,7 @@ static bool choose_reader(struct request *request) {
     request_error(request, ERR_BUSY, &(struct error){.code = ERR_BUSY, .id = "store"});
     return false;
   }
-  bool open = request->route->reader == READER_OPEN || request->route->reader == READER_DOOR;
+  bool open = request->route->reader != READER_MASKED;
   if (request->route->reader == READER_OPEN && (request->route->roles & ROLES_MASKED))
     die("the route %s would hand the open reader to a masked role", request->route->path);
   request->db = open ? request->seat->open : request->seat->masked;

@@ -211,7 +211,7 @@ void page_notice(struct request *request) {
   } notices[] = {{"note", WORD_DONE_NOTE},         {"session", WORD_DONE_SESSION}, {"enrolled", WORD_DONE_ENROLLED},
                  {"reminded", WORD_DONE_REMINDED}, {"account", WORD_DONE_ACCOUNT}, {"withdrawn", WORD_DONE_WITHDRAWN},
                  {"out", WORD_DONE_OUT},           {"form", WORD_DONE_FORM},       {"kept", WORD_DONE_KEPT},
-                 {"password", WORD_DONE_PASSWORD}};
+                 {"password", WORD_DONE_PASSWORD}, {"authenticator", WORD_DONE_AUTHENTICATOR}, {"no-authenticator", WORD_DONE_NO_AUTHENTICATOR}};
   const char *done = request->method == METHOD_GET ? request_query(request, "done") : "";
   for (size_t i = 0; i < sizeof notices / sizeof *notices; i++) {
     if (strcmp(done, notices[i].name)) continue;
@@ -320,4 +320,21 @@ void state_mark(struct request *request, enum mark mark, enum word label) {
   html(out, "</svg> ");
   say(request, label);
   html(out, "</span>");
+}
+
+/* ---- roles ---- */
+
+const struct role_word role_words[ROLE_WORDS] = {
+    {ROLE_THERAPIST, WORD_ROLE_THERAPIST}, {ROLE_COORDINATOR, WORD_ROLE_COORDINATOR},
+    {ROLE_ASSISTANT, WORD_ROLE_ASSISTANT}, {ROLE_TRAINER, WORD_ROLE_TRAINER},
+    {ROLE_RATER, WORD_ROLE_RATER},         {ROLE_INTERVIEWER, WORD_ROLE_INTERVIEWER},
+    {ROLE_ANALYST, WORD_ROLE_ANALYST},     {ROLE_MONITOR, WORD_ROLE_MONITOR},
+    {ROLE_ALLOCATOR, WORD_ROLE_ALLOCATOR}, {ROLE_ADMINISTRATOR, WORD_ROLE_ADMINISTRATOR},
+};
+
+const char *roles_text(const struct request *request, unsigned roles) {
+  struct buf out = buf_in(request->arena, 64);
+  for (int i = 0; i < ROLE_WORDS; i++)
+    if (roles & role_words[i].role) buf_addf(&out, "%s%s", out.length ? ", " : "", said(request, role_words[i].label));
+  return out.data;
 }

@@ -76,6 +76,15 @@ void progress_bar(struct request *request, const char *label, int64_t reached, i
 enum mark { MARK_EARLY, MARK_STEADY, MARK_TENSION, MARK_REPAIRED, MARK_LATE, MARK_DONE, MARK_NONE };
 void state_mark(struct request *request, enum mark mark, enum word label);
 
+/* The roles that sign in, in the order in which pages name them. */
+struct role_word {
+  enum role role;
+  enum word label;
+};
+#define ROLE_WORDS 10
+extern const struct role_word role_words[ROLE_WORDS];
+const char *roles_text(const struct request *request, unsigned roles); /* "trainer, rater" */
+
 /* Whether the feedback words of this request's roles lead somewhere: the page on which this account begins. */
 const char *home_path(const struct request *request);
 

@@ -1,29 +1,10 @@
-/* page_administration.c: accounts and roles, versions of the study, mail; and each person's own account. No names of
- * patients, no arms, no outcomes. */
+/* page_administration.c: accounts and roles, versions of the study, mail. No names of patients, no arms, no outcomes. */
 #include "web/fields.h"
 #include "web/page.h"
 #include "web/pages.h"
 #include "web/web.h"
 
 #define LINK_VALID_MS DAY_MS
-
-static const struct {
-  enum role role;
-  enum word label;
-} role_words[] = {
-    {ROLE_THERAPIST, WORD_ROLE_THERAPIST}, {ROLE_COORDINATOR, WORD_ROLE_COORDINATOR},
-    {ROLE_ASSISTANT, WORD_ROLE_ASSISTANT}, {ROLE_TRAINER, WORD_ROLE_TRAINER},
-    {ROLE_RATER, WORD_ROLE_RATER},         {ROLE_INTERVIEWER, WORD_ROLE_INTERVIEWER},
-    {ROLE_ANALYST, WORD_ROLE_ANALYST},     {ROLE_MONITOR, WORD_ROLE_MONITOR},
-    {ROLE_ALLOCATOR, WORD_ROLE_ALLOCATOR}, {ROLE_ADMINISTRATOR, WORD_ROLE_ADMINISTRATOR},
-};
-
-static const char *roles_text(const struct request *request, unsigned roles) {
-  struct buf out = buf_in(request->arena, 64);
-  for (size_t i = 0; i < COUNT(role_words); i++)
-    if (roles & role_words[i].role) buf_addf(&out, "%s%s", out.length ? ", " : "", said(request, role_words[i].label));
-  return out.data;
-}
 
 static const char *site_text(const struct request *request, const char *site) {
   if (!*site) return said(request, WORD_ALL_SITES);
@@ -149,9 +130,9 @@ static const struct field new_fields[] = {
 
 static void draw_new(struct request *request, const struct fields *fields) {
   const struct study *study = request->study;
-  struct option roles[COUNT(role_words)], languages[STUDY_LANGUAGES];
+  struct option roles[ROLE_WORDS], languages[STUDY_LANGUAGES];
   size_t role_count = 0;
-  for (size_t i = 0; i < COUNT(role_words); i++)
+  for (size_t i = 0; i < ROLE_WORDS; i++)
     if (study_has_role(study, role_name(role_words[i].role)))
       roles[role_count++] = (struct option){role_name(role_words[i].role), said(request, role_words[i].label)};
   struct option *sites = arena_array(request->arena, study->site_count + 1, sizeof *sites);
@@ -245,7 +226,7 @@ static void draw_account(struct request *request, const struct account *account,
   html(out, "<fieldset><legend>");
   say(request, WORD_ROLES);
   html(out, "</legend>");
-  for (size_t i = 0; i < COUNT(role_words); i++) {
+  for (size_t i = 0; i < ROLE_WORDS; i++) {
     const char *name = role_name(role_words[i].role);
     bool has = account->roles & role_words[i].role;
     if (has || study_has_role(request->study, name))
@@ -315,7 +296,7 @@ void page_account_change(struct request *request) {
   *input = (struct account_change){.by = request->actor.code,
                                    .account = request->parameters[0],
                                    .disabled = *request_field(request, "disabled") ? 1 : 0};
-  for (size_t i = 0; i < COUNT(role_words); i++)
+  for (size_t i = 0; i < ROLE_WORDS; i++)
     if (*request_field(request, arena_printf(request->arena, "role-%s", role_name(role_words[i].role))))
       input->roles |= role_words[i].role;
   request->state = input;
@@ -340,61 +321,4 @@ void page_account_link(struct request *request) {
       .account = request->parameters[0], .valid_ms = LINK_VALID_MS, .purpose = "administrator"};
   request->state = input;
   request_write(request, sign_in_link_make, input, after_link);
-}
-
-/* ---- one's own account ---- */
-
-struct own_form {
-  const char *password;
-};
-static const struct field own_fields[] = {FIELD_SECRET(struct own_form, password, FIELD_REQUIRED, 1, 512)};
-
-static void draw_own(struct request *request, const struct fields *fields) {
-  page_open(request, &(struct page){.kind = PAGE_STAFF,
-                                    .title = said(request, WORD_MY_ACCOUNT),
-                                    .lead = said(request, WORD_MY_ACCOUNT_LEAD),
-                                    .class_name = "narrow"});
-  html(&request->out, "<dl class=\"facts\"><dt>%s</dt><dd class=\"code\">%s</dd><dt>%s</dt><dd>%s</dd></dl>",
-       said(request, WORD_ACCOUNT), request->who->account.code, said(request, WORD_ROLES),
-       roles_text(request, request->who->account.roles));
-  fields_summary(request, fields);
-  post_open(request, "/account", "card");
-  field_text(request, fields, "password", WORD_NEW_PASSWORD, "password", "new-password");
-  paragraph(request, WORD_NEW_PASSWORD_HINT, "hint");
-  button(request, WORD_SET_PASSWORD, "primary");
-  post_close(request);
-  page_close(request);
-}
-
-void page_own(struct request *request) {
-  struct fields fields = fields_blank(request, own_fields, COUNT(own_fields));
-  draw_own(request, &fields);
-}
-
-static void after_password(struct request *request, enum err err, const struct error *error) {
-  if (err) return request_error(request, err, error);
-  request_redirect(request, address(request, "/account?done=password"));
-}
-
-static void after_own_hash(struct request *request, enum err err, const struct error *error) {
-  if (err) return request_error(request, err, error);
-  struct account_credential *input = arena_alloc(request->arena, sizeof *input);
-  *input = (struct account_credential){.by = request->who->account.code,
-                                       .account = request->who->account.code,
-                                       .password_hash = arena_text(request->arena, request_hashed(request)->hash),
-                                       .keep_token_hash = request->who->token_hash};
-  request_write(request, account_credential, input, after_password);
-}
-
-void page_own_password(struct request *request) {
-  struct own_form form;
-  struct error error = {0};
-  struct fields fields = fields_read(request, own_fields, COUNT(own_fields), &form);
-  enum err err = fields.valid ? password_acceptable(form.password, &error) : OK;
-  if (err) fields_problem(&fields, "password", request_error_words(request, err, &error));
-  if (!fields.valid) {
-    request->status = 422;
-    return draw_own(request, &fields);
-  }
-  request_hash(request, form.password, NULL, after_own_hash);
 }

@@ -235,25 +235,27 @@ void page_sign_out(struct request *request) {
 
 #define KEPT "keep."
 
+/* What was typed, but for secrets: those are never shown again. */
 static void write_kept(struct request *request) {
   for (size_t i = 0; i < request->form.count; i++) {
     const struct pair *pair = &request->form.list[i];
     bool again = !strncmp(pair->name, KEPT, sizeof KEPT - 1);
     if (!again && request->route->handler == page_unlock_try) continue;
-    if (!strcmp(pair->name, "form_token")) continue;
+    if (!strcmp(pair->name, "form_token") || !strcmp(pair->name, "password") || !strcmp(pair->name, "present")) continue;
     html(&request->out, "<input type=\"hidden\" name=\"%s%s\" value=\"%s\">", again ? "" : KEPT, pair->name,
          pair->value);
   }
 }
 
 static void draw_unlock(struct request *request, const char *to, const char *problem) {
-  door_open_page(request, WORD_LOCKED_TITLE, WORD_LOCKED_LEAD);
+  bool can = request->who->account.has_password;
+  door_open_page(request, WORD_LOCKED_TITLE, can ? WORD_LOCKED_LEAD : WORD_LOCKED_LINK);
   if (problem) {
     note_open(request, NOTE_WRONG);
     html(&request->out, "<p>%s</p>", problem);
     note_close(request);
   }
-  if (request->who->account.has_password) {
+  if (can) {
     html(&request->out,
          "<form method=\"post\" action=\"%s\" class=\"card stack\"><input type=\"hidden\" name=\"form_token\" "
          "value=\"%s\"><input type=\"hidden\" name=\"to\" value=\"%s\">",
@@ -266,9 +268,10 @@ static void draw_unlock(struct request *request, const char *to, const char *pro
     button(request, WORD_UNLOCK, "primary");
     post_close(request);
   } else {
-    html(&request->out, "<p>");
-    say(request, WORD_LOCKED_LINK);
-    html(&request->out, "</p>");
+    static const enum word steps[] = {WORD_LOCKED_STEP_1, WORD_LOCKED_STEP_2, WORD_LOCKED_STEP_3};
+    html(&request->out, "<ol class=\"steps\">");
+    for (size_t i = 0; i < COUNT(steps); i++) html(&request->out, "<li><span>%s</span></li>", said(request, steps[i]));
+    html(&request->out, "</ol>");
   }
   html(&request->out, "<form method=\"post\" action=\"%s\">", address(request, "/sign-out"));
   form_token_field(request);

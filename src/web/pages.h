@@ -16,6 +16,7 @@ handler page_log; /* page_log.c */
 /* page_administration.c */
 handler page_administration, page_account_new, page_account_create, page_account, page_account_change,
     page_account_link;
-handler page_own, page_own_password;
+/* page_own.c */
+handler page_own, page_own_password, page_authenticator, page_authenticator_set, page_authenticator_remove;
 
 #endif

@@ -79,6 +79,7 @@ struct request {
 
   /* the sleep: see web.h */
   void *state; /* the handler's own, from one call to the next */
+  const struct password_job *hashed; /* the last hash that was asked for */
   struct waiting *waiting;
   struct seat *seat;
 };

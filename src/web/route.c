@@ -47,6 +47,8 @@ const char *reader_name(enum reader reader) {
   switch (reader) {
   case READER_NONE:
     return "none";
+  case READER_OWN:
+    return "own";
   case READER_DOOR:
     return "door";
   case READER_MASKED:

@@ -20,6 +20,7 @@ enum method { METHOD_GET, METHOD_POST };
 enum reader {
   READER_NONE,   /* it reads no table */
   READER_DOOR,   /* the account tables, to find out who someone is: sign-in pages alone */
+  READER_OWN,    /* the account tables, about the one who is signed in: pages of one's own account alone */
   READER_MASKED, /* the allow-list of the masked reader */
   READER_OPEN    /* everything */
 };

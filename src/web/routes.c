@@ -32,7 +32,11 @@ const struct route routes[] = {
     ROUTE(GET, "/unlock", page_unlock, ROLES_STAFF, READER_DOOR, "locked: the password again"),
     ROUTE(POST, "/unlock", page_unlock_try, ROLES_STAFF, READER_DOOR, "unlock and go on"),
     ROUTE(GET, "/account", page_own, ROLES_STAFF, READER_NONE, "one's own account"),
-    ROUTE(POST, "/account", page_own_password, ROLES_STAFF, READER_NONE, "set one's password"),
+    ROUTE(POST, "/account", page_own_password, ROLES_STAFF, READER_OWN, "set one's password"),
+    ROUTE(GET, "/account/authenticator", page_authenticator, ROLES_STAFF, READER_OWN, "a second factor on offer"),
+    ROUTE(POST, "/account/authenticator", page_authenticator_set, ROLES_STAFF, READER_OWN, "confirm it by a code"),
+    ROUTE(POST, "/account/authenticator/remove", page_authenticator_remove, ROLES_STAFF, READER_OWN,
+          "take one's second factor away"),
 
     /* therapists, trainers */
     ROUTE(GET, "/caseload", page_caseload, ROLE_THERAPIST, READER_OPEN, "a therapist's list"),

@@ -42,11 +42,11 @@ void request_hash(struct request *request, const char *password, const char *has
   waiting->hash.make = !hash;
   waiting->hash.subject = request->who ? request->who->account.code : "";
   if (hash) snprintf(waiting->hash.hash, sizeof waiting->hash.hash, "%s", hash);
-  request->state = waiting;
+  request->hashed = &waiting->hash;
 }
 
 const struct password_job *request_hashed(const struct request *request) {
-  return &((const struct waiting *)request->state)->hash;
+  return request->hashed;
 }
 
 static void one_done(struct waiting *waiting) {

@@ -1,7 +1,10 @@
 """served.py: what the HTTP tests share: a served demonstration and raw requests to it. Standard library only.
 
 Requests are written byte by byte to a socket, so that a test can send what no client library would."""
+import base64
 import contextlib
+import hashlib
+import hmac
 import html
 import html.parser
 import json
@@ -10,12 +13,20 @@ import pathlib
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+
+
+def totp(key, seconds):
+    """RFC 6238, by another hand than the program's."""
+    mac = hmac.new(base64.b32decode(key), struct.pack(">Q", int(seconds) // 30), hashlib.sha1).digest()
+    at = mac[-1] & 15
+    return "%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7fffffff) % 1000000)
 
 
 class Served:

@@ -3,6 +3,7 @@
 `attune demo --frozen` and `--frozen --swap-arms` run side by side; the same requests go to both, one at a time, and
 whole answers (status line, headers, body) are compared. Every masked route of the program's own table must have been
 asked, or the test fails. Then leaks are planted in one world, one after the other, and each must be seen."""
+import email.utils
 import json
 import math
 import os
@@ -13,7 +14,7 @@ import time
 import unittest
 import urllib.parse
 
-from served import ROOT, Person, Served, forms_of
+from served import ROOT, Person, Served, forms_of, totp
 
 HOST = [("Host", "attune.test")]
 MASKED = ["coordinator", "analyst", "monitor", "rater", "administrator", "assistant"]
@@ -152,6 +153,7 @@ class ByteIdentical(unittest.TestCase):
                 seen = pair.crawl(f"/{self.study}/", 500)
                 self.assertGreater(len(seen), 3, role)
         self.coordinator_acts(pairs["coordinator"])
+        self.own_account(pairs["analyst"])
         self.assertEqual(self.differences, [])
         self.check_coverage()
 
@@ -180,10 +182,31 @@ class ByteIdentical(unittest.TestCase):
             pair.both("POST", form["action"], form["fields"])
         pair.both("GET", base + "/overview")
 
+    def own_account(self, pair):
+        """A password and an authenticator: refused, set, changed, taken away."""
+        base = f"/{self.study}/account"
+
+        def post(action, status, **fields):
+            page = base + "/authenticator" if action == base + "/authenticator" else base
+            form = next(f for f in forms_of(pair.both("GET", page).text) if f["action"] == action)
+            self.assertEqual(pair.both("POST", action, {**form["fields"], **fields}).status, status, (action, fields))
+
+        post(base, 422, password="short")
+        post(base, 303, password="seven tall green doors")
+        post(base, 403, password="nine small blue windows", present="wrong words in a row")
+        post(base, 303, password="nine small blue windows", present="seven tall green doors")
+        answer = pair.both("GET", base + "/authenticator")
+        key = re.search(r"<code[^>]*>([A-Z2-7 ]+)</code>", answer.text).group(1).replace(" ", "")
+        now = email.utils.parsedate_to_datetime(answer.header("date")).timestamp()
+        post(base + "/authenticator", 403, code="000000" if totp(key, now) != "000000" else "000001", present="nine small blue windows")
+        post(base + "/authenticator", 303, code=totp(key, now), present="nine small blue windows")
+        post(base + "/authenticator/remove", 303, present="nine small blue windows")
+        pair.both("GET", base + "?done=no-authenticator")
+
     def check_coverage(self):
-        """Every masked route of the table has been asked, by this test or the ones before it."""
+        """Every masked route of the table, and one's own account, has been asked, by this test or the ones before it."""
         asked = ByteIdentical.history + self.asked
-        left = [f"{r['method']} {r['path']}" for r in routes() if r["reader"] == "masked" and
+        left = [f"{r['method']} {r['path']}" for r in routes() if r["reader"] in ("masked", "own") and
                 not any(m == r["method"] and pattern_of(r, self.study).match(p.split("?")[0]) for m, p in asked)]
         missing = [r for r in left if r not in POSTED_ELSEWHERE]
         self.assertEqual(missing, [])

@@ -1,6 +1,8 @@
 /* Signing in, on a real ledger: every refusal, what is counted, what locks and ends, codes and links used twice. */
 #include <semaphore.h>
 
+#include "people/authenticator.h"
+#include "people/password.h"
 #include "test_people_world.h"
 
 /* ---- signing in ---- */
@@ -316,6 +318,76 @@ static void a_code_is_not_taken_twice(void **state) {
   assert_false(attempt("ada", "", true).needs_code);
 }
 
+/* A code that the secret gives now: the first of all six digits that is taken. */
+static const char *code_for(const uint8_t of[TOTP_SECRET_BYTES]) {
+  char digits[7];
+  for (int i = 0; i < 1000000; i++) {
+    snprintf(digits, sizeof digits, "%06d", i);
+    if (totp_check(of, digits, w->now_ms, -1) >= 0) return arena_text(&w->arena, digits);
+  }
+  stop_test("a secret without a code");
+  return "";
+}
+
+static void an_authenticator_is_set_by_its_first_code(void **state) {
+  (void)state;
+  uint8_t offered[TOTP_SECRET_BYTES], again[TOTP_SECRET_BYTES];
+  const char *ada = person_with_password(ROLE_RATER, "ada"), *bea = person_with_password(ROLE_RATER, "bea");
+  const char *other = cookie_of("ada"), *cookie = cookie_of("ada");
+  char hash[65];
+  assert_int_equal(find(cookie), OK);
+  snprintf(hash, sizeof hash, "%s", found.token_hash);
+  assert_int_equal(authenticator_offer(w->db, &w->keys, ada, hash, offered, &why), OK);
+  assert_int_equal(authenticator_offer(w->db, &w->keys, ada, hash, again, &why), OK);
+  assert_memory_equal(offered, again, sizeof again); /* the page may be loaded again */
+  assert_int_equal(authenticator_offer(w->db, &w->keys, bea, hash, again, &why), OK);
+  assert_memory_not_equal(offered, again, sizeof again);
+  assert_int_equal(authenticator_offer(w->db, &w->keys, ada, "another sign-in", again, &why), OK);
+  assert_memory_not_equal(offered, again, sizeof again);
+  assert_int_equal(authenticator_offer(w->db, &w->keys, "A-2222222A", hash, again, &why), ERR_MISSING);
+
+  const char *right = code_for(offered);
+  int64_t before = entries();
+  struct authenticator_set set = {.account = ada, .token_hash = hash, .code = strcmp(right, "000000") ? "000000" : "000001", .address = "::1"};
+  must(authenticator_set, &set);
+  assert_string_equal(set.refused.id, "code-wrong");
+  assert_int_equal(entries(), before);
+  set.code = right;
+  must(authenticator_set, &set);
+  assert_int_equal(set.refused.code, OK);
+  assert_int_equal(entries(), before + 1);
+  assert_int_equal(find(cookie), OK);
+  assert_true(found.account.has_totp);
+  assert_int_equal(find(other), ERR_MISSING); /* the other sign-ins have ended */
+  assert_int_equal(authenticator_offer(w->db, &w->keys, ada, hash, again, &why), OK);
+  assert_memory_not_equal(offered, again, sizeof again); /* what is offered next is another */
+
+  struct sign_in_code code = {.cookie = cookie_of("ada"), .code = right, .address = ""};
+  must(sign_in_code, &code);
+  assert_string_equal(code.refused.id, "code-wrong"); /* it was used up */
+  w->now_ms += 2 * MINUTE_MS;
+  code.code = code_for(offered);
+  must(sign_in_code, &code);
+  assert_int_equal(code.refused.code, OK);
+}
+
+static void codes_that_should_set_an_authenticator_are_counted(void **state) {
+  (void)state;
+  uint8_t offered[TOTP_SECRET_BYTES];
+  const char *ada = person_with_password(ROLE_RATER, "ada");
+  assert_int_equal(authenticator_offer(w->db, &w->keys, ada, "h", offered, &why), OK);
+  const char *right = code_for(offered);
+  struct authenticator_set set = {.account = ada, .token_hash = "h", .code = "no", .address = ""};
+  for (int i = 0; i < 10; i++) must(authenticator_set, &set);
+  set.code = right;
+  must(authenticator_set, &set);
+  assert_string_equal(set.refused.id, "throttled");
+  w->now_ms += 16 * MINUTE_MS;
+  set.code = code_for(offered);
+  must(authenticator_set, &set);
+  assert_int_equal(set.refused.code, OK);
+}
+
 static void codes_are_counted_and_the_password_does_not_clear_them(void **state) {
   (void)state;
   with_totp("ada");
@@ -460,6 +532,8 @@ int main(void) {
       on_ledger(a_new_password_ends_the_other_sign_ins),
       on_ledger(the_code_completes_the_sign_in),
       on_ledger(a_code_is_not_taken_twice),
+      on_ledger(an_authenticator_is_set_by_its_first_code),
+      on_ledger(codes_that_should_set_an_authenticator_are_counted),
       on_ledger(codes_are_counted_and_the_password_does_not_clear_them),
       on_ledger(the_code_must_follow_within_ten_minutes),
       on_ledger(a_link_works_once),

@@ -284,6 +284,31 @@ static void test_lock(void **state) {
   assert_int_equal(reply->request.status, 200);
   assert_non_null(strstr(reply->body, "name=\"text\" value=\"half a thought\""));
   assert_int_equal(GET("/practice/caseload", in.cookie)->request.status, 200);
+  /* A secret typed before the lock is not written into the page. */
+  trial.now_ms += 16 * MINUTE_MS;
+  snprintf(body, sizeof body, "password=seven+green+doors&present=four+words+in+a+row&form_token=%s", in.token);
+  reply = POST("/practice/account", body, in.cookie);
+  assert_int_equal(reply->request.status, 403);
+  assert_null(strstr(reply->body, "green"));
+  assert_null(strstr(reply->body, "four"));
+}
+
+/* Who came by a link and set no password is told what to do, and is asked for nothing that they do not have. */
+static void test_lock_without_password(void **state) {
+  (void)state;
+  char account[CODE_BYTES];
+  struct person_in in;
+  account_for(ROLE_MONITOR, "", account);
+  sign_in(account, "lock-link", &in);
+  assert_int_equal(GET("/practice/log", in.cookie)->request.status, 200);
+  trial.now_ms += 16 * MINUTE_MS;
+  assert_non_null(reply_header(GET("/practice/log", in.cookie), "Location", "/practice/unlock"));
+  const struct reply *reply = GET("/practice/unlock", in.cookie);
+  assert_int_equal(reply->request.status, 200);
+  assert_non_null(strstr(reply->body, "one-time link"));
+  assert_non_null(strstr(reply->body, "My account"));
+  assert_null(strstr(reply->body, "type=\"password\""));
+  assert_non_null(strstr(reply->body, "action=\"/practice/sign-out\""));
 }
 
 /* ---- the form ---- */
@@ -369,7 +394,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_nobody),   cmocka_unit_test(test_matrix), cmocka_unit_test(test_posts_from_elsewhere),
       cmocka_unit_test(test_not_mine), cmocka_unit_test(test_form),   cmocka_unit_test(test_form_gone),
-      cmocka_unit_test(test_lock),
+      cmocka_unit_test(test_lock), cmocka_unit_test(test_lock_without_password),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }
