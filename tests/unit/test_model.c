@@ -47,7 +47,7 @@ static void add_name(const char **name, size_t *count, const char *text) {
 
 static void open_fixture(struct fixture *f, const char *name) {
   struct formula formula;
-  struct fit_levels levels[8];
+  struct fit_list levels[8];
   struct error error;
   const char *column[32];
   bool as_levels[32] = {false};
@@ -68,7 +68,7 @@ static void open_fixture(struct fixture *f, const char *name) {
       if (strcmp(column[i], key) != 0) continue; /* factors of X; groups may be in any order */
       const char **level = arena_array(&f->arena, json_array_size(value), sizeof *level);
       for (size_t l = 0; l < json_array_size(value); l++) level[l] = json_string_value(json_array_get(value, l));
-      levels[asked++] = (struct fit_levels){key, level, json_array_size(value)};
+      levels[asked++] = (struct fit_list){key, level, json_array_size(value)};
     }
   }
   for (size_t r = 0; r < formula.randoms; r++)
