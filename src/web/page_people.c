@@ -13,23 +13,45 @@ struct entry_of_roster {
 struct roster {
   struct entry_of_roster *list;
   size_t count;
+  bool more; /* than the list holds */
 };
 
 #define ROSTER_MAXIMUM 2000
 
-/* Of one site ("" all), by code. */
-static enum err roster_read(struct request *request, const char *kind, struct roster *roster, struct error *error) {
+/* What a code must hold, as LIKE takes it: "%" for nothing typed, NULL for what no code can hold. */
+static const char *code_pattern(struct request *request, const char *typed) {
+  char *pattern = arena_alloc(request->arena, CODE_BYTES + 2), *next = pattern;
+  *next++ = '%';
+  for (const char *c = typed; *c; c++) {
+    char big = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+    if (*c == ' ') continue;
+    if (next - pattern >= CODE_BYTES || !strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-", big)) return NULL;
+    *next++ = big;
+  }
+  if (next - pattern > 1) *next++ = '%';
+  *next = 0;
+  return pattern;
+}
+
+/* Of the actor's site ("" all), by code; with `find`, those whose own or whose therapist's code holds it. */
+static enum err roster_read(struct request *request, const char *kind, const char *find, struct roster *roster,
+                            struct error *error) {
+  const char *pattern = code_pattern(request, find);
   struct rows rows;
   const char *site = request->actor.site ? request->actor.site : "";
   roster->list = arena_array(request->arena, ROSTER_MAXIMUM, sizeof *roster->list);
   roster->count = 0;
+  roster->more = false;
+  if (!pattern) return OK;
   rows_open(&rows, request->db,
             "SELECT p.code, p.kind, p.site, p.therapist, p.enrolled_ms, p.withdrawn_ms, "
             "(SELECT count(*) FROM session s WHERE s.patient = p.code), "
             "(SELECT count(*) FROM occasion o WHERE o.respondent = p.code AND o.submitted_ms = 0 AND o.closes_ms > $3) "
-            "FROM person p WHERE p.kind = $1 AND ($2 = '' OR p.site = $2) ORDER BY p.code LIMIT 2000",
-            ARGS(v_text(kind), v_text(site), v_int(request->now_ms)));
-  while (rows_next(&rows) && roster->count < ROSTER_MAXIMUM)
+            "FROM person p WHERE p.kind = $1 AND ($2 = '' OR p.site = $2) AND (p.code LIKE $4 OR p.therapist LIKE $4) "
+            "ORDER BY p.code LIMIT $5",
+            ARGS(v_text(kind), v_text(site), v_int(request->now_ms), v_text(pattern), v_int(ROSTER_MAXIMUM + 1)));
+  while (rows_next(&rows)) {
+    if ((roster->more = roster->count == ROSTER_MAXIMUM)) break;
     roster->list[roster->count++] =
         (struct entry_of_roster){.code = arena_text(request->arena, rows_text(&rows, 0)),
                                  .kind = arena_text(request->arena, rows_text(&rows, 1)),
@@ -39,6 +61,7 @@ static enum err roster_read(struct request *request, const char *kind, struct ro
                                  .withdrawn_ms = rows_int(&rows, 5),
                                  .sessions = rows_int(&rows, 6),
                                  .open_forms = rows_int(&rows, 7)};
+  }
   return rows_close(&rows, error);
 }
 
@@ -83,18 +106,18 @@ static void write_person(struct request *request, const struct entry_of_roster *
   html(out, "</td></tr>");
 }
 
-static enum err write_roster(struct request *request, const char *kind, struct error *error) {
+static enum err write_roster(struct request *request, const char *kind, const char *find, struct error *error) {
   static const enum word of_patients[] = {WORD_CODE_OF,  WORD_THERAPIST,  WORD_SITE, WORD_SINCE,
                                           WORD_SESSIONS, WORD_FORMS_OPEN, WORD_TO_DO};
   static const enum word of_therapists[] = {WORD_CODE_OF, WORD_SITE, WORD_SINCE, WORD_FORMS_OPEN, WORD_TO_DO};
   bool patient = !strcmp(kind, "patient");
   struct roster roster;
-  enum err err = roster_read(request, kind, &roster, error);
+  enum err err = roster_read(request, kind, find, &roster, error);
   if (err) return err;
   heading(request, patient ? WORD_RECORD_PATIENTS : WORD_RECORD_THERAPISTS);
   if (!roster.count) {
     html(&request->out, "<div class=\"empty\">");
-    paragraph(request, WORD_NOBODY_YET, NULL);
+    paragraph(request, *find ? WORD_NOBODY_FOUND : WORD_NOBODY_YET, NULL);
     html(&request->out, "</div>");
     return OK;
   }
@@ -105,12 +128,40 @@ static enum err write_roster(struct request *request, const char *kind, struct e
     table_open(request, NULL, of_therapists, COUNT(of_therapists));
   for (size_t i = 0; i < roster.count; i++) write_person(request, &roster.list[i], patient);
   table_close(request);
+  if (roster.more) {
+    html(&request->out, "<p class=\"quiet-text\">");
+    say(request, WORD_ROSTER_MORE, say_count(request, ROSTER_MAXIMUM));
+    html(&request->out, "</p>");
+  }
   html(&request->out, "</div>");
   return OK;
 }
 
+struct find_form {
+  const char *find;
+};
+static const struct field find_fields[] = {FIELD_TEXT(struct find_form, find, FIELD_OPTIONAL, 0, 40)};
+
+static void write_find(struct request *request, const struct fields *fields) {
+  html(&request->out, "<form method=\"get\" action=\"%s\" class=\"card no-print\"><div class=\"filters\">",
+       address(request, "/people"));
+  field_text(request, fields, "find", WORD_FIND_BY_CODE, "search", "off");
+  html(&request->out, "<p class=\"row\">");
+  button(request, WORD_FIND, "primary");
+  if (*fields->typed[0]) {
+    html(&request->out, "<a class=\"button quiet\" href=\"%s\">", address(request, "/people"));
+    say(request, WORD_LOG_ALL);
+    html(&request->out, "</a>");
+  }
+  html(&request->out, "</p></div></form>");
+}
+
 void page_people(struct request *request) {
   struct error error = {0};
+  struct find_form form;
+  request->form = request->query; /* what is looked for is asked for in the address */
+  struct fields fields = fields_read(request, find_fields, COUNT(find_fields), &form);
+  const char *find = fields.valid ? form.find : fields.typed[0];
   page_open(request, &(struct page){.kind = PAGE_STAFF,
                                     .title = said(request, WORD_PEOPLE_TITLE),
                                     .lead = said(request, WORD_PEOPLE_LEAD),
@@ -119,8 +170,10 @@ void page_people(struct request *request) {
   html(&request->out, "<p class=\"row no-print\"><a class=\"button primary\" href=\"%s\">", address(request, "/enrol"));
   say(request, WORD_ENROL_SOMEONE);
   html(&request->out, "</a></p>");
-  enum err err = write_roster(request, "patient", &error);
-  if (!err) err = write_roster(request, "therapist", &error);
+  fields_summary(request, &fields);
+  write_find(request, &fields);
+  enum err err = write_roster(request, "patient", find, &error);
+  if (!err) err = write_roster(request, "therapist", find, &error);
   if (err) return request_error(request, err, &error);
   page_close(request);
 }
@@ -142,7 +195,7 @@ static const struct field enrol_fields[] = {
 static enum err therapist_options(struct request *request, struct option **options, size_t *count,
                                   struct error *error) {
   struct roster roster;
-  enum err err = roster_read(request, "therapist", &roster, error);
+  enum err err = roster_read(request, "therapist", "", &roster, error);
   if (err) return err;
   *options = arena_array(request->arena, roster.count + 1, sizeof **options);
   *count = 0;

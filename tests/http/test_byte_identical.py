@@ -166,6 +166,8 @@ class ByteIdentical(unittest.TestCase):
         with sqlite3.connect(f"file:{self.worlds[0].world['home']}/attune.db?mode=ro", uri=True) as db:
             held = dict(db.execute("SELECT patient, count(*) FROM session GROUP BY patient ORDER BY patient"))
         patient = next(p for p in patients if held.get(p, 0) < 6)
+        for find in (therapist, patient, patient[2:5].lower(), "%25", "nobody"):
+            pair.both("GET", f"{base}/people?find={find}")
         for path, good in (("/enrol", {"kind": "patient", "therapist": therapist, "name": "Someone New", "address": "new@demo.invalid"}),
                            ("/session", {"patient": patient}), (f"/people/{patient}/withdraw", {"reason": "moved away"})):
             for fields in ({}, good):

@@ -181,6 +181,23 @@ class Protocol(unittest.TestCase):
                 self.assertTrue(answer is None or answer.status < 500 or answer.status in (501, 505), answer)
                 self.assertEqual(self.ask("GET", "/").status, 200)
 
+    def test_what_the_library_answers_itself_tells_nothing(self):
+        """These replies lack our headers (docs/pages.md): so they must be fixed sentences, and end the connection."""
+        host = f"Host: {self.served.address[0]}".encode()
+        asked = 0
+        for sent in (b"GET /needle HTTP/1.1\r\n" + host + b"\r\nX-Needle: " + b"needle" * 12000 + b"\r\n\r\n",
+                     b"GET /" + b"needle" * 12000 + b" HTTP/1.1\r\n" + host + b"\r\n\r\n",
+                     b"GET /needle HTTP/9.9\r\n" + host + b"\r\n\r\n", b"GET /needle HTTP/1.1\r\n\r\n",
+                     b"GET / HTTP/1.1\r\n" + host + b"\r\nneedle\r\n\r\n"):
+            answer = self.served.raw(sent, seconds=5)
+            with self.subTest(sent=sent[:40]):
+                self.assertIn(answer.status, (400, 414, 431, 505))
+                self.assertNotIn(b"needle", answer.body.lower())
+                self.assertNotIn(b"needle", str(answer.headers).lower().encode())
+                self.assertEqual((answer.header("set-cookie"), answer.header("connection")), (None, "close"))
+                asked += 1
+        self.assertEqual(asked, 5)
+
     def test_slow_clients_do_not_hold_up_others(self):
         slow = []
         try:

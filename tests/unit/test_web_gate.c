@@ -1,5 +1,6 @@
 /* The gate and the pages, without HTTP: requests are run as the server runs them, against a home in a fresh directory.
  * The access matrix is walked whole: every route, every role. */
+#include <ctype.h>
 #include <semaphore.h>
 
 #include "trial_fixture.h"
@@ -251,6 +252,42 @@ static void test_not_mine(void **state) {
   assert_string_equal(reply->body, first);
 }
 
+/* ---- who is in the study ---- */
+
+static bool finds(const struct person_in *in, const char *typed, const char *code) {
+  char path[200], cell[100];
+  snprintf(path, sizeof path, "/practice/people?find=%s", typed);
+  const struct reply *reply = GET(path, in->cookie);
+  assert_int_equal(reply->request.status, 200);
+  snprintf(cell, sizeof cell, "><span class=\"code\">%s</span></th>", code);
+  return strstr(reply->body, cell) != NULL;
+}
+
+/* By a part of a code, one's own or the therapist's; and never beyond the site that one sees. */
+static void test_finding_people(void **state) {
+  (void)state;
+  char account[CODE_BYTES], part[16];
+  struct person_in all, elsewhere;
+  account_for(ROLE_COORDINATOR, "", account);
+  sign_in(account, "finding", &all);
+  struct account_create create = {.by = "cli", .roles = ROLE_COORDINATOR, .person = "", .site = "elsewhere",
+                                  .language = "en", .login = "", .name = "Another", .address = ""};
+  must(&trial, account_create, &create);
+  sign_in(create.code, "finding", &elsewhere);
+  snprintf(part, sizeof part, "%.5s", patient + 3);
+  assert_true(finds(&all, "", patient) && finds(&all, patient, patient) && finds(&all, part, patient));
+  for (char *c = part; *c; c++) *c = (char)tolower((unsigned char)*c);
+  assert_true(finds(&all, part, patient));
+  assert_true(finds(&all, therapist, patient) && finds(&all, therapist, therapist)); /* and those who are theirs */
+  assert_false(finds(&all, patient, therapist));
+  static const char *const none[] = {"%25", "_", "P%5F", "%27", "P-ZZZZZZZZZZZZZZZZZZZZZZ", "%C3%A9"};
+  for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+    if (finds(&all, none[i], patient)) stop_test("%s finds someone", none[i]);
+  assert_int_equal(GET("/practice/people?find=%00", all.cookie)->request.status, 422);
+  assert_false(finds(&elsewhere, "", patient) || finds(&elsewhere, patient, patient) || finds(&elsewhere, therapist, patient));
+  assert_null(strstr(GET("/practice/people?find=%22%3E%3Cscript%3E", all.cookie)->body, "\"><script>"));
+}
+
 /* ---- the lock ---- */
 
 static void test_lock(void **state) {
@@ -394,7 +431,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_nobody),   cmocka_unit_test(test_matrix), cmocka_unit_test(test_posts_from_elsewhere),
       cmocka_unit_test(test_not_mine), cmocka_unit_test(test_form),   cmocka_unit_test(test_form_gone),
-      cmocka_unit_test(test_lock), cmocka_unit_test(test_lock_without_password),
+      cmocka_unit_test(test_finding_people), cmocka_unit_test(test_lock), cmocka_unit_test(test_lock_without_password),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }
