@@ -2,21 +2,14 @@
  *
  *     build/bench/alliance_file make PATIENTS SESSIONS     a file of made-up patients, on standard output
  *     build/bench/alliance_file parse FILE                 the CSV reader alone: patient as text, session and rating as
- *                                                          numbers; prints rows and processor seconds
+ *                                                          numbers; prints rows
  *     build/bench/alliance_file patients FILE              the same gathered into whole, checked patients */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "alliance/engine.h"
 #include "cli/detect_input.h"
-
-static double processor_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static int make(long patients, int sessions) {
   struct alliance_world w = alliance_world_default();
@@ -63,11 +56,9 @@ int main(int argc, char **argv) {
   struct error error = {0};
   size_t rows = 0;
   arena_init(&arena, 0);
-  double start = processor_seconds();
   enum err err = (!strcmp(argv[1], "parse") ? parse : gather)(argv[2], &rows, &arena, &error);
-  double seconds = processor_seconds() - start;
   arena_free(&arena);
   if (err) return fprintf(stderr, "%s\n", error.text), 1;
-  printf("%zu %.4f\n", rows, seconds);
+  printf("%zu\n", rows);
   return 0;
 }

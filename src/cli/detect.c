@@ -5,11 +5,14 @@
 
 #include "cli/options.h"
 
+#define THREADS_USUAL 8 /* more than these wait for the one that reads */
+#define THREADS_MOST 64
+
 struct detect_options {
   const char *rule, *higher_is, *scale;
   double false_alarm;
   bool hindsight, json, textbook, autocorrelation, no_reports, operating;
-  int64_t seed, simulations;
+  int64_t seed, simulations, threads;
   struct operating_options characteristic;
 };
 
@@ -60,23 +63,23 @@ static enum err detect_stream(struct input *input, const char *path, const struc
   struct alliance_estimate estimate;
   struct run run = {0};
   struct output output;
+  struct text text = {0};
   bool whole = false, worse = input->sign < 0;
   enum err err = sample_estimate(&estimate, settings, input, &block, path, worse, &whole, error);
   if (!err) {
     run_start(&run, run_options, &estimate);
-    output_start(&output, stdout, &run, o->json, input->sign, whole);
+    output_start(&output, &text, &run, o->json, input->sign, whole);
     if (!whole)
       fprintf(stderr, "attune: many patients; the estimate rests on %d of them, spread over the file\n",
               estimate.patients);
-    while (!err && block.count) {
-      err = run_block(&run, &block, error);
-      if (!err) output_block(&output, &run, &block);
-      if (!err) err = input_fill(input, &block, SIZE_MAX, error);
-    }
-    bool written = output_finish(&output, &run);
-    if (!err && !written) err = fail(error, ERR_STORE, "detect-write", "", "the findings could not be written");
+    err = flow(stdout, &run, input, &block, &output, &text, (size_t)o->threads, error);
+    text.used = 0;
+    if (!err) output_finish(&output, &text, &run);
+    if (!err) err = text_write(&text, stdout, error);
+    if (!err && fflush(stdout)) err = fail(error, ERR_STORE, "detect-write", "", "the findings could not be written");
     if (!err) say_what_was_left(&run);
   }
+  free(text.bytes);
   run_free(&run);
   block_free(&block);
   return err;
@@ -98,6 +101,7 @@ static int detect_file(const char *path, const struct detect_options *o) {
                  "cusum, ewma, changepoint, drop, sudden-loss");
   if (!(o->false_alarm > 0 && o->false_alarm < 1)) return usage("--false-alarm must lie between 0 and 1");
   if (o->simulations < 100 || o->simulations > 10000000) return usage("--simulations must lie between 100 and 1e7");
+  if (o->threads < 1 || o->threads > THREADS_MOST) return usage("--threads must lie between 1 and 64");
   if (o->textbook && !(alliance_rules[rule].textbook > 0)) return usage("this rule has no customary limit");
   if (o->scale && !scale_read(o->scale, worse, &settings)) return usage("--scale takes LOW:HIGH or LOW:HIGH:STEP");
 
@@ -117,6 +121,8 @@ static int detect_file(const char *path, const struct detect_options *o) {
 int command_detect(int argc, char **argv) {
   struct detect_options o = {.rule = "model", .higher_is = "better", .false_alarm = 0.05, .seed = 1};
   o.simulations = 20000;
+  o.threads = (int64_t)processors();
+  if (o.threads > THREADS_USUAL) o.threads = THREADS_USUAL;
   struct operating_options *c = &o.characteristic;
   *c = (struct operating_options){.sessions = 6, .depth = 3, .length = "1", .shape = "sudden", .trials = 10000};
   const struct option options[] = {
@@ -135,6 +141,8 @@ int command_detect(int argc, char **argv) {
       {"no-reports", NULL, "leave the column `reported` out", .flag = &o.no_reports},
       {"seed", "S", "of the simulation behind the threshold (1)", .integer = &o.seed},
       {"simulations", "N", "simulated patients behind a threshold (20000)", .integer = &o.simulations},
+      {"threads", "T", "(as many as there are processors, at most 8); the same bytes for any number",
+       .integer = &o.threads},
       {"json", NULL, "one JSON document with 17 significant digits", .flag = &o.json},
       {"operating-characteristic", NULL, "no file: how well every rule and the best possible detector do",
        .flag = &o.operating},

@@ -15,18 +15,29 @@ enum err sample_estimate(struct alliance_estimate *estimate, const struct allian
                          struct error *error);
 #define SAMPLE_PATIENTS 1000 /* more than these: the estimate rests on a sample of about as many */
 
-/* detect_output.c */
-struct output {
-  FILE *to;
-  char *text;
-  size_t used;
-  double sign;  /* -1 where higher is worse */
-  int decimals; /* of expected ratings */
-  bool json, first;
+/* detect_output.c: findings as text. */
+struct text {
+  char *bytes; /* the caller frees it */
+  size_t used, capacity;
 };
-void output_start(struct output *output, FILE *to, const struct run *run, bool json, double sign, bool whole);
-void output_block(struct output *output, const struct run *run, const struct input_block *block);
-bool output_finish(struct output *output, const struct run *run);
+struct output {
+  enum alliance_rater rater; /* whose ratings are shown */
+  double sign;               /* -1 where higher is worse */
+  int decimals;              /* of expected ratings */
+  bool json;
+};
+void output_start(struct output *output, struct text *out, const struct run *run, bool json, double sign, bool whole);
+/* `first`: this is the file's first block. */
+void output_block(const struct output *output, struct text *out, const struct run_block *judged,
+                  const struct input_block *block, bool first);
+void output_finish(const struct output *output, struct text *out, const struct run *run);
+
+/* detect_flow.c: writes the head, judges the block at hand and all that follow, on `threads` threads, and writes what
+ * they say; the bytes do not depend on the threads. The block is freed. After a fault in the file, what was read before
+ * it is written still. */
+enum err flow(FILE *to, struct run *run, struct input *input, struct input_block *block, const struct output *output,
+              const struct text *head, size_t threads, struct error *error);
+enum err text_write(const struct text *text, FILE *to, struct error *error);
 
 /* detect_operating.c */
 struct operating_options {

@@ -1,35 +1,34 @@
-/* Findings as CSV or as one JSON document, in a buffer of fixed size. */
-#include <math.h>
+/* Findings as CSV or as one JSON document, in text that grows. */
 #include <stdlib.h>
 
 #include "cli/detect.h"
 
-#define BUFFER ((size_t)1 << 17)
-#define LARGEST_PIECE 4096 /* no single piece of text is longer */
+/* ---- text ---- */
 
-static void flush(struct output *out) {
-  if (out->used) fwrite(out->text, 1, out->used, out->to);
-  out->used = 0;
+/* Room for `length` more bytes. */
+static char *room_for(struct text *out, size_t length) {
+  size_t need = out->used + length;
+  if (need > out->capacity) {
+    out->capacity = need + need / 2 + 4096;
+    out->bytes = realloc(out->bytes, out->capacity);
+    if (!out->bytes) die("out of memory writing findings");
+  }
+  return out->bytes + out->used;
 }
 
-static void room_for(struct output *out, size_t length) {
-  if (out->used + length + LARGEST_PIECE > BUFFER) flush(out);
-}
-
-static void add(struct output *out, const char *text) {
+static void add(struct text *out, const char *text) {
   size_t length = strlen(text);
-  room_for(out, length);
-  memcpy(out->text + out->used, text, length);
+  memcpy(room_for(out, length), text, length);
   out->used += length;
 }
 
-static void add_char(struct output *out, char c) {
-  room_for(out, 1);
-  out->text[out->used++] = c;
+static void add_char(struct text *out, char c) {
+  *room_for(out, 1) = c;
+  out->used++;
 }
 
 /* A field of CSV: quoted where it must be. */
-static void add_field(struct output *out, const char *text) {
+static void add_field(struct text *out, const char *text) {
   if (!strpbrk(text, ",\"\r\n")) {
     add(out, text);
     return;
@@ -42,35 +41,45 @@ static void add_field(struct output *out, const char *text) {
   add_char(out, '"');
 }
 
-/* Fixed point, at most nine decimals: faster than printf, which does what is large. */
-static void add_fixed(struct output *out, double x, int decimals) {
-  static const double powers[10] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
-  char digits[40];
-  room_for(out, sizeof digits);
-  if (!(x < 1e8 && x > -1e8)) {
-    out->used += (size_t)snprintf(out->text + out->used, sizeof digits, "%.10g", x);
-    return;
+#define FIXED_MAXIMUM 24 /* bytes that a number of fixed point takes at most, with its comma */
+
+static const char pairs[201] = "00010203040506070809101112131415161718192021222324"
+                               "25262728293031323334353637383940414243444546474849"
+                               "50515253545556575859606162636465666768697071727374"
+                               "75767778798081828384858687888990919293949596979899";
+
+/* `count` digits of x, with zeroes in front. */
+static char *put_digits(char *to, uint32_t x, int count) {
+  char *at = to + count;
+  for (; at - to >= 2; x /= 100) memcpy(at -= 2, pairs + 2 * (x % 100), 2);
+  if (at > to) *to = (char)('0' + x);
+  return to + count;
+}
+
+/* Fixed point, at most nine decimals, and a comma: faster than printf, which does what is large. */
+static char *put_fixed(char *to, double x, int decimals) {
+  static const uint32_t powers[10] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
+  if (x < 1e8 && x > -1e8) {
+    uint64_t value = (uint64_t)((x < 0 ? -x : x) * powers[decimals] + 0.5);
+    uint32_t whole = (uint32_t)(value / powers[decimals]), rest = (uint32_t)(value % powers[decimals]);
+    int digits = 1;
+    if (x < 0 && value) *to++ = '-';
+    while (digits < 9 && whole >= powers[digits]) digits++;
+    to = put_digits(to, whole, digits);
+    if (decimals) *to++ = '.';
+    to = put_digits(to, rest, decimals);
+  } else {
+    to += snprintf(to, FIXED_MAXIMUM, "%.10g", x);
   }
-  bool negative = x < 0;
-  uint64_t value = (uint64_t)((negative ? -x : x) * powers[decimals] + 0.5);
-  int at = sizeof digits;
-  for (int d = 0; d < decimals; d++, value /= 10) digits[--at] = (char)('0' + value % 10);
-  bool zero = value == 0;
-  for (int d = at; zero && d < (int)sizeof digits; d++) zero = digits[d] == '0';
-  if (decimals) digits[--at] = '.';
-  do digits[--at] = (char)('0' + value % 10);
-  while (value /= 10);
-  if (negative && !zero) digits[--at] = '-';
-  memcpy(out->text + out->used, digits + at, sizeof digits - (size_t)at);
-  out->used += sizeof digits - (size_t)at;
+  *to++ = ',';
+  return to;
 }
 
-static void add_number(struct output *out, double x) {
-  room_for(out, 64);
-  out->used += (size_t)snprintf(out->text + out->used, 64, "%.17g", x);
+static void add_number(struct text *out, double x) {
+  out->used += (size_t)snprintf(room_for(out, 64), 64, "%.17g", x);
 }
 
-static void add_string(struct output *out, const char *text) {
+static void add_string(struct text *out, const char *text) {
   add_char(out, '"');
   for (; *text; text++) {
     unsigned char c = (unsigned char)*text;
@@ -79,20 +88,19 @@ static void add_string(struct output *out, const char *text) {
       add_char(out, *text);
       continue;
     }
-    room_for(out, 8);
-    out->used += (size_t)snprintf(out->text + out->used, 8, "\\u%04x", c);
+    out->used += (size_t)snprintf(room_for(out, 8), 8, "\\u%04x", c);
   }
   add_char(out, '"');
 }
 
-static void add_key(struct output *out, const char *key, double value) {
+static void add_key(struct text *out, const char *key, double value) {
   add(out, "\"");
   add(out, key);
   add(out, "\": ");
   add_number(out, value);
 }
 
-static void add_rater(struct output *out, const char *name, const struct alliance_rater_estimate *r, double sign) {
+static void add_rater(struct text *out, const char *name, const struct alliance_rater_estimate *r, double sign) {
   add(out, "\"");
   add(out, name);
   add(out, "\": ");
@@ -124,7 +132,7 @@ static void add_rater(struct output *out, const char *name, const struct allianc
   add(out, "}");
 }
 
-static void json_head(struct output *out, const struct run *run, bool whole) {
+static void json_head(struct text *out, const struct run *run, double sign, bool whole) {
   const struct alliance_estimate *e = &run->estimate;
   add(out, "{\"rule\": ");
   add_string(out, alliance_rules[run->options.rule].name);
@@ -147,46 +155,80 @@ static void json_head(struct output *out, const struct run *run, bool whole) {
   add(out, ", ");
   add_key(out, "prevalence", e->prevalence);
   add(out, ", ");
-  add_rater(out, "patient", &e->rater[0], out->sign);
+  add_rater(out, "patient", &e->rater[0], sign);
   add(out, ", ");
-  add_rater(out, "therapist", &e->rater[1], out->sign);
+  add_rater(out, "therapist", &e->rater[1], sign);
   add(out, "},\n\"sessions\": [\n");
 }
 
-void output_start(struct output *out, FILE *to, const struct run *run, bool json, double sign, bool whole) {
-  *out = (struct output){.to = to, .json = json, .sign = sign, .first = true};
-  out->text = malloc(BUFFER);
-  if (!out->text) die("out of memory writing findings");
-  double s = run->estimate.rater[estimate_first_rater(&run->estimate)].residual_sd;
-  for (out->decimals = 2; out->decimals < 9 && s < 10; out->decimals++) s *= 10;
+void output_start(struct output *output, struct text *out, const struct run *run, bool json, double sign, bool whole) {
+  *output = (struct output){.rater = estimate_first_rater(&run->estimate), .json = json, .sign = sign};
+  double s = run->estimate.rater[output->rater].residual_sd;
+  for (output->decimals = 2; output->decimals < 9 && s < 10; output->decimals++) s *= 10;
   if (json)
-    json_head(out, run, whole);
+    json_head(out, run, sign, whole);
   else
     add(out, "patient,session,rating,expected,z,probability,event\n");
 }
 
-static const char *const event_names[] = {"", "tension", "repair"};
+static const struct {
+  const char *name;
+  size_t length;
+} events[] = {{"", 0}, {"tension", 7}, {"repair", 6}};
 
-static void csv_row(struct output *out, const char *patient, const char *session, const char *rating,
-                    const struct alliance_finding *f) {
-  add_field(out, patient);
-  add_char(out, ',');
-  add_field(out, session);
-  add_char(out, ',');
-  add_field(out, rating);
-  add_char(out, ',');
-  bool expected = f && (f->tension >= 0 || f->has_z);
-  if (expected) add_fixed(out, out->sign * f->expected, out->decimals);
-  add_char(out, ',');
-  if (f && f->has_z) add_fixed(out, out->sign * f->z, 4);
-  add_char(out, ',');
-  if (f && f->tension >= 0) add_fixed(out, f->tension, 6);
-  add_char(out, ',');
-  if (f) add(out, event_names[f->event]);
-  add_char(out, '\n');
+/* A label and a comma; most are shorter than the padding behind every label. */
+static char *put_label(char *to, const struct input_block *block, struct input_label label) {
+  if (label.length <= CSV_TEXT_PADDING)
+    memcpy(to, block->text + label.at, CSV_TEXT_PADDING);
+  else
+    memcpy(to, block->text + label.at, label.length);
+  to[label.length] = ',';
+  return to + label.length + 1;
 }
 
-static void json_value(struct output *out, const char *key, bool any, double value) {
+/* The patient's name stands at the head of each row: out->bytes[name...name + length) has it with its comma. Session
+ * and rating are numbers, which need no quotes. */
+static void csv_row(const struct output *output, struct text *out, size_t name, size_t length,
+                    const struct input_block *block, size_t row, const struct alliance_finding *f) {
+  struct input_label session = block->labels[row].session, rating = block->labels[row].rating;
+  char *to = room_for(out, length + session.length + rating.length + 2 * CSV_TEXT_PADDING + 4 * FIXED_MAXIMUM);
+  memmove(to, out->bytes + name, length);
+  to = put_label(to + length, block, session);
+  if (block->sessions[row].rated[output->rater] && rating.length)
+    to = put_label(to, block, rating);
+  else
+    *to++ = ',';
+  if (f && (f->tension >= 0 || f->has_z))
+    to = put_fixed(to, output->sign * f->expected, output->decimals);
+  else
+    *to++ = ',';
+  if (f && f->has_z)
+    to = put_fixed(to, output->sign * f->z, 4);
+  else
+    *to++ = ',';
+  if (f && f->tension >= 0)
+    to = put_fixed(to, f->tension, 6);
+  else
+    *to++ = ',';
+  enum alliance_event event = f ? f->event : ALLIANCE_NONE;
+  memcpy(to, events[event].name, events[event].length);
+  to += events[event].length;
+  *to++ = '\n';
+  out->used = (size_t)(to - out->bytes);
+}
+
+static void csv_patient(const struct output *output, struct text *out, const struct input_block *block,
+                        const struct input_patient *patient, const struct alliance_finding *findings) {
+  size_t name = out->used;
+  add_field(out, block->text + patient->name.at);
+  add_char(out, ',');
+  size_t length = out->used - name;
+  out->used = name; /* the first row begins with it */
+  for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++)
+    csv_row(output, out, name, length, block, row, findings ? &findings[row] : NULL);
+}
+
+static void json_value(struct text *out, const char *key, bool any, double value) {
   add(out, ", \"");
   add(out, key);
   add(out, "\": ");
@@ -196,19 +238,19 @@ static void json_value(struct output *out, const char *key, bool any, double val
     add(out, "null");
 }
 
-static void json_row(struct output *out, const char *patient, const struct alliance_session *session,
-                     enum alliance_rater rater, const struct alliance_finding *f) {
+static void json_row(const struct output *output, struct text *out, const char *patient,
+                     const struct alliance_session *session, bool first, const struct alliance_finding *f) {
+  double sign = output->sign;
   bool expected = f && (f->tension >= 0 || f->has_z), probability = f && f->tension >= 0;
-  add(out, out->first ? "{\"patient\": " : ",\n{\"patient\": ");
-  out->first = false;
+  add(out, first ? "{\"patient\": " : ",\n{\"patient\": ");
   add_string(out, patient);
   json_value(out, "session", true, session->time);
-  json_value(out, "rating", session->rated[rater], out->sign * session->rating[rater]);
-  json_value(out, "expected", expected, f ? out->sign * f->expected : 0);
-  bool turned = out->sign < 0;
-  json_value(out, "low", expected, f ? out->sign * (turned ? f->high : f->low) : 0);
-  json_value(out, "high", expected, f ? out->sign * (turned ? f->low : f->high) : 0);
-  json_value(out, "z", f && f->has_z, f ? out->sign * f->z : 0);
+  json_value(out, "rating", session->rated[output->rater], sign * session->rating[output->rater]);
+  json_value(out, "expected", expected, f ? sign * f->expected : 0);
+  bool turned = sign < 0;
+  json_value(out, "low", expected, f ? sign * (turned ? f->high : f->low) : 0);
+  json_value(out, "high", expected, f ? sign * (turned ? f->low : f->high) : 0);
+  json_value(out, "z", f && f->has_z, f ? sign * f->z : 0);
   json_value(out, "probability", probability, f ? f->tension : 0);
   json_value(out, "repaired", probability, f ? f->repaired : 0);
   if (probability) {
@@ -221,46 +263,40 @@ static void json_row(struct output *out, const char *patient, const struct allia
     add(out, "}");
   }
   add(out, ", \"event\": ");
-  add_string(out, f ? event_names[f->event] : "");
+  add_string(out, f ? events[f->event].name : "");
   add(out, "}");
 }
 
-void output_block(struct output *out, const struct run *run, const struct input_block *block) {
-  enum alliance_rater rater = estimate_first_rater(&run->estimate);
+void output_block(const struct output *output, struct text *out, const struct run_block *judged,
+                  const struct input_block *block, bool first) {
   for (size_t p = 0; p < block->count; p++) {
     const struct input_patient *patient = &block->patients[p];
-    for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++) {
-      const struct alliance_finding *f = run->judged[p] ? &run->findings[row] : NULL;
-      struct input_label rating = block->labels[row].rating;
-      if (out->json)
-        json_row(out, block->text + patient->name.at, &block->sessions[row], rater, f);
-      else
-        csv_row(out, block->text + patient->name.at, block->text + block->labels[row].session.at,
-                block->sessions[row].rated[rater] && rating.length ? block->text + rating.at : "", f);
+    const struct alliance_finding *findings = judged->threshold[p] ? judged->findings : NULL;
+    if (!output->json) {
+      csv_patient(output, out, block, patient, findings);
+      continue;
     }
+    for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++)
+      json_row(output, out, block->text + patient->name.at, &block->sessions[row], first && row == 0,
+               findings ? &findings[row] : NULL);
   }
 }
 
-bool output_finish(struct output *out, const struct run *run) {
-  if (out->json) {
-    add(out, "\n],\n\"thresholds\": [");
-    for (size_t k = 0; k < run->threshold_count; k++) {
-      const struct run_threshold *t = &run->thresholds[k];
-      add(out, k ? ",\n{" : "\n{");
-      add_key(out, "sessions", t->sessions);
-      add(out, ", ");
-      add_key(out, "rated", t->rated[0]);
-      add(out, ", ");
-      add_key(out, "limit", t->threshold.limit);
-      add(out, ", ");
-      add_key(out, "reached", t->threshold.reached);
-      add(out, ", ");
-      add_key(out, "simulations", t->threshold.simulations);
-      add(out, "}");
-    }
-    add(out, "\n]}\n");
+void output_finish(const struct output *output, struct text *out, const struct run *run) {
+  if (!output->json) return;
+  add(out, "\n],\n\"thresholds\": [");
+  for (const struct run_threshold *t = run->first; t; t = t->next) {
+    add(out, t == run->first ? "\n{" : ",\n{");
+    add_key(out, "sessions", t->of.sessions);
+    add(out, ", ");
+    add_key(out, "rated", t->of.rated[0]);
+    add(out, ", ");
+    add_key(out, "limit", t->threshold.limit);
+    add(out, ", ");
+    add_key(out, "reached", t->threshold.reached);
+    add(out, ", ");
+    add_key(out, "simulations", t->threshold.simulations);
+    add(out, "}");
   }
-  flush(out);
-  free(out->text);
-  return fflush(out->to) == 0 && !ferror(out->to);
+  add(out, "\n]}\n");
 }

@@ -12,25 +12,40 @@ void run_start(struct run *run, const struct run_options *options, const struct 
 }
 
 void run_free(struct run *run) {
-  free(run->thresholds);
-  free(run->memory);
-  free(run->findings);
-  free(run->judged);
+  while (run->first) {
+    struct run_threshold *next = run->first->next;
+    free(run->first);
+    run->first = next;
+  }
+  free(run->memory.bytes);
   *run = (struct run){0};
 }
 
-/* At least `need` bytes; what they held is gone when they grow. */
-static void *room_of(void *memory, size_t *have, size_t need) {
-  if (need <= *have) return memory;
-  free(memory);
-  memory = malloc(need);
-  if (!memory) die("out of memory judging ratings");
-  *have = need;
-  return memory;
+void run_block_free(struct run_block *block) {
+  free(block->thresholds_memory.bytes);
+  free(block->findings_memory.bytes);
+  free(block->engine.bytes);
+  free(block->groups.bytes);
+  *block = (struct run_block){0};
 }
 
-static void engine_room(struct run *run, size_t need) {
-  run->memory = room_of(run->memory, &run->bytes, need);
+/* At least `need` bytes; what they held is gone when they grow. */
+static void *memory_of(struct run_memory *memory, size_t need) {
+  if (need <= memory->size) return memory->bytes;
+  free(memory->bytes);
+  memory->bytes = malloc(need);
+  if (!memory->bytes) die("out of memory judging ratings");
+  memory->size = need;
+  return memory->bytes;
+}
+
+static struct alliance_series series_of(const struct input_block *block, size_t patient) {
+  const struct input_patient *p = &block->patients[patient];
+  return (struct alliance_series){block->sessions + p->first, p->count};
+}
+
+static enum err engine_failed(struct error *error, enum alliance_status status) {
+  return fail(error, ERR_INPUT, "detect", "", "the ratings cannot be judged: %s", alliance_status_text(status));
 }
 
 /* ---- thresholds ---- */
@@ -39,21 +54,25 @@ static int bits(uint64_t x) {
   return __builtin_popcountll(x);
 }
 
-static uint64_t times_hash(const struct alliance_design *design) {
+static uint64_t hash_word(uint64_t hash, uint64_t word) {
+  hash = (hash ^ word) * 1099511628211u;
+  return hash ^ hash >> 29;
+}
+
+static uint64_t hash_times(const struct alliance_series *series, int count) {
   uint64_t hash = 1469598103934665603u, word;
-  for (int t = 0; t < design->count; t++) {
-    memcpy(&word, &design->time[t], sizeof word);
-    hash = (hash ^ word) * 1099511628211u;
-    hash ^= hash >> 29;
+  for (int t = 0; t < count; t++) {
+    memcpy(&word, &series->sessions[t].time, sizeof word);
+    hash = hash_word(hash, word);
   }
   return hash;
 }
 
 /* Whole numbers one apart give one class wherever they start; all other times count by their number alone. */
-static uint64_t times_class(const struct alliance_design *design) {
-  for (int t = 1; t < design->count; t++)
-    if (design->time[t] - design->time[t - 1] != 1) return 1;
-  return design->count && design->time[0] == 1 ? 2 : times_hash(design);
+static uint64_t times_class(const struct alliance_series *series, int count) {
+  for (int t = 1; t < count; t++)
+    if (series->sessions[t].time - series->sessions[t - 1].time != 1) return 1;
+  return count && series->sessions[0].time == 1 ? 2 : hash_times(series, count);
 }
 
 static uint64_t random_subset(struct stats_stream *stream, int sessions, int count) {
@@ -89,44 +108,101 @@ static int class_designs(struct alliance_design *designs, const struct alliance_
   return PATTERNS;
 }
 
-static bool class_is(const struct run_threshold *one, const struct run_threshold *two) {
+static struct run_class class_of(const struct run *run, const struct alliance_series *series) {
+  int count = series->count < ALLIANCE_SESSIONS_MAX ? series->count : ALLIANCE_SESSIONS_MAX;
+  struct run_class class = {.sessions = count, .times = times_class(series, count)};
+  for (int r = 0; r < ALLIANCE_RATERS; r++) {
+    if (!run->estimate.rater[r].used) continue;
+    for (int t = 0; t < count; t++) {
+      class.rated[r] += series->sessions[t].rated[r];
+      class.asked[r] += run->estimate.reports && series->sessions[t].reported[r] >= 0;
+    }
+  }
+  return class;
+}
+
+static bool class_same(const struct run_class *one, const struct run_class *two) {
   return one->sessions == two->sessions && one->times == two->times &&
          !memcmp(one->rated, two->rated, sizeof one->rated) && !memcmp(one->asked, two->asked, sizeof one->asked);
 }
 
-static const struct alliance_threshold *threshold_for(struct run *run, const struct alliance_design *design) {
-  struct run_threshold want = {.sessions = design->count, .times = times_class(design)};
-  for (int r = 0; r < ALLIANCE_RATERS; r++) {
-    want.rated[r] = run->estimate.rater[r].used ? bits(design->rated[r]) : 0;
-    want.asked[r] = run->estimate.rater[r].used && run->estimate.reports ? bits(design->asked[r]) : 0;
-  }
-  for (size_t k = 0; k < run->threshold_count; k++)
-    if (class_is(&run->thresholds[k], &want)) return &run->thresholds[k].threshold;
-  const struct run_options *o = &run->options;
-  enum alliance_status status;
-  if (o->textbook) {
-    status = alliance_threshold_textbook(&want.threshold, o->rule, o->view);
-  } else {
-    static const size_t room = PATTERNS * sizeof(struct alliance_design);
-    struct alliance_design *designs = malloc(room);
-    if (!designs) die("out of memory");
-    int count = class_designs(designs, design, o->seed);
-    engine_room(run, alliance_memory(design->count, o->simulations));
-    status = alliance_threshold_find_among(&want.threshold, &run->estimate, designs, count, o->rule, o->view,
-                                           o->false_alarm, o->seed, o->simulations, run->memory, run->bytes);
-    free(designs);
-  }
-  if (status) return NULL;
-  if (run->threshold_count == run->threshold_capacity) {
-    run->threshold_capacity = run->threshold_capacity ? 2 * run->threshold_capacity : 16;
-    run->thresholds = realloc(run->thresholds, run->threshold_capacity * sizeof *run->thresholds);
-    if (!run->thresholds) die("out of memory");
-  }
-  run->thresholds[run->threshold_count] = want;
-  return &run->thresholds[run->threshold_count++].threshold;
+static size_t class_bucket(const struct run_class *class) {
+  uint64_t hash = hash_word(class->times, (uint64_t) class->sessions);
+  for (int r = 0; r < ALLIANCE_RATERS; r++)
+    hash = hash_word(hash, (uint64_t) class->rated[r] << 32 | (uint64_t) class->asked[r]);
+  return hash % RUN_BUCKETS;
 }
 
-/* ---- the model, eight patients of one design at a time ---- */
+static enum alliance_status threshold_find(struct run *run, struct alliance_threshold *threshold,
+                                           const struct alliance_design *design) {
+  const struct run_options *o = &run->options;
+  if (o->textbook) return alliance_threshold_textbook(threshold, o->rule, o->view);
+  struct alliance_design *designs = malloc(PATTERNS * sizeof *designs);
+  if (!designs) die("out of memory");
+  int count = class_designs(designs, design, o->seed);
+  size_t need = alliance_memory(design->count, o->simulations);
+  enum alliance_status status =
+      alliance_threshold_find_among(threshold, &run->estimate, designs, count, o->rule, o->view, o->false_alarm,
+                                    o->seed, o->simulations, memory_of(&run->memory, need), need);
+  free(designs);
+  return status;
+}
+
+static const struct alliance_threshold *threshold_for(struct run *run, const struct alliance_series *series) {
+  struct run_class class = class_of(run, series);
+  struct run_threshold **bucket = &run->bucket[class_bucket(&class)];
+  for (struct run_threshold *t = *bucket; t; t = t->next_alike)
+    if (class_same(&t->of, &class)) return &t->threshold;
+  struct run_threshold *found = malloc(sizeof *found);
+  if (!found) die("out of memory judging ratings");
+  *found = (struct run_threshold){.of = class, .next_alike = *bucket};
+  struct alliance_design design = alliance_design_of(series);
+  if (threshold_find(run, &found->threshold, &design)) {
+    free(found);
+    return NULL;
+  }
+  *(run->last ? &run->last->next : &run->first) = found;
+  run->last = *bucket = found;
+  return &found->threshold;
+}
+
+/* Sessions with something to go by: a rating or a report for the model (as design_heard() has it), a rating of the
+ * first rater for the others. */
+static int evidence_count(const struct run *run, const struct alliance_series *series) {
+  const struct alliance_estimate *e = &run->estimate;
+  enum alliance_rater first = estimate_first_rater(e);
+  bool model = run->options.rule == ALLIANCE_MODEL, reports = model && e->reports;
+  bool second = model && first == ALLIANCE_PATIENT && e->rater[ALLIANCE_THERAPIST].used;
+  int count = 0;
+  for (int t = 0; t < series->count; t++) {
+    const struct alliance_session *s = &series->sessions[t];
+    bool heard = s->rated[first] || (reports && s->reported[first] >= 0);
+    if (second) heard |= s->rated[ALLIANCE_THERAPIST] || (reports && s->reported[ALLIANCE_THERAPIST] >= 0);
+    count += heard;
+  }
+  return count;
+}
+
+enum err run_meet(struct run *run, struct run_block *out, const struct input_block *block, struct error *error) {
+  out->threshold = memory_of(&out->thresholds_memory, (block->count + 1) * sizeof *out->threshold);
+  run->patients += block->count;
+  for (size_t p = 0; p < block->count; p++) {
+    struct alliance_series series = series_of(block, p);
+    bool model = run->options.rule == ALLIANCE_MODEL;
+    out->threshold[p] = NULL;
+    if (model && series.count > ALLIANCE_SESSIONS_MAX) {
+      run->too_long++;
+    } else if (evidence_count(run, &series) < alliance_rules[run->options.rule].least) {
+      run->too_short++;
+    } else {
+      out->threshold[p] = threshold_for(run, &series);
+      if (!out->threshold[p]) return engine_failed(error, ALLIANCE_RANGE);
+    }
+  }
+  return OK;
+}
+
+/* ---- judging, eight patients of one design at a time ---- */
 
 struct group {
   uint64_t key;
@@ -139,116 +215,110 @@ static int group_compare(const void *a, const void *b) {
   return x->patient < y->patient ? -1 : x->patient > y->patient;
 }
 
-static uint64_t design_key(const struct alliance_design *design) {
-  uint64_t hash = times_hash(design);
-  for (int r = 0; r < ALLIANCE_RATERS; r++) {
-    hash = (hash ^ design->rated[r]) * 0x9e3779b97f4a7c15u;
-    hash = (hash ^ hash >> 31 ^ design->asked[r]) * 0xbf58476d1ce4e5b9u;
+/* What the engine's plans depend on beside the time: who rated and was asked. */
+static unsigned session_kind(const struct alliance_session *s) {
+  return (unsigned)s->rated[0] | (unsigned)s->rated[1] << 1 | (unsigned)(s->reported[0] >= 0) << 2 |
+         (unsigned)(s->reported[1] >= 0) << 3;
+}
+
+static uint64_t design_key(const struct alliance_series *series) {
+  uint64_t hash = hash_times(series, series->count), kinds = 0;
+  for (int t = 0; t < series->count; t++) {
+    kinds = kinds << 4 | session_kind(&series->sessions[t]);
+    if (t % 16 == 15) hash = hash_word(hash, kinds);
   }
-  return hash;
+  return hash_word(hash, kinds);
 }
 
-static struct alliance_series series_of(const struct input_block *block, size_t patient) {
-  const struct input_patient *p = &block->patients[patient];
-  return (struct alliance_series){block->sessions + p->first, p->count};
+static bool design_same(const struct alliance_series *a, const struct alliance_series *b) {
+  if (a->count != b->count) return false;
+  for (int t = 0; t < a->count; t++)
+    if (a->sessions[t].time != b->sessions[t].time || session_kind(&a->sessions[t]) != session_kind(&b->sessions[t]))
+      return false;
+  return true;
 }
 
-static bool design_same(const struct alliance_design *a, const struct alliance_design *b) {
-  return a->count == b->count && !memcmp(a->rated, b->rated, sizeof a->rated) &&
-         !memcmp(a->asked, b->asked, sizeof a->asked) && !memcmp(a->time, b->time, (size_t)a->count * sizeof *a->time);
+/* What serves all patients of a design. */
+struct desk {
+  struct bench *bench;
+  struct plan *plan;
+  struct rule_terms terms;
+  struct course course;
+  struct marks marks;
+};
+
+static bool desk_build(struct desk *desk, struct room *room, const struct run *run,
+                       const struct alliance_series *series) {
+  struct alliance_design design = alliance_design_of(series);
+  if (run->options.rule == ALLIANCE_MODEL) {
+    desk->bench = room_take(room, 1, sizeof *desk->bench);
+    desk->plan = room_take(room, 1, sizeof *desk->plan);
+    if (!desk->bench || !desk->plan) return false;
+    memset(desk->bench, 0, sizeof *desk->bench);
+    return plan_build(desk->plan, room, &run->estimate, &design, run->options.view, true);
+  }
+  int rated = bits(design.rated[estimate_first_rater(&run->estimate)]);
+  return rule_terms_build(&desk->terms, room, &run->estimate, run->options.view, rated) &&
+         course_build(&desk->course, room, rated) && marks_build(&desk->marks, room, rated);
 }
 
-static enum err engine_failed(struct error *error, enum alliance_status status) {
-  return fail(error, ERR_INPUT, "detect", "", "the ratings cannot be judged: %s", alliance_status_text(status));
-}
-
-static size_t judge_group(struct run *run, const struct input_block *block, const struct group *groups, size_t at,
-                          size_t count, const struct alliance_threshold *threshold,
-                          const struct alliance_design *design) {
-  struct room room = room_in(run->memory, run->bytes);
-  struct bench *bench = room_take(&room, 1, sizeof *bench);
-  struct plan *plan = room_take(&room, 1, sizeof *plan);
-  if (!bench || !plan || !plan_build(plan, &room, &run->estimate, design, threshold->view, true)) return 0;
-  memset(bench, 0, sizeof *bench);
-  size_t end = at;
+/* Judges groups[at...] as long as they are of the design of the first; the index behind them, `at` if memory fails. */
+static size_t judge_group(const struct run *run, struct run_block *out, const struct input_block *block,
+                          const struct group *groups, size_t at, size_t count) {
+  struct alliance_series like = series_of(block, groups[at].patient);
+  const struct alliance_threshold *threshold = out->threshold[groups[at].patient];
+  size_t need = alliance_memory(like.count, 1), end = at;
+  struct room room = room_in(memory_of(&out->engine, need), need);
+  struct desk desk;
+  if (!desk_build(&desk, &room, run, &like)) return at;
   for (;;) {
-    struct alliance_finding *out[LANES] = {NULL};
+    struct alliance_finding *findings[LANES] = {NULL};
     struct alliance_series series[LANES];
     struct span span[LANES];
     int some = 0;
     for (; some < LANES && end < count && groups[end].key == groups[at].key; end++, some++) {
       series[some] = series_of(block, groups[end].patient);
-      struct alliance_design other = alliance_design_of(&series[some]);
-      if (!design_same(design, &other)) break;
-      out[some] = run->findings + block->patients[groups[end].patient].first;
+      if (!design_same(&like, &series[some])) break;
+      findings[some] = out->findings + block->patients[groups[end].patient].first;
     }
     if (!some) return end;
-    model_judge(out, span, plan, &run->estimate, threshold, series, some, bench);
+    if (run->options.rule == ALLIANCE_MODEL)
+      model_judge(findings, span, desk.plan, &run->estimate, threshold, series, some, desk.bench);
+    else
+      rule_judge(findings, &run->estimate, threshold, series, some, &desk.terms, &desk.course, &desk.marks);
   }
 }
 
-static enum err block_by_model(struct run *run, const struct input_block *block, struct error *error) {
-  struct group *groups = malloc((block->count + 1) * sizeof *groups);
-  size_t count = 0;
-  if (!groups) die("out of memory judging ratings");
-  for (size_t p = 0; p < block->count; p++) {
-    struct alliance_series series = series_of(block, p);
-    run->judged[p] = false;
-    if (series.count > ALLIANCE_SESSIONS_MAX) {
-      run->too_long++;
-      continue;
-    }
-    struct alliance_design design = alliance_design_of(&series);
-    uint64_t heard = design_heard(&design, &run->estimate);
-    if (bits(heard) < alliance_rules[ALLIANCE_MODEL].least) {
-      run->too_short++;
-      continue;
-    }
-    run->judged[p] = true;
-    groups[count++] = (struct group){design_key(&design), (uint32_t)p};
-  }
-  qsort(groups, count, sizeof *groups, group_compare);
-  enum err err = OK;
-  for (size_t at = 0, end; at < count && !err; at = end) {
-    struct alliance_series series = series_of(block, groups[at].patient);
-    struct alliance_design design = alliance_design_of(&series);
-    const struct alliance_threshold *threshold = threshold_for(run, &design);
-    end = at;
-    if (threshold) {
-      engine_room(run, alliance_memory(design.count, run->options.simulations));
-      end = judge_group(run, block, groups, at, count, threshold, &design);
-    }
-    if (end == at) err = engine_failed(error, threshold ? ALLIANCE_MEMORY : ALLIANCE_RANGE);
-  }
-  free(groups);
-  return err;
-}
-
-/* ---- the other rules ---- */
-
-static enum err block_by_rule(struct run *run, const struct input_block *block, struct error *error) {
-  for (size_t p = 0; p < block->count; p++) {
-    struct alliance_series series = series_of(block, p);
-    struct alliance_design design = alliance_design_of(&series);
-    const struct alliance_threshold *threshold = threshold_for(run, &design);
-    if (!threshold) return engine_failed(error, ALLIANCE_RANGE);
-    struct alliance_result result;
-    engine_room(run, alliance_memory(series.count, run->options.simulations));
-    enum alliance_status status = alliance_detect(&result, &run->estimate, threshold, &series, run->memory, run->bytes);
-    run->judged[p] = !status;
-    if (status == ALLIANCE_TOO_SHORT) {
-      run->too_short++;
-      continue;
-    }
-    if (status) return engine_failed(error, status);
-    memcpy(run->findings + block->patients[p].first, result.sessions, (size_t)result.count * sizeof *result.sessions);
-  }
+/* A series longer than designs are: by itself. */
+static enum err judge_long(const struct run *run, struct run_block *out, const struct input_block *block, size_t p,
+                           struct error *error) {
+  struct alliance_series series = series_of(block, p);
+  struct alliance_result result;
+  size_t need = alliance_memory(series.count, 1);
+  enum alliance_status status =
+      alliance_detect(&result, &run->estimate, out->threshold[p], &series, memory_of(&out->engine, need), need);
+  if (status) return engine_failed(error, status);
+  memcpy(out->findings + block->patients[p].first, result.sessions, (size_t)result.count * sizeof *result.sessions);
   return OK;
 }
 
-enum err run_block(struct run *run, const struct input_block *block, struct error *error) {
-  run->findings = room_of(run->findings, &run->findings_capacity, (block->rows + 1) * sizeof *run->findings);
-  run->judged = room_of(run->judged, &run->judged_capacity, (block->count + 1) * sizeof *run->judged);
-  run->patients += block->count;
-  return run->options.rule == ALLIANCE_MODEL ? block_by_model(run, block, error) : block_by_rule(run, block, error);
+enum err run_judge(const struct run *run, struct run_block *out, const struct input_block *block, struct error *error) {
+  out->findings = memory_of(&out->findings_memory, (block->rows + 1) * sizeof *out->findings);
+  struct group *groups = memory_of(&out->groups, (block->count + 1) * sizeof *groups);
+  size_t count = 0;
+  enum err err = OK;
+  for (size_t p = 0; p < block->count && !err; p++) {
+    struct alliance_series series = series_of(block, p);
+    if (!out->threshold[p]) continue;
+    if (series.count > ALLIANCE_SESSIONS_MAX)
+      err = judge_long(run, out, block, p, error);
+    else
+      groups[count++] = (struct group){design_key(&series), (uint32_t)p};
+  }
+  qsort(groups, count, sizeof *groups, group_compare);
+  for (size_t at = 0, end; at < count && !err; at = end) {
+    end = judge_group(run, out, block, groups, at, count);
+    if (end == at) err = engine_failed(error, ALLIANCE_MEMORY);
+  }
+  return err;
 }

@@ -1,4 +1,7 @@
-/* detect_run.h: judging blocks of patients with thresholds and plans shared between those of one design. */
+/* detect_run.h: judging blocks of patients with thresholds and plans shared between those of one design.
+ *
+ * One thread meets the blocks in the file's order, which makes the thresholds; then blocks can be judged by any thread
+ * and in any order. */
 #ifndef ATTUNE_CLI_DETECT_RUN_H
 #define ATTUNE_CLI_DETECT_RUN_H
 
@@ -14,29 +17,44 @@ struct run_options {
 };
 
 /* One threshold for all patients with as many sessions, of which as many are rated (and reports asked) by each. */
-struct run_threshold {
+struct run_class {
   int sessions, rated[ALLIANCE_RATERS], asked[ALLIANCE_RATERS];
   uint64_t times; /* a hash of the session times */
+};
+struct run_threshold {
+  struct run_class of;
   struct alliance_threshold threshold;
+  struct run_threshold *next;       /* in the order in which they were met */
+  struct run_threshold *next_alike; /* of the same bucket */
+};
+#define RUN_BUCKETS 256
+
+struct run_memory {
+  void *bytes;
+  size_t size;
 };
 
 struct run {
   struct run_options options;
   struct alliance_estimate estimate;
-  struct run_threshold *thresholds;
-  size_t threshold_count, threshold_capacity;
-  void *memory; /* for the engine */
-  size_t bytes;
-  struct alliance_finding *findings; /* by row of the block */
-  size_t findings_capacity;
-  bool *judged; /* by patient of the block: long enough, and not too long */
-  size_t judged_capacity;
+  struct run_threshold *first, *last, *bucket[RUN_BUCKETS];
+  struct run_memory memory;
   size_t too_short, too_long, patients;
 };
 
+/* One block, from meeting it to its findings. */
+struct run_block {
+  const struct alliance_threshold **threshold; /* by patient; NULL where too few or too many ratings */
+  struct alliance_finding *findings;           /* by row of the block; only of patients with a threshold */
+  struct run_memory thresholds_memory, findings_memory, engine, groups;
+};
+
 void run_start(struct run *run, const struct run_options *options, const struct alliance_estimate *estimate);
-/* Fills run->findings and run->judged for the whole block. */
-enum err run_block(struct run *run, const struct input_block *block, struct error *error);
+/* Says who can be judged and finds the thresholds: blocks in the file's order. */
+enum err run_meet(struct run *run, struct run_block *out, const struct input_block *block, struct error *error);
+/* Fills out->findings. Any thread, for a block that was met. */
+enum err run_judge(const struct run *run, struct run_block *out, const struct input_block *block, struct error *error);
+void run_block_free(struct run_block *block);
 void run_free(struct run *run);
 
 #endif

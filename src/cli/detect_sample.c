@@ -64,7 +64,7 @@ static void window_read(struct input_block *sample, int fd, off_t at, const char
     struct error ignored;
     /* A fault in the window is named with its line when the file itself is read. */
     if (!input_open_memory(&input, &arena, text, header_length + length, "window", worse, &ignored) &&
-        !input_fill(&input, &block, SAMPLE_PATIENTS, &ignored) && block.count > 2)
+        !input_fill(&input, &block, SAMPLE_PATIENTS / WINDOWS + 2, &ignored) && block.count > 2)
       block_append(sample, &block, 1, block.count - 1);
     input_close(&input);
     block_free(&block);

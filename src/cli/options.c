@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 static void print_help(const struct arguments *arguments, FILE *to) {
   fprintf(to, "Usage: %s\n", arguments->usage);
@@ -13,7 +14,8 @@ static void print_help(const struct arguments *arguments, FILE *to) {
 }
 
 static int wrong(const struct arguments *arguments, const char *what, const char *about) {
-  fprintf(stderr, "attune: %s%s%s\nUsage: %s   (--help says more)\n", what, *about ? ": " : "", about, arguments->usage);
+  fprintf(stderr, "attune: %s%s%s\nUsage: %s   (--help says more)\n", what, *about ? ": " : "", about,
+          arguments->usage);
   return EXIT_USAGE;
 }
 
@@ -25,11 +27,16 @@ static const struct option *option_named(const struct option *options, const cha
 
 static bool take_value(const struct option *option, const char *value) {
   char *end = NULL;
-  if (option->text) *option->text = value;
-  else if (option->integer) *option->integer = strtoll(value, &end, 10);
-  else if (option->number) *option->number = strtod(value, &end);
-  else if (option->repeated->count < OPTION_REPEATS) option->repeated->values[option->repeated->count++] = value;
-  else return false;
+  if (option->text)
+    *option->text = value;
+  else if (option->integer)
+    *option->integer = strtoll(value, &end, 10);
+  else if (option->number)
+    *option->number = strtod(value, &end);
+  else if (option->repeated->count < OPTION_REPEATS)
+    option->repeated->values[option->repeated->count++] = value;
+  else
+    return false;
   return !end || (*value && !*end);
 }
 
@@ -55,12 +62,15 @@ int arguments_read(struct arguments *arguments, int argc, char **argv) {
       print_help(arguments, stdout);
       return EXIT_DONE;
     }
-    if (!options_over && !strcmp(argv[i], "--")) options_over = true;
+    if (!options_over && !strcmp(argv[i], "--"))
+      options_over = true;
     else if (!options_over && !strncmp(argv[i], "--", 2)) {
       int code = take_option(arguments, argc, argv, &i);
       if (code >= 0) return code;
-    } else if (arguments->count < arguments->most && arguments->count < 64) arguments->words[arguments->count++] = argv[i];
-    else return wrong(arguments, "one argument too many", argv[i]);
+    } else if (arguments->count < arguments->most && arguments->count < 64)
+      arguments->words[arguments->count++] = argv[i];
+    else
+      return wrong(arguments, "one argument too many", argv[i]);
   }
   if (arguments->count < arguments->least) return wrong(arguments, "an argument is missing", "");
   return -1;
@@ -69,4 +79,9 @@ int arguments_read(struct arguments *arguments, int argc, char **argv) {
 int say_no(const struct error *error) {
   fprintf(stderr, "attune: %s\n", error->text);
   return error->code == ERR_USAGE ? EXIT_USAGE : EXIT_SAYS_NO;
+}
+
+size_t processors(void) {
+  long count = sysconf(_SC_NPROCESSORS_ONLN);
+  return count > 0 ? (size_t)count : 1;
 }

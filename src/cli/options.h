@@ -50,6 +50,9 @@ struct arguments {
 
 int arguments_read(struct arguments *arguments, int argc, char **argv);
 
+/* How many there are: what --threads is by default. */
+size_t processors(void);
+
 /* Says the error's sentence on stderr and returns EXIT_SAYS_NO (EXIT_USAGE for ERR_USAGE). */
 int say_no(const struct error *error);
 

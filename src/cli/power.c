@@ -403,11 +403,6 @@ static enum err read_df(struct task *task, const char *text) {
               "--df takes satterthwaite, kenward-roger, between-within or none, not '%.40s'", text);
 }
 
-static size_t processors(void) {
-  long count = sysconf(_SC_NPROCESSORS_ONLN);
-  return count > 0 ? (size_t)count : 1;
-}
-
 int command_power(int argc, char **argv) {
   int64_t trials = 1000, seed = 1, threads = (int64_t)processors();
   double alpha = 0, need = 0;
