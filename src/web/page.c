@@ -289,6 +289,50 @@ void paragraph(struct request *request, enum word words, const char *class_name)
   html(&request->out, "</p>");
 }
 
+/* Bytes of what may stand between two digits of a number: one blank (also the unbreakable ones), dot or dash; or none. */
+static size_t gap_length(const char *at) {
+  static const char *const gaps[] = {" ", "-", ".", "\u00a0", "\u202f"};
+  for (size_t i = 0; i < sizeof gaps / sizeof *gaps; i++)
+    if (!strncmp(at, gaps[i], strlen(gaps[i]))) return strlen(gaps[i]);
+  return 0;
+}
+
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+/* Bytes of the number that begins here, 0 when none does; `to_call` gets its digits. */
+static size_t number_length(const char *text, char to_call[24]) {
+  const char *at = text + (*text == '+');
+  size_t digits = 0, used = *text == '+';
+  if (used) to_call[0] = '+';
+  while (is_digit(*at) && used < 22) {
+    to_call[used++] = *at++;
+    digits++;
+    size_t gap = gap_length(at);
+    if (gap && is_digit(at[gap])) at += gap;
+  }
+  to_call[used] = 0;
+  return digits >= 3 && !is_digit(*at) ? (size_t)(at - text) : 0;
+}
+
+void write_with_numbers(struct buf *out, const char *text) {
+  char to_call[24];
+  const char *plain = text;
+  for (const char *at = text; *at;) {
+    bool begins = (is_digit(*at) || *at == '+') && (at == text || !is_digit(at[-1]));
+    size_t length = begins ? number_length(at, to_call) : 0;
+    if (!length) {
+      at++;
+      continue;
+    }
+    html(out, "%s<a class=\"number\" href=\"tel:%s\">%s</a>", arena_text_n(out->arena, plain, (size_t)(at - plain)), to_call,
+         arena_text_n(out->arena, at, length));
+    plain = at += length;
+  }
+  html(out, "%s", plain);
+}
+
 /* Widths are attributes of the drawing, because styles inside the page are forbidden. */
 void progress_bar(struct request *request, const char *label, int64_t reached, int64_t target) {
   double share = target > 0 ? 100 * (double)reached / (double)target : 0;

@@ -70,6 +70,9 @@ void table_close(struct request *request);
 void cell_open(struct request *request, enum word heading, const char *class_name); /* close with </td> */
 void heading(struct request *request, enum word words);                             /* <h2> */
 void paragraph(struct request *request, enum word words, const char *class_name);
+/* Writes a text in which telephone numbers (three digits or more; blanks, dots or dashes between them) can be tapped and
+ * stay on one line. */
+void write_with_numbers(struct buf *out, const char *text);
 /* A progress bar: `reached` of `target`, labelled for screen readers. */
 void progress_bar(struct request *request, const char *label, int64_t reached, int64_t target);
 /* A marker of state: shape and word. */

@@ -138,7 +138,7 @@ static void write_table(struct request *request, const struct course *course) {
 
 static void write_notes(struct request *request, const struct view *view) {
   struct buf *out = &request->out;
-  html(out, "<section class=\"card\" id=\"notes\">");
+  html(out, "<section class=\"card%s\" id=\"notes\">", view->course.note_count ? "" : " no-print");
   heading(request, WORD_MY_NOTES);
   paragraph(request, WORD_NOTES_LEAD, "quiet-text");
   for (size_t i = 0; i < view->course.note_count; i++)

@@ -411,7 +411,9 @@ static void write_crisis(struct request *request, const struct opened *opened) {
   if (!opened->form->has_risk) return;
   html(&request->out, "<section class=\"crisis\"><h2>");
   say(request, WORD_CRISIS_TITLE);
-  html(&request->out, "</h2><p><strong>%s</strong></p><p>", in_study(request, opened, &safety->numbers));
+  html(&request->out, "</h2><p><strong>");
+  write_with_numbers(&request->out, in_study(request, opened, &safety->numbers));
+  html(&request->out, "</strong></p><p>");
   say(request, WORD_CRISIS_NOT_READ, in_study(request, opened, &safety->responder),
       say_count(request, safety->response_hours));
   html(&request->out, "</p></section>");

@@ -202,13 +202,23 @@ static void write_offer(struct request *request, const uint8_t secret[TOTP_SECRE
   struct buf *out = &request->out;
   const char *issuer = arena_printf(request->arena, "Attune %s", request->home->name);
   const char *to_app = totp_address(request->arena, secret, issuer, request->actor.code);
-  html(out, "<ol class=\"steps\"><li><span>");
-  say(request, WORD_AUTHENTICATOR_STEP_ONE);
-  html(out, "</span></li></ol><p><a class=\"button\" href=\"%s\">", to_app);
+  paragraph(request, WORD_AUTHENTICATOR_STEP_ONE, NULL);
+  html(out, "<p><a class=\"button\" href=\"%s\">", to_app);
   say(request, WORD_OPEN_AUTHENTICATOR);
-  html(out, "</a></p><p class=\"quiet-text\">");
-  say(request, WORD_AUTHENTICATOR_KEY);
-  html(out, "</p><p><code class=\"wrap\">%s</code></p>", key_groups(request, totp_text(request->arena, secret)));
+  html(out, "</a></p>");
+  paragraph(request, WORD_AUTHENTICATOR_KEY, "quiet-text");
+  html(out, "<p><code class=\"wrap\">%s</code></p>", key_groups(request, totp_text(request->arena, secret)));
+}
+
+static void write_confirm(struct request *request, const struct fields *fields) {
+  paragraph(request, WORD_AUTHENTICATOR_STEP_TWO, NULL);
+  post_open(request, "/account/authenticator", "stack");
+  field_text(request, fields, "code", WORD_CODE, "text", "one-time-code");
+  present_field(request, fields);
+  html(&request->out, "<p>");
+  button(request, WORD_CONFIRM_AUTHENTICATOR, "primary");
+  html(&request->out, "</p>");
+  post_close(request);
 }
 
 static void draw_set(struct request *request, const struct fields *fields) {
@@ -222,20 +232,12 @@ static void draw_set(struct request *request, const struct fields *fields) {
                                     .lead = said(request, WORD_AUTHENTICATOR_WHY),
                                     .class_name = "narrow"});
   fields_summary(request, fields);
-  html(&request->out, "<section class=\"card\">");
+  html(&request->out, "<section class=\"card\"><ol class=\"steps\"><li><div>");
   write_offer(request, secret);
   bytes_wipe(secret, sizeof secret);
-  html(&request->out, "<ol class=\"steps\" start=\"2\"><li><span>");
-  say(request, WORD_AUTHENTICATOR_STEP_TWO);
-  html(&request->out, "</span></li></ol>");
-  post_open(request, "/account/authenticator", "stack");
-  field_text(request, fields, "code", WORD_CODE, "text", "one-time-code");
-  present_field(request, fields);
-  html(&request->out, "<p>");
-  button(request, WORD_CONFIRM_AUTHENTICATOR, "primary");
-  html(&request->out, "</p>");
-  post_close(request);
-  html(&request->out, "</section>");
+  html(&request->out, "</div></li><li><div>");
+  write_confirm(request, fields);
+  html(&request->out, "</div></li></ol></section>");
   paragraph(request, WORD_AUTHENTICATOR_LOST, "quiet-text");
   page_close(request);
 }

@@ -87,7 +87,7 @@ static void write_person(struct request *request, const struct entry_of_roster *
     cell_open(request, WORD_SESSIONS, NULL);
     html(out, "%s</td>", say_count(request, person->sessions));
   }
-  cell_open(request, WORD_FORMS_OPEN, NULL);
+  cell_open(request, WORD_OPEN_FORMS, NULL);
   html(out, "%s</td>", say_count(request, person->open_forms));
   cell_open(request, WORD_TO_DO, "actions");
   if (person->withdrawn_ms)
@@ -108,8 +108,8 @@ static void write_person(struct request *request, const struct entry_of_roster *
 
 static enum err write_roster(struct request *request, const char *kind, const char *find, struct error *error) {
   static const enum word of_patients[] = {WORD_CODE_OF,  WORD_THERAPIST,  WORD_SITE, WORD_SINCE,
-                                          WORD_SESSIONS, WORD_FORMS_OPEN, WORD_TO_DO};
-  static const enum word of_therapists[] = {WORD_CODE_OF, WORD_SITE, WORD_SINCE, WORD_FORMS_OPEN, WORD_TO_DO};
+                                          WORD_SESSIONS, WORD_OPEN_FORMS, WORD_TO_DO};
+  static const enum word of_therapists[] = {WORD_CODE_OF, WORD_SITE, WORD_SINCE, WORD_OPEN_FORMS, WORD_TO_DO};
   bool patient = !strcmp(kind, "patient");
   struct roster roster;
   enum err err = roster_read(request, kind, find, &roster, error);

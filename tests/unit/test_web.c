@@ -2,6 +2,7 @@
  */
 #include "base/clock.h"
 #include "base/utf8.h"
+#include "web/page.h"
 #include "web/request.h"
 #include "web/route.h"
 #include "web/words.h"
@@ -135,10 +136,34 @@ static void test_route_find(void **state) {
   assert_string_equal(parameters[0], "abc");
 }
 
+/* ---- telephone numbers ---- */
+
+static void test_numbers(void **state) {
+  (void)state;
+  static const struct {
+    const char *text, *written;
+  } cases[] = {
+      {"In danger: 911. Call or text 9-8-8.",
+       "In danger: <a class=\"number\" href=\"tel:911\">911</a>. Call or text <a class=\"number\" href=\"tel:988\">9-8-8</a>."},
+      {"+33 1 45 39 40 00, day and night", "<a class=\"number\" href=\"tel:+33145394000\">+33 1 45 39 40 00</a>, day and night"},
+      {"24/7, within 24 hours, 5 + 5", "24/7, within 24 hours, 5 + 5"},
+      {"3114\u00a0: gratuit", "<a class=\"number\" href=\"tel:3114\">3114</a>\u00a0: gratuit"},
+      {"01\u00a045\u00a039", "<a class=\"number\" href=\"tel:014539\">01\u00a045\u00a039</a>"},
+      {"<b>&999\"", "&lt;b&gt;&amp;<a class=\"number\" href=\"tel:999\">999</a>&quot;"},
+      {"1234567890123456789012345", "1234567890123456789012345"},
+      {"", ""},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct buf out = buf_in(&arena, 64);
+    write_with_numbers(&out, cases[i].text);
+    assert_string_equal(out.data, cases[i].written);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_words), cmocka_unit_test(test_words_filled), cmocka_unit_test(test_dates_and_numbers),
-      cmocka_unit_test(test_pairs), cmocka_unit_test(test_route_table),  cmocka_unit_test(test_route_find),
+      cmocka_unit_test(test_pairs), cmocka_unit_test(test_route_table),  cmocka_unit_test(test_numbers), cmocka_unit_test(test_route_find),
   };
   return cmocka_run_group_tests(tests, NULL, end);
 }
