@@ -111,8 +111,11 @@ static bool is_world_key(const char *key) {
 static enum err refuse_unknown(json_t *design, struct error *error) {
   const char *key;
   json_t *value;
-  json_object_foreach(design, key, value) if (!is_world_key(key)) return fail(
-      error, ERR_INPUT, "design-key", key, "'%.60s' is no key of a design; 'attune simulate --help' lists them", key);
+  json_object_foreach(design, key, value) {
+    if (is_world_key(key)) continue;
+    return fail(error, ERR_INPUT, "design-key", key,
+                "'%.60s' is no key of a design; 'attune simulate --help' lists them", key);
+  }
   return OK;
 }
 
