@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "alliance/engine.h"
@@ -36,10 +37,39 @@ static void people(int sessions) {
   }
 }
 
-static void row(const char *what, int sessions, const char *view, double seconds) {
-  double all = (double)series_count * sessions;
-  printf("| %s | %d | %s | %.3g |\n", what, sessions, view, all / seconds);
-  fflush(stdout);
+#define SIZES 3
+static const int sizes[SIZES] = {6, 12, 20};
+static const char *const views[] = {"on line", "hindsight"};
+
+/* One line of the table: what, in which view (-1: neither), and ratings a second by size, 0 where a rule takes more. */
+struct line {
+  const char *what;
+  int view;
+  double speed[SIZES];
+};
+static struct line lines[64];
+static int line_count;
+
+static void put(const char *what, int view, int size, double seconds) {
+  struct line *line = lines;
+  while (line < lines + line_count && (strcmp(line->what, what) || line->view != view)) line++;
+  if (line == lines + line_count) lines[line_count++] = (struct line){.what = what, .view = view};
+  line->speed[size] = (double)series_count * sizes[size] / seconds;
+}
+
+static void print_lines(void) {
+  printf("| |");
+  for (int n = 0; n < SIZES; n++) printf(" %d |", sizes[n]);
+  puts("\n|:--|--:|--:|--:|");
+  for (const struct line *line = lines; line < lines + line_count; line++) {
+    printf("| %s%s%s |", line->what, line->view < 0 ? "" : ", ", line->view < 0 ? "" : views[line->view]);
+    for (int n = 0; n < SIZES; n++)
+      if (line->speed[n] > 0)
+        printf(" %.2g |", line->speed[n]);
+      else
+        printf(" |");
+    puts("");
+  }
 }
 
 static double best_of(double (*run)(int sessions, int argument), int sessions, int argument) {
@@ -135,8 +165,6 @@ static double run_seven(int sessions, int view) {
 }
 
 int main(int argc, char **argv) {
-  static const int sizes[] = {6, 12, 20};
-  static const char *const views[] = {"on line", "hindsight"};
   series_count = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 20000;
   if (series_count < LANES) return 2;
   rows = calloc((size_t)series_count * 20, sizeof *rows);
@@ -145,21 +173,23 @@ int main(int argc, char **argv) {
   bytes = alliance_memory(ALLIANCE_SESSIONS_MAX, 100) + LANES * ALLIANCE_SESSIONS_MAX * sizeof(struct alliance_finding);
   memory = malloc(bytes);
   if (!rows || !ratings_only || !largest || !memory) return 1;
-  puts("| what | sessions | view | ratings/s |\n|:--|--:|:--|--:|");
-  for (int n = 0; n < 3; n++) {
-    people(sizes[n]);
-    row("reading the memory", sizes[n], "", best_of(run_read, sizes[n], 0));
-    row("plain C Shewhart", sizes[n], "", best_of(run_shewhart, sizes[n], 0));
-    row("model", sizes[n], "on line", best_of(run_model, sizes[n], ALLIANCE_ONLINE));
-    row("model", sizes[n], "hindsight", best_of(run_model, sizes[n], ALLIANCE_HINDSIGHT));
+  for (int n = 0; n < SIZES; n++) {
+    int sessions = sizes[n];
+    people(sessions);
+    put("reading the memory", -1, n, best_of(run_read, sessions, 0));
+    put("plain C Shewhart", -1, n, best_of(run_shewhart, sessions, 0));
     for (int view = 0; view < 2; view++) {
-      row("individuals chart, CUSUM and EWMA together", sizes[n], views[view], best_of(run_three, sizes[n], view));
-      row("all seven charts together", sizes[n], views[view], best_of(run_seven, sizes[n], view));
+      put("model", view, n, best_of(run_model, sessions, view));
+      if (sessions >= alliance_rules[ALLIANCE_INDIVIDUALS_CHART].least)
+        put("individuals chart, CUSUM and EWMA together", view, n, best_of(run_three, sessions, view));
+      if (sessions >= alliance_rules[ALLIANCE_OWN_SD].least)
+        put("all seven charts together", view, n, best_of(run_seven, sessions, view));
       for (int rule = 1; rule < ALLIANCE_RULES; rule++)
-        if (alliance_rules[rule].least <= sizes[n])
-          row(alliance_rules[rule].name, sizes[n], views[view], best_of(run_rule, sizes[n], 2 * rule + view));
+        if (alliance_rules[rule].least <= sessions)
+          put(alliance_rules[rule].name, view, n, best_of(run_rule, sessions, 2 * rule + view));
     }
   }
+  print_lines();
   free(rows);
   free(ratings_only);
   free(largest);

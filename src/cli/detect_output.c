@@ -27,12 +27,11 @@ static void add_char(struct text *out, char c) {
   out->used++;
 }
 
-/* A field of CSV: quoted where it must be. */
-static void add_field(struct text *out, const char *text) {
-  if (!strpbrk(text, ",\"\r\n")) {
-    add(out, text);
-    return;
-  }
+static bool needs_quotes(const char *field) {
+  return strpbrk(field, ",\"\r\n") != NULL;
+}
+
+static void add_quoted(struct text *out, const char *text) {
   add_char(out, '"');
   for (; *text; text++) {
     if (*text == '"') add_char(out, '"');
@@ -56,12 +55,20 @@ static char *put_digits(char *to, uint32_t x, int count) {
   return to + count;
 }
 
-/* Fixed point, at most nine decimals, and a comma: faster than printf, which does what is large. */
-static char *put_fixed(char *to, double x, int decimals) {
+/* Fixed point, at most nine decimals, and a comma: faster than printf, which does what is large. Inlined, so that a
+ * constant number of decimals takes no division. */
+static inline __attribute__((always_inline)) char *put_fixed(char *to, double x, int decimals) {
   static const uint32_t powers[10] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
   if (x < 1e8 && x > -1e8) {
-    uint64_t value = (uint64_t)((x < 0 ? -x : x) * powers[decimals] + 0.5);
-    uint32_t whole = (uint32_t)(value / powers[decimals]), rest = (uint32_t)(value % powers[decimals]);
+    uint32_t power = powers[decimals], whole, rest;
+    uint64_t value = (uint64_t)((x < 0 ? -x : x) * power + 0.5);
+    if (value <= UINT32_MAX) {
+      whole = (uint32_t)value / power;
+      rest = (uint32_t)value % power;
+    } else {
+      whole = (uint32_t)(value / power);
+      rest = (uint32_t)(value % power);
+    }
     int digits = 1;
     if (x < 0 && value) *to++ = '-';
     while (digits < 9 && whole >= powers[digits]) digits++;
@@ -186,14 +193,17 @@ static char *put_label(char *to, const struct input_block *block, struct input_l
   return to + label.length + 1;
 }
 
-/* The patient's name stands at the head of each row: out->bytes[name...name + length) has it with its comma. Session
- * and rating are numbers, which need no quotes. */
-static void csv_row(const struct output *output, struct text *out, size_t name, size_t length,
-                    const struct input_block *block, size_t row, const struct alliance_finding *f) {
+/* Session and rating are numbers, which need no quotes; a name may. */
+static void csv_row(const struct output *output, struct text *out, const struct input_block *block,
+                    struct input_label name, bool quoted, size_t row, const struct alliance_finding *f) {
   struct input_label session = block->labels[row].session, rating = block->labels[row].rating;
-  char *to = room_for(out, length + session.length + rating.length + 2 * CSV_TEXT_PADDING + 4 * FIXED_MAXIMUM);
-  memmove(to, out->bytes + name, length);
-  to = put_label(to + length, block, session);
+  if (quoted) {
+    add_quoted(out, block->text + name.at);
+    add_char(out, ',');
+  }
+  char *to = room_for(out, name.length + session.length + rating.length + 3 * CSV_TEXT_PADDING + 4 * FIXED_MAXIMUM);
+  if (!quoted) to = put_label(to, block, name);
+  to = put_label(to, block, session);
   if (block->sessions[row].rated[output->rater] && rating.length)
     to = put_label(to, block, rating);
   else
@@ -215,17 +225,6 @@ static void csv_row(const struct output *output, struct text *out, size_t name, 
   to += events[event].length;
   *to++ = '\n';
   out->used = (size_t)(to - out->bytes);
-}
-
-static void csv_patient(const struct output *output, struct text *out, const struct input_block *block,
-                        const struct input_patient *patient, const struct alliance_finding *findings) {
-  size_t name = out->used;
-  add_field(out, block->text + patient->name.at);
-  add_char(out, ',');
-  size_t length = out->used - name;
-  out->used = name; /* the first row begins with it */
-  for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++)
-    csv_row(output, out, name, length, block, row, findings ? &findings[row] : NULL);
 }
 
 static void json_value(struct text *out, const char *key, bool any, double value) {
@@ -272,13 +271,15 @@ void output_block(const struct output *output, struct text *out, const struct ru
   for (size_t p = 0; p < block->count; p++) {
     const struct input_patient *patient = &block->patients[p];
     const struct alliance_finding *findings = judged->threshold[p] ? judged->findings : NULL;
-    if (!output->json) {
-      csv_patient(output, out, block, patient, findings);
-      continue;
+    const char *name = block->text + patient->name.at;
+    bool quoted = needs_quotes(name);
+    for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++) {
+      const struct alliance_finding *f = findings ? &findings[row] : NULL;
+      if (output->json)
+        json_row(output, out, name, &block->sessions[row], first && row == 0, f);
+      else
+        csv_row(output, out, block, patient->name, quoted, row, f);
     }
-    for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++)
-      json_row(output, out, block->text + patient->name.at, &block->sessions[row], first && row == 0,
-               findings ? &findings[row] : NULL);
   }
 }
 
