@@ -173,7 +173,7 @@ int main(int argc, char **argv) {
   bytes = alliance_memory(ALLIANCE_SESSIONS_MAX, 100) + LANES * ALLIANCE_SESSIONS_MAX * sizeof(struct alliance_finding);
   memory = malloc(bytes);
   if (!rows || !ratings_only || !largest || !memory) return 1;
-  for (int n = 0; n < SIZES; n++) {
+  for (int n = SIZES; n-- > 0;) { /* the longest first: all rules take it */
     int sessions = sizes[n];
     people(sessions);
     put("reading the memory", -1, n, best_of(run_read, sessions, 0));

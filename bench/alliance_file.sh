@@ -25,7 +25,8 @@ report() { # NAME COLUMN-OF-SECONDS BASE FILE
     {o = by ? $2 : $1; c = by ? $5 : $4; print o / c, c, $6, name, rows}' | sort -g | awk '
     {q[NR] = $1; c[NR] = $2; if ($3 > m) m = $3}
     END {k = int((NR + 1) / 2); n = $4; for (i = 5; i < NF; i++) n = n " " $i
-         printf "| %s | %.2f s | %.2g | %.2f | %.2f | %.2f | %d MB |\n", n, c[k], $NF / c[k], q[1], q[k], q[NR], m / 1024}'
+         m = n ~ /^(reading|gathered)/ ? "" : int(m / 1024) " MB" # less than that of what starts them
+         printf "| %s | %.2f s | %.2g | %.2f | %.2f | %.2f | %s |\n", n, c[k], $NF / c[k], q[1], q[k], q[NR], m}'
 }
 for _ in $(seq "$rounds"); do
   measure "$scratch/parse" build/bench/alliance_file parse "$scratch/ratings.csv"
