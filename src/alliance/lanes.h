@@ -48,7 +48,7 @@ LANES_INLINE lanes lanes_smaller(lanes a, lanes b) {
 
 /* By the vector unit where it has it: sqrt is exact everywhere. */
 LANES_INLINE lanes lanes_sqrt(lanes x) {
-  lanes root;
+  lanes root = x;
   for (int u = 0; u < LANES; u++) root[u] = __builtin_sqrt(x[u]);
   return root;
 }

@@ -180,7 +180,7 @@ static enum err place_session(const struct input *input, struct input_block *blo
 
 static enum err read_row(struct input *input, struct input_block *block, struct input_patient *patient,
                          double latest[ALLIANCE_RATERS], bool any[ALLIANCE_RATERS], struct error *error) {
-  double time, rating;
+  double time, rating = 0;
   int rater;
   int8_t reported;
   size_t at = 0;
