@@ -47,19 +47,25 @@ static void write_how_sure(struct request *request, const struct course *course)
   html(out, "</p>");
 }
 
-static void write_steps(struct request *request, enum course_state state) {
+static void write_steps(struct request *request, enum course_state state, bool trainer) {
   static const enum word steps[][3] = {
       [COURSE_EARLY] = {WORD_EARLY_1, WORD_EARLY_2, WORD_EARLY_3},
       [COURSE_STEADY] = {WORD_STEADY_1, WORD_STEADY_2, WORD_STEADY_3},
       [COURSE_TENSION] = {WORD_TENSION_1, WORD_TENSION_2, WORD_TENSION_3},
       [COURSE_REPAIRED] = {WORD_REPAIRED_1, WORD_REPAIRED_2, WORD_REPAIRED_3},
   };
+  /* A trainer speaks with the therapist, not with the patient. */
+  static const enum word consult[][3] = {
+      [COURSE_TENSION] = {WORD_CONSULT_TENSION_1, WORD_CONSULT_TENSION_2, WORD_CONSULT_TENSION_3},
+      [COURSE_REPAIRED] = {WORD_CONSULT_REPAIRED_1, WORD_CONSULT_REPAIRED_2, WORD_CONSULT_REPAIRED_3},
+  };
+  bool consulting = trainer && (state == COURSE_TENSION || state == COURSE_REPAIRED);
   html(&request->out, "<section class=\"card\">");
-  heading(request, WORD_WHAT_NEXT);
+  heading(request, consulting ? WORD_FOR_CONSULTATION : WORD_WHAT_NEXT);
   html(&request->out, "<ol class=\"steps\">");
   for (int i = 0; i < 3; i++) {
     html(&request->out, "<li><span>");
-    say(request, steps[state][i]);
+    say(request, (consulting ? consult : steps)[state][i]);
     html(&request->out, "</span></li>");
   }
   html(&request->out, "</ol><p><a href=\"%s#repair\">", address(request, "/help"));
@@ -180,7 +186,7 @@ static void draw(struct request *request, const struct view *view) {
   heading(request, WORD_HOW_SURE);
   write_how_sure(request, course);
   html(out, "</section>");
-  write_steps(request, course->state);
+  write_steps(request, course->state, trainer);
   html(out, "</div>");
   if (course->count) write_table(request, course);
   write_notes(request, view);
