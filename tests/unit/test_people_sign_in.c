@@ -320,7 +320,7 @@ static void a_code_is_not_taken_twice(void **state) {
 
 /* A code that the secret gives now: the first of all six digits that is taken. */
 static const char *code_for(const uint8_t of[TOTP_SECRET_BYTES]) {
-  char digits[7];
+  char digits[12];
   for (int i = 0; i < 1000000; i++) {
     snprintf(digits, sizeof digits, "%06d", i);
     if (totp_check(of, digits, w->now_ms, -1) >= 0) return arena_text(&w->arena, digits);
