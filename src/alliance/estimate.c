@@ -449,16 +449,115 @@ static void precision_set(struct alliance_rater_estimate *r, const struct tally_
   r->slope_se = det > 1e-9 * t->zwz[0] ? s * sqrt(t->zwz[0] / (det * calm)) : 0;
 }
 
-/* Expectation-maximisation from *e on, at most `most` steps. */
+/* The figures that a step moves, each with what counts as one unit of it. */
+#define FIGURES_MAX 64
+struct figures {
+  int count;
+  double *at[FIGURES_MAX], unit[FIGURES_MAX];
+};
+
+static void figures_add(struct figures *f, double *at, int count, double unit) {
+  for (int k = 0; k < count; k++, f->count++) {
+    f->at[f->count] = at + k;
+    f->unit[f->count] = unit;
+  }
+}
+
+static struct figures figures_of(struct alliance_estimate *e, double spread) {
+  struct figures f = {0};
+  figures_add(&f, &e->prevalence, 1, 1);
+  figures_add(&f, e->shape, ALLIANCE_SHAPES, 1);
+  figures_add(&f, e->depth[0], ALLIANCE_CLASSES * ALLIANCE_DEPTHS, 1);
+  figures_add(&f, e->perceived, 3, 1);
+  figures_add(&f, &e->residual_correlation, 1, 1);
+  for (int n = 0; n < ALLIANCE_RATERS; n++) {
+    struct alliance_rater_estimate *r = &e->rater[n];
+    if (!r->used) continue;
+    figures_add(&f, &r->level, 1, r->residual_sd);
+    figures_add(&f, &r->slope, 1, r->residual_sd * spread);
+    figures_add(&f, &r->level_sd, 1, r->residual_sd);
+    figures_add(&f, &r->slope_sd, 1, r->residual_sd * spread);
+    figures_add(&f, &r->residual_sd, 1, r->residual_sd);
+    figures_add(&f, &r->level_slope_correlation, 1, 1);
+    figures_add(&f, &r->report_in_tension, 1, 1);
+    figures_add(&f, &r->report_otherwise, 1, 1);
+  }
+  return f;
+}
+
+static bool all_above(const double *x, int count, double least) {
+  for (int k = 0; k < count; k++)
+    if (!(x[k] > least)) return false;
+  return true;
+}
+
+/* Whether a leap landed among figures that mean something. */
+static bool possible(const struct alliance_estimate *e, const double least_sd[ALLIANCE_RATERS]) {
+  if (!(e->prevalence > 0 && e->prevalence < 1) || !all_above(e->shape, ALLIANCE_SHAPES, 0) ||
+      !all_above(e->depth[0], ALLIANCE_CLASSES * ALLIANCE_DEPTHS, 0) || !all_above(e->perceived, 3, 0) ||
+      !(fabs(e->residual_correlation) <= 0.95))
+    return false;
+  for (int n = 0; n < ALLIANCE_RATERS; n++) {
+    const struct alliance_rater_estimate *r = &e->rater[n];
+    if (!r->used) continue;
+    if (!(r->residual_sd >= least_sd[n] && r->level_sd > 0 && r->slope_sd > 0) ||
+        !(fabs(r->level_slope_correlation) <= 0.999) || !(r->report_otherwise > 0 && r->report_in_tension < 1) ||
+        r->report_in_tension < r->report_otherwise)
+      return false;
+  }
+  return true;
+}
+
+/* Expectation-maximisation goes the same way for many small steps; after each two it leaps as far as their shrinking
+ * says that they lead (Varadhan & Roland 2008, Scand J Stat 35:335, scheme S3), and never less far than they went:
+ * from e[0] by e[1] and e[2]. */
+static struct alliance_estimate leap(struct alliance_estimate e[3], const struct sample *sample) {
+  struct alliance_estimate out = e[2];
+  struct figures at[3], to = figures_of(&out, sample->spread);
+  for (int k = 0; k < 3; k++) at[k] = figures_of(&e[k], sample->spread);
+  double first[FIGURES_MAX], bend[FIGURES_MAX], step = 0, turn = 0;
+  for (int k = 0; k < to.count; k++) {
+    first[k] = *at[1].at[k] - *at[0].at[k];
+    bend[k] = *at[2].at[k] - *at[1].at[k] - first[k];
+    step += first[k] * first[k] / (to.unit[k] * to.unit[k]);
+    turn += bend[k] * bend[k] / (to.unit[k] * to.unit[k]);
+  }
+  double far = turn > 0 ? sqrt(step / turn) : 1;
+  for (; far > 1; far = far > 1.5 ? 0.5 * (1 + far) : 1) {
+    for (int k = 0; k < to.count; k++) *to.at[k] = *at[0].at[k] + 2 * far * first[k] + far * far * bend[k];
+    if (possible(&out, sample->least_sd)) return out;
+  }
+  return e[2];
+}
+
+/* What a leap may lose: the priors, which count for the maximum too, are not in the likelihood. */
+#define LEAP_LOSS 0.1
+
+/* From *e on to the maximum, in at most `most` steps. A leap after which the sample is less likely is taken back. */
 static enum alliance_status climb(struct alliance_estimate *e, struct tally *tally, const struct sample *sample,
                                   int most, struct room room) {
+  struct alliance_estimate from[3] = {*e}; /* from[0..steps]: since the last leap */
+  double likely = -1e300;
+  int steps = 0, count = e->iterations;
+  bool leapt = false;
   for (int step = 0; step < most; step++) {
     enum alliance_status status = sample_tally(tally, sample, e, room);
     if (status) return status;
+    if (leapt && tally->log_likelihood < likely - LEAP_LOSS) {
+      *e = from[0] = from[2];
+      steps = 0;
+      leapt = false;
+      continue;
+    }
+    likely = tally->log_likelihood;
     struct alliance_estimate before = *e;
     update(e, tally, sample);
-    e->iterations++;
+    e->iterations = count + step + 1;
     if (change_between(&before, e) < 1e-5) break;
+    steps = leapt ? 0 : steps + 1;
+    from[steps] = *e;
+    leapt = steps == 2;
+    if (leapt) *e = leap(from, sample);
   }
   return ALLIANCE_OK;
 }
