@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define BLOCK_ROWS 65536
+#define BLOCK_ROWS 16384
 #define LABEL_MAXIMUM 255            /* bytes of a code or number */
 #define SEEN_SLOTS ((size_t)1 << 18) /* names remembered: half as many */
 
@@ -19,24 +19,28 @@ static void *larger(void *old, size_t *capacity, size_t need, size_t size) {
   return more;
 }
 
-static struct input_label block_text(struct input_block *block, struct csv_text text) {
-  size_t need = block->text_used + text.length + CSV_TEXT_PADDING;
-  block->text = larger(block->text, &block->text_capacity, need, 1);
-  char *to = block->text + block->text_used;
-  if (text.length < CSV_TEXT_PADDING)
-    memcpy(to, text.text, CSV_TEXT_PADDING); /* of one size: no call */
+/* Room for `length` bytes more and the padding behind them. */
+static char *text_room(struct input_block *block, size_t length) {
+  block->text = larger(block->text, &block->text_capacity, block->text_used + length + INPUT_PADDING, 1);
+  return block->text + block->text_used;
+}
+
+/* The bytes and the character; most texts are shorter than the padding behind them, and copied without a call. */
+static char *put_text(char *to, const char *text, size_t length, char end) {
+  if (length <= CSV_TEXT_PADDING)
+    memcpy(to, text, CSV_TEXT_PADDING);
   else
-    memcpy(to, text.text, text.length);
-  to[text.length] = 0;
-  struct input_label label = {(uint32_t)block->text_used, (uint32_t)text.length};
-  block->text_used += text.length + 1;
-  return label;
+    memcpy(to, text, length);
+  to[length] = end;
+  return to + length + 1;
 }
 
 static void block_row(struct input_block *block) {
-  size_t capacity = block->rows_capacity;
-  block->sessions = larger(block->sessions, &capacity, block->rows + 1, sizeof *block->sessions);
-  block->labels = larger(block->labels, &block->rows_capacity, block->rows + 1, sizeof *block->labels);
+  if (block->rows == block->rows_capacity) {
+    size_t capacity = block->rows_capacity;
+    block->sessions = larger(block->sessions, &capacity, block->rows + 1, sizeof *block->sessions);
+    block->labels = larger(block->labels, &block->rows_capacity, block->rows + 1, sizeof *block->labels);
+  }
   block->rows++;
 }
 
@@ -107,18 +111,19 @@ static enum err refuse(const struct input *input, int column, struct error *erro
                     (int)(text.length < 60 ? text.length : 60), text.text, what);
 }
 
-/* NaN where the field is missing. */
-static enum err read_number(const struct input *input, int column, double *value, struct error *error) {
-  *value = input->chunk.numbers[column][input->row];
+static bool fits(double value, struct csv_text text) {
+  return value <= ALLIANCE_RATING_MAX && value >= -ALLIANCE_RATING_MAX && text.length <= LABEL_MAXIMUM;
+}
+
+/* Why a session or rating cannot be taken. */
+static enum err refuse_number(const struct input *input, int column, double value, struct error *error) {
   if (field(input, column).length > LABEL_MAXIMUM) return refuse(input, column, error, "... is too long for a number");
-  if (*value > ALLIANCE_RATING_MAX || *value < -ALLIANCE_RATING_MAX)
-    return refuse(input, column, error, "is beyond what a rating or session can be (1e9)");
-  return OK;
+  if (isnan(value)) return refuse(input, column, error, "is no session; every row needs one");
+  return refuse(input, column, error, "is beyond what a rating or session can be (1e9)");
 }
 
 static enum err read_rater(const struct input *input, int *rater, struct error *error) {
   *rater = ALLIANCE_PATIENT;
-  if (input->rater < 0) return OK;
   struct csv_text text = field(input, input->rater);
   if (is_word(text, "patient")) return OK;
   *rater = ALLIANCE_THERAPIST;
@@ -128,7 +133,6 @@ static enum err read_rater(const struct input *input, int *rater, struct error *
 
 static enum err read_reported(const struct input *input, int8_t *reported, struct error *error) {
   *reported = -1;
-  if (input->reported < 0) return OK;
   struct csv_text text = field(input, input->reported);
   if (is_missing(text)) return OK;
   if (!is_word(text, "0") && !is_word(text, "1"))
@@ -137,9 +141,35 @@ static enum err read_reported(const struct input *input, int8_t *reported, struc
   return OK;
 }
 
-#define UNRATED UINT32_MAX /* the offset of a rating's label where there is none yet */
+/* The sessions of one rater so far. */
+struct latest {
+  double time;
+  bool any;
+};
 
-/* Moves the patient's sessions from `at` on one place up and puts a new one there. */
+static enum err refuse_time(const struct input *input, double time, double latest, struct error *error) {
+  if (time == latest)
+    return refuse(input, input->session, error, "occurs twice for this patient; each session has one row a rater");
+  return refuse(input, input->session, error,
+                "comes after a later session of this patient; sort the file by patient and session");
+}
+
+/* What is printed again of the session at `at`: its time as it was written first, the rating as it is written here. */
+static void label_set(const struct input *input, struct input_block *block, size_t at, bool first, bool rated) {
+  struct csv_text time = input->time_texts[input->row], rating = input->rating_texts[input->row];
+  struct input_label *label = &block->labels[at];
+  size_t session = first ? time.length + 1 : label->session;
+  char *to = text_room(block, session + rating.length + 1);
+  label->session = (uint16_t)session;
+  if (!first) memcpy(to, block->text + label->at, session);
+  to = first ? put_text(to, time.text, time.length, ',') : to + session;
+  if (rated) to = put_text(to, rating.text, rating.length, ',');
+  label->at = (uint32_t)block->text_used;
+  label->length = (uint16_t)(rated ? session + rating.length + 1 : session);
+  block->text_used += label->length;
+}
+
+/* A new session at `at`, before those of the patient that come later. */
 static enum err add_session(const struct input *input, struct input_block *block, struct input_patient *patient,
                             double time, size_t at, struct error *error) {
   if (patient->count == ALLIANCE_SERIES_MAX)
@@ -151,53 +181,41 @@ static enum err add_session(const struct input *input, struct input_block *block
     memmove(block->labels + at + 1, block->labels + at, after * sizeof *block->labels);
   }
   block->sessions[at] = (struct alliance_session){.time = time, .reported = {-1, -1}};
-  block->labels[at].session = block_text(block, field(input, input->session));
-  block->labels[at].rating = (struct input_label){UNRATED, 0};
   patient->count++;
   return OK;
 }
 
-/* The patient's session of that time, added where it belongs; sessions of one rater must increase. */
-static enum err place_session(const struct input *input, struct input_block *block, struct input_patient *patient,
-                              double time, int rater, double latest[ALLIANCE_RATERS], bool any[ALLIANCE_RATERS],
-                              size_t *place, struct error *error) {
-  if (any[rater] && time == latest[rater])
-    return refuse(input, input->session, error, "occurs twice for this patient; each session has one row a rater");
-  if (any[rater] && time < latest[rater])
-    return refuse(input, input->session, error,
-                  "comes after a later session of this patient; sort the file by patient and session");
-  any[rater] = true;
-  latest[rater] = time;
+static enum err read_row(struct input *input, struct input_block *block, struct input_patient *patient,
+                         struct latest latest[ALLIANCE_RATERS], struct error *error) {
+  double time = input->times[input->row], rating = input->ratings[input->row];
+  bool rated = !isnan(rating);
+  int rater = ALLIANCE_PATIENT;
+  int8_t reported = -1;
+  enum err err = OK;
+  if (!fits(time, input->time_texts[input->row])) return refuse_number(input, input->session, time, error);
+  if (!fits(rated ? rating : 0, input->rating_texts[input->row]))
+    return refuse_number(input, input->rating, rating, error);
+  if (input->rater >= 0) err = read_rater(input, &rater, error);
+  if (!err && input->reported >= 0) err = read_reported(input, &reported, error);
+  if (err) return err;
+  if (latest[rater].any && !(time > latest[rater].time)) return refuse_time(input, time, latest[rater].time, error);
+  latest[rater] = (struct latest){time, true};
+
   size_t at = patient->first + (size_t)patient->count;
   while (at > patient->first && block->sessions[at - 1].time > time) at--;
-  *place = at;
-  if (at > patient->first && block->sessions[at - 1].time == time) {
-    *place = at - 1;
-    return OK;
-  }
-  return add_session(input, block, patient, time, at, error);
-}
-
-static enum err read_row(struct input *input, struct input_block *block, struct input_patient *patient,
-                         double latest[ALLIANCE_RATERS], bool any[ALLIANCE_RATERS], struct error *error) {
-  double time, rating = 0;
-  int rater;
-  int8_t reported;
-  size_t at = 0;
-  enum err err = read_number(input, input->session, &time, error);
-  if (!err && isnan(time)) return refuse(input, input->session, error, "is no session; every row needs one");
-  if (!err) err = read_number(input, input->rating, &rating, error);
-  bool rated = !isnan(rating);
-  if (!err) err = read_rater(input, &rater, error);
-  if (!err) err = read_reported(input, &reported, error);
-  if (!err) err = place_session(input, block, patient, time, rater, latest, any, &at, error);
+  bool first = at == patient->first || block->sessions[at - 1].time != time;
+  if (first)
+    err = add_session(input, block, patient, time, at, error);
+  else
+    at--;
   if (err) return err;
   struct alliance_session *session = &block->sessions[at];
   session->rated[rater] = rated;
   session->rating[rater] = rated ? input->sign * rating : 0;
   session->reported[rater] = reported;
-  if (rated && (rater == ALLIANCE_PATIENT || block->labels[at].rating.at == UNRATED))
-    block->labels[at].rating = block_text(block, field(input, input->rating));
+  /* The patient's rating is shown where there is one, else the therapist's. */
+  if (first || (rated && (rater == ALLIANCE_PATIENT || !session->rated[ALLIANCE_PATIENT])))
+    label_set(input, block, at, first, rated);
   input->any_rater[rater] |= rated;
   input->rows++;
   return OK;
@@ -208,8 +226,16 @@ static enum err read_row(struct input *input, struct input_block *block, struct 
 static enum err next_chunk(struct input *input, struct error *error) {
   input->row = 0;
   enum err err = csv_next_chunk(input->csv, &input->chunk, error);
-  input->done = !err && input->chunk.rows == 0;
-  return err;
+  if (err || !input->chunk.rows) {
+    input->done = !err;
+    return err;
+  }
+  input->names = input->chunk.texts[input->patient];
+  input->time_texts = input->chunk.texts[input->session];
+  input->rating_texts = input->chunk.texts[input->rating];
+  input->times = input->chunk.numbers[input->session];
+  input->ratings = input->chunk.numbers[input->rating];
+  return OK;
 }
 
 static uint64_t name_hash(struct csv_text name) {
@@ -234,32 +260,41 @@ static bool name_is_new(struct input *input, uint64_t hash) {
   return true;
 }
 
-static bool is_label(const struct input_block *block, struct input_label label, struct csv_text text) {
-  return text.length == label.length && !memcmp(text.text, block->text + label.at, text.length);
+/* Texts with CSV_TEXT_PADDING readable bytes: short ones are compared without a call. */
+static bool same_text(const char *a, const char *b, size_t length) {
+  if (length > 16 || length < 4) return !memcmp(a, b, length);
+  if (length < 8) return !memcmp(a, b, 4) && !memcmp(a + length - 4, b + length - 4, 4);
+  return !memcmp(a, b, 8) && !memcmp(a + length - 8, b + length - 8, 8);
+}
+
+static bool is_patient(const struct input_block *block, const struct input_patient *patient, struct csv_text name) {
+  return name.length == patient->name_length && same_text(name.text, block->text + patient->name, name.length);
 }
 
 static enum err read_patient(struct input *input, struct input_block *block, struct error *error) {
   block->patients = larger(block->patients, &block->patients_capacity, block->count + 1, sizeof *block->patients);
   struct input_patient *patient = &block->patients[block->count];
-  struct csv_text name = field(input, input->patient);
+  struct csv_text name = input->names[input->row];
   if (is_missing(name)) return refuse(input, input->patient, error, "is no patient; every row needs one");
   if (name.length > LABEL_MAXIMUM) return refuse(input, input->patient, error, "... is too long for a patient's code");
   uint64_t hash = name_hash(name);
   size_t line = input->chunk.lines[input->row];
   __builtin_prefetch(name_slot(input, hash)); /* far away; there when the rows have been read */
-  *patient = (struct input_patient){.first = block->rows, .name = block_text(block, name)};
-  double latest[ALLIANCE_RATERS] = {0};
-  bool any[ALLIANCE_RATERS] = {false};
+  *patient = (struct input_patient){
+      .first = block->rows, .name = (uint32_t)block->text_used, .name_length = (uint32_t)name.length};
+  put_text(text_room(block, name.length + 1), name.text, name.length, 0);
+  block->text_used += name.length + 1;
+  struct latest latest[ALLIANCE_RATERS] = {{0}};
   for (;;) {
-    enum err err = read_row(input, block, patient, latest, any, error);
+    enum err err = read_row(input, block, patient, latest, error);
     if (!err && ++input->row == input->chunk.rows) err = next_chunk(input, error);
     if (err) return err;
-    if (input->done || !is_label(block, patient->name, field(input, input->patient))) break;
+    if (input->done || !is_patient(block, patient, input->names[input->row])) break;
   }
   if (!name_is_new(input, hash))
     return csv_refuse(input->csv, line, input->patient, error,
                       "'%.60s' had rows further up, with other patients between; sort the file by patient and session",
-                      block->text + patient->name.at);
+                      block->text + patient->name);
   block->count++;
   input->patients++;
   return OK;

@@ -9,26 +9,27 @@
 #include "attune/alliance.h"
 #include "base/csv.h"
 
-/* A text of the file as it stands there: an offset into block.text, where a NUL ends it. */
+/* What is printed again of a row, as it stood in the file: "SESSION," and, where it is rated, "RATING," behind it. */
 struct input_label {
-  uint32_t at, length;
+  uint32_t at;              /* offset into block.text */
+  uint16_t session, length; /* bytes of the first part; of both */
 };
 
 struct input_patient {
   size_t first; /* index of the first of its sessions in the block */
   int count;
-  struct input_label name;
+  uint32_t name, name_length; /* offset into block.text; a NUL ends it */
 };
+
+#define INPUT_PADDING (2 * CSV_TEXT_PADDING)
 
 struct input_block {
   struct alliance_session *sessions;
-  struct {
-    struct input_label session, rating; /* both are numbers, the rating perhaps empty */
-  } * labels;
+  struct input_label *labels;
   size_t rows, rows_capacity;
   struct input_patient *patients;
   size_t count, patients_capacity;
-  char *text; /* CSV_TEXT_PADDING bytes from each label's start on may be read */
+  char *text; /* INPUT_PADDING bytes from each label's and name's start on may be read */
   size_t text_used, text_capacity;
 };
 
@@ -38,6 +39,8 @@ struct input {
   struct csv_chunk chunk;
   size_t row;                                    /* of the chunk */
   int patient, session, rating, rater, reported; /* columns; -1 */
+  const double *times, *ratings;                 /* of the chunk; NaN where missing */
+  const struct csv_text *names, *time_texts, *rating_texts;
   double sign;                                   /* -1 where higher is worse */
   bool done, any_rater[ALLIANCE_RATERS];
   size_t rows, patients;

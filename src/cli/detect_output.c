@@ -55,20 +55,41 @@ static char *put_digits(char *to, uint32_t x, int count) {
   return to + count;
 }
 
-/* Fixed point, at most nine decimals, and a comma: faster than printf, which does what is large. Inlined, so that a
- * constant number of decimals takes no division. */
-static inline __attribute__((always_inline)) char *put_fixed(char *to, double x, int decimals) {
+/* Eight digits of x < 1e8 as text in a word, the first in the lowest byte: halves, quarters and eighths side by side. */
+static uint64_t eight_digits(uint32_t x) {
+  uint64_t four = (uint64_t)(x / 10000) | (uint64_t)(x % 10000) << 32;
+  uint64_t hundreds = (four * 10486 >> 20) & 0x0000007f0000007f, two = hundreds | (four - hundreds * 100) << 16;
+  uint64_t tens = (two * 103 >> 10) & 0x000f000f000f000f;
+  return tens | (two - tens * 10) << 8;
+}
+
+/* The same as put_fixed() for 1 to 7 decimals where all digits are eight at most, without a branch that depends on x. */
+static char *put_short(char *to, bool negative, uint32_t value, unsigned decimals) {
+  unsigned whole = 8 - decimals; /* digits before the point, of which the zeroes in front are left out */
+  uint64_t digits = eight_digits(value), text = digits + 0x3030303030303030;
+  unsigned zeroes = (unsigned)__builtin_ctzll(digits | (uint64_t)1 << 8 * (whole - 1)) / 8;
+  uint64_t before = text >> 8 * zeroes, behind = text >> 8 * whole;
+  *to = '-';
+  to += negative;
+  memcpy(to, &before, sizeof before);
+  to += whole - zeroes;
+  *to++ = '.';
+  memcpy(to, &behind, sizeof behind);
+  to += decimals;
+  *to++ = ',';
+  return to;
+}
+
+/* Fixed point, at most nine decimals, and a comma: faster than printf, which does what is large. */
+static char *put_fixed(char *to, double x, int decimals) {
   static const uint32_t powers[10] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
+  bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
   if (x < 1e8 && x > -1e8) {
-    uint32_t power = powers[decimals], whole, rest;
+    uint32_t power = powers[decimals];
     uint64_t value = (uint64_t)((x < 0 ? -x : x) * power + 0.5);
-    if (value <= UINT32_MAX) {
-      whole = (uint32_t)value / power;
-      rest = (uint32_t)value % power;
-    } else {
-      whole = (uint32_t)(value / power);
-      rest = (uint32_t)(value % power);
-    }
+    if (little_endian && value < 100000000 && decimals > 0 && decimals < 8)
+      return put_short(to, (x < 0) & (value > 0), (uint32_t)value, (unsigned)decimals);
+    uint32_t whole = (uint32_t)(value / power), rest = (uint32_t)(value % power);
     int digits = 1;
     if (x < 0 && value) *to++ = '-';
     while (digits < 9 && whole >= powers[digits]) digits++;
@@ -183,31 +204,26 @@ static const struct {
   size_t length;
 } events[] = {{"", 0}, {"tension", 7}, {"repair", 6}};
 
-/* A label and a comma; most are shorter than the padding behind every label. */
-static char *put_label(char *to, const struct input_block *block, struct input_label label) {
-  if (label.length <= CSV_TEXT_PADDING)
-    memcpy(to, block->text + label.at, CSV_TEXT_PADDING);
+/* Most texts are shorter than the padding behind every text of a block. */
+static char *put_text(char *to, const char *text, size_t length) {
+  if (length <= INPUT_PADDING)
+    memcpy(to, text, INPUT_PADDING);
   else
-    memcpy(to, block->text + label.at, label.length);
-  to[label.length] = ',';
-  return to + label.length + 1;
+    memcpy(to, text, length);
+  return to + length;
 }
 
 /* Session and rating are numbers, which need no quotes; a name may. */
 static void csv_row(const struct output *output, struct text *out, const struct input_block *block,
-                    struct input_label name, bool quoted, size_t row, const struct alliance_finding *f) {
-  struct input_label session = block->labels[row].session, rating = block->labels[row].rating;
-  if (quoted) {
-    add_quoted(out, block->text + name.at);
-    add_char(out, ',');
-  }
-  char *to = room_for(out, name.length + session.length + rating.length + 3 * CSV_TEXT_PADDING + 4 * FIXED_MAXIMUM);
-  if (!quoted) to = put_label(to, block, name);
-  to = put_label(to, block, session);
-  if (block->sessions[row].rated[output->rater] && rating.length)
-    to = put_label(to, block, rating);
-  else
-    *to++ = ',';
+                    const struct input_patient *patient, bool quoted, size_t row, const struct alliance_finding *f) {
+  struct input_label label = block->labels[row];
+  bool rated = block->sessions[row].rated[output->rater];
+  if (quoted) add_quoted(out, block->text + patient->name);
+  char *to = room_for(out, (size_t)patient->name_length + label.length + 2 * INPUT_PADDING + 4 * FIXED_MAXIMUM);
+  if (!quoted) to = put_text(to, block->text + patient->name, patient->name_length);
+  *to++ = ',';
+  to = put_text(to, block->text + label.at, rated ? label.length : label.session);
+  if (!rated) *to++ = ',';
   if (f && (f->tension >= 0 || f->has_z))
     to = put_fixed(to, output->sign * f->expected, output->decimals);
   else
@@ -266,21 +282,24 @@ static void json_row(const struct output *output, struct text *out, const char *
   add(out, "}");
 }
 
+static void patient_rows(const struct output *output, struct text *out, const struct input_block *block,
+                         const struct input_patient *patient, const struct alliance_finding *findings, bool first) {
+  const char *name = block->text + patient->name;
+  bool quoted = !output->json && needs_quotes(name);
+  for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++) {
+    const struct alliance_finding *f = findings ? &findings[row] : NULL;
+    if (output->json)
+      json_row(output, out, name, &block->sessions[row], first && row == 0, f);
+    else
+      csv_row(output, out, block, patient, quoted, row, f);
+  }
+}
+
 void output_block(const struct output *output, struct text *out, const struct run_block *judged,
                   const struct input_block *block, bool first) {
-  for (size_t p = 0; p < block->count; p++) {
-    const struct input_patient *patient = &block->patients[p];
-    const struct alliance_finding *findings = judged->threshold[p] ? judged->findings : NULL;
-    const char *name = block->text + patient->name.at;
-    bool quoted = needs_quotes(name);
-    for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++) {
-      const struct alliance_finding *f = findings ? &findings[row] : NULL;
-      if (output->json)
-        json_row(output, out, name, &block->sessions[row], first && row == 0, f);
-      else
-        csv_row(output, out, block, patient->name, quoted, row, f);
-    }
-  }
+  for (const struct run_stretch *s = judged->stretches; s < judged->stretches + judged->count; s++)
+    for (size_t p = s->first; p < s->first + s->count; p++)
+      patient_rows(output, out, block, &block->patients[p], s->threshold ? judged->findings : NULL, first);
 }
 
 void output_finish(const struct output *output, struct text *out, const struct run *run) {

@@ -21,14 +21,6 @@ void run_free(struct run *run) {
   *run = (struct run){0};
 }
 
-void run_block_free(struct run_block *block) {
-  free(block->thresholds_memory.bytes);
-  free(block->findings_memory.bytes);
-  free(block->engine.bytes);
-  free(block->groups.bytes);
-  *block = (struct run_block){0};
-}
-
 /* At least `need` bytes; what they held is gone when they grow. */
 static void *memory_of(struct run_memory *memory, size_t need) {
   if (need <= memory->size) return memory->bytes;
@@ -166,54 +158,7 @@ static const struct alliance_threshold *threshold_for(struct run *run, const str
   return &found->threshold;
 }
 
-/* Sessions with something to go by: a rating or a report for the model (as design_heard() has it), a rating of the
- * first rater for the others. */
-static int evidence_count(const struct run *run, const struct alliance_series *series) {
-  const struct alliance_estimate *e = &run->estimate;
-  enum alliance_rater first = estimate_first_rater(e);
-  bool model = run->options.rule == ALLIANCE_MODEL, reports = model && e->reports;
-  bool second = model && first == ALLIANCE_PATIENT && e->rater[ALLIANCE_THERAPIST].used;
-  int count = 0;
-  for (int t = 0; t < series->count; t++) {
-    const struct alliance_session *s = &series->sessions[t];
-    bool heard = s->rated[first] || (reports && s->reported[first] >= 0);
-    if (second) heard |= s->rated[ALLIANCE_THERAPIST] || (reports && s->reported[ALLIANCE_THERAPIST] >= 0);
-    count += heard;
-  }
-  return count;
-}
-
-enum err run_meet(struct run *run, struct run_block *out, const struct input_block *block, struct error *error) {
-  out->threshold = memory_of(&out->thresholds_memory, (block->count + 1) * sizeof *out->threshold);
-  run->patients += block->count;
-  for (size_t p = 0; p < block->count; p++) {
-    struct alliance_series series = series_of(block, p);
-    bool model = run->options.rule == ALLIANCE_MODEL;
-    out->threshold[p] = NULL;
-    if (model && series.count > ALLIANCE_SESSIONS_MAX) {
-      run->too_long++;
-    } else if (evidence_count(run, &series) < alliance_rules[run->options.rule].least) {
-      run->too_short++;
-    } else {
-      out->threshold[p] = threshold_for(run, &series);
-      if (!out->threshold[p]) return engine_failed(error, ALLIANCE_RANGE);
-    }
-  }
-  return OK;
-}
-
-/* ---- judging, eight patients of one design at a time ---- */
-
-struct group {
-  uint64_t key;
-  uint32_t patient;
-};
-
-static int group_compare(const void *a, const void *b) {
-  const struct group *x = a, *y = b;
-  if (x->key != y->key) return x->key < y->key ? -1 : 1;
-  return x->patient < y->patient ? -1 : x->patient > y->patient;
-}
+/* ---- designs ---- */
 
 /* What the engine's plans depend on beside the time: who rated and was asked. */
 static unsigned session_kind(const struct alliance_session *s) {
@@ -238,87 +183,201 @@ static bool design_same(const struct alliance_series *a, const struct alliance_s
   return true;
 }
 
-/* What serves all patients of a design. */
-struct desk {
-  struct bench *bench;
-  struct plan *plan;
+/* ---- meeting ---- */
+
+/* Sessions with something to go by: a rating or a report for the model (as design_heard() has it), a rating of the
+ * first rater for the others. */
+static int evidence_count(const struct run *run, const struct alliance_series *series) {
+  const struct alliance_estimate *e = &run->estimate;
+  enum alliance_rater first = estimate_first_rater(e);
+  bool model = run->options.rule == ALLIANCE_MODEL, reports = model && e->reports;
+  bool second = model && first == ALLIANCE_PATIENT && e->rater[ALLIANCE_THERAPIST].used;
+  int count = 0;
+  for (int t = 0; t < series->count; t++) {
+    const struct alliance_session *s = &series->sessions[t];
+    bool heard = s->rated[first] || (reports && s->reported[first] >= 0);
+    if (second) heard |= s->rated[ALLIANCE_THERAPIST] || (reports && s->reported[ALLIANCE_THERAPIST] >= 0);
+    count += heard;
+  }
+  return count;
+}
+
+/* Counts the stretch's patients as left out, or finds their threshold. */
+static enum err stretch_meet(struct run *run, struct run_stretch *stretch, const struct alliance_series *series,
+                             struct error *error) {
+  if (run->options.rule == ALLIANCE_MODEL && series->count > ALLIANCE_SESSIONS_MAX) {
+    run->too_long += stretch->count;
+  } else if (evidence_count(run, series) < alliance_rules[run->options.rule].least) {
+    run->too_short += stretch->count;
+  } else {
+    stretch->threshold = threshold_for(run, series);
+    if (!stretch->threshold) return engine_failed(error, ALLIANCE_RANGE);
+  }
+  return OK;
+}
+
+enum err run_meet(struct run *run, struct run_block *out, const struct input_block *block, struct error *error) {
+  out->stretches = memory_of(&out->stretches_memory, (block->count + 1) * sizeof *out->stretches);
+  out->count = 0;
+  run->patients += block->count;
+  enum err err = OK;
+  for (size_t p = 0; p < block->count && !err;) {
+    struct run_stretch *stretch = &out->stretches[out->count++];
+    struct alliance_series series = series_of(block, p);
+    *stretch = (struct run_stretch){.first = p, .key = design_key(&series)};
+    for (struct alliance_series next = series; design_same(&series, &next); next = series_of(block, p)) {
+      stretch->count++;
+      if (++p == block->count) break;
+    }
+    err = stretch_meet(run, stretch, &series, error);
+  }
+  return err;
+}
+
+/* ---- judging, eight patients of one design at a time ---- */
+
+static int stretch_compare(const void *a, const void *b) {
+  const struct run_stretch *x = *(const struct run_stretch *const *)a, *y = *(const struct run_stretch *const *)b;
+  if (x->key != y->key) return x->key < y->key ? -1 : 1;
+  return x->first < y->first ? -1 : x->first > y->first;
+}
+
+struct charts {
   struct rule_terms terms;
   struct course course;
   struct marks marks;
 };
 
-static bool desk_build(struct desk *desk, struct room *room, const struct run *run,
-                       const struct alliance_series *series) {
-  struct alliance_design design = alliance_design_of(series);
+/* What serves all patients of a design. */
+struct desk {
+  struct alliance_design design;
+  bool ready;
+  struct run_memory memory;
+  struct bench *bench; /* of the model, with its plan */
+  struct plan *plan;
+  struct charts *charts; /* of the other rules */
+};
+
+static bool desk_build(struct desk *desk, const struct run *run) {
+  size_t need = alliance_memory(desk->design.count, 1);
+  struct room room = room_in(memory_of(&desk->memory, need), need);
   if (run->options.rule == ALLIANCE_MODEL) {
-    desk->bench = room_take(room, 1, sizeof *desk->bench);
-    desk->plan = room_take(room, 1, sizeof *desk->plan);
+    desk->bench = room_take(&room, 1, sizeof *desk->bench);
+    desk->plan = room_take(&room, 1, sizeof *desk->plan);
     if (!desk->bench || !desk->plan) return false;
     memset(desk->bench, 0, sizeof *desk->bench);
-    return plan_build(desk->plan, room, &run->estimate, &design, run->options.view, true);
+    return plan_build(desk->plan, &room, &run->estimate, &desk->design, run->options.view, true);
   }
-  int rated = bits(design.rated[estimate_first_rater(&run->estimate)]);
-  return rule_terms_build(&desk->terms, room, &run->estimate, run->options.view, rated) &&
-         course_build(&desk->course, room, rated) && marks_build(&desk->marks, room, rated);
+  int rated = bits(desk->design.rated[estimate_first_rater(&run->estimate)]);
+  struct charts *charts = desk->charts = room_take(&room, 1, sizeof *charts);
+  return charts && rule_terms_build(&charts->terms, &room, &run->estimate, run->options.view, rated) &&
+         course_build(&charts->course, &room, rated) && marks_build(&charts->marks, &room, rated);
 }
 
-/* Judges groups[at...] as long as they are of the design of the first; the index behind them, `at` if memory fails. */
-static size_t judge_group(const struct run *run, struct run_block *out, const struct input_block *block,
-                          const struct group *groups, size_t at, size_t count) {
-  struct alliance_series like = series_of(block, groups[at].patient);
-  const struct alliance_threshold *threshold = out->threshold[groups[at].patient];
-  size_t need = alliance_memory(like.count, 1), end = at;
-  struct room room = room_in(memory_of(&out->engine, need), need);
-  struct desk desk;
-  if (!desk_build(&desk, &room, run, &like)) return at;
-  for (;;) {
-    struct alliance_finding *findings[LANES] = {NULL};
-    struct alliance_series series[LANES];
-    struct span span[LANES];
-    int some = 0;
-    for (; some < LANES && end < count && groups[end].key == groups[at].key; end++, some++) {
-      series[some] = series_of(block, groups[end].patient);
-      if (!design_same(&like, &series[some])) break;
-      findings[some] = out->findings + block->patients[groups[end].patient].first;
-    }
-    if (!some) return end;
+/* The desk for the design of these sessions: the one at hand where it is the same. NULL if memory fails. */
+static struct desk *desk_for(struct run_block *out, const struct run *run, const struct alliance_series *series) {
+  struct alliance_design design = alliance_design_of(series);
+  if (!out->desk) out->desk = calloc(1, sizeof *out->desk);
+  struct desk *desk = out->desk;
+  if (!desk) die("out of memory judging ratings");
+  if (desk->ready && desk->design.count == design.count &&
+      !memcmp(desk->design.time, design.time, (size_t)design.count * sizeof *design.time) &&
+      !memcmp(desk->design.rated, design.rated, sizeof design.rated) &&
+      !memcmp(desk->design.asked, design.asked, sizeof design.asked))
+    return desk;
+  desk->design = design;
+  desk->ready = desk_build(desk, run);
+  return desk->ready ? desk : NULL;
+}
+
+/* The patients of several stretches of one design, one after the other. */
+struct walk {
+  struct run_stretch *const *at, *const *end;
+  size_t next; /* patient of the stretch */
+};
+
+static int walk_on(struct walk *walk, struct alliance_series series[LANES], struct alliance_finding *findings[LANES],
+                   const struct run_block *out, const struct input_block *block) {
+  int some = 0;
+  while (some < LANES && walk->at < walk->end) {
+    size_t patient = (*walk->at)->first + walk->next++;
+    series[some] = series_of(block, patient);
+    findings[some++] = out->findings + block->patients[patient].first;
+    if (walk->next < (*walk->at)->count) continue;
+    walk->at++;
+    walk->next = 0;
+  }
+  return some;
+}
+
+/* Judges all patients of the stretches [at, end), which are of one design. */
+static bool judge_design(const struct run *run, struct run_block *out, const struct input_block *block,
+                         struct run_stretch *const *at, struct run_stretch *const *end) {
+  const struct alliance_threshold *threshold = (*at)->threshold;
+  struct alliance_series like = series_of(block, (*at)->first), series[LANES];
+  struct alliance_finding *findings[LANES] = {NULL};
+  struct span span[LANES];
+  struct walk walk = {at, end, 0};
+  struct desk *desk = desk_for(out, run, &like);
+  if (!desk) return false;
+  for (int some; (some = walk_on(&walk, series, findings, out, block)) > 0;) {
     if (run->options.rule == ALLIANCE_MODEL)
-      model_judge(findings, span, desk.plan, &run->estimate, threshold, series, some, desk.bench);
+      model_judge(findings, span, desk->plan, &run->estimate, threshold, series, some, desk->bench);
     else
-      rule_judge(findings, &run->estimate, threshold, series, some, &desk.terms, &desk.course, &desk.marks);
+      rule_judge(findings, &run->estimate, threshold, series, some, &desk->charts->terms, &desk->charts->course,
+                 &desk->charts->marks);
   }
+  return true;
 }
 
-/* A series longer than designs are: by itself. */
-static enum err judge_long(const struct run *run, struct run_block *out, const struct input_block *block, size_t p,
-                           struct error *error) {
-  struct alliance_series series = series_of(block, p);
-  struct alliance_result result;
-  size_t need = alliance_memory(series.count, 1);
-  enum alliance_status status =
-      alliance_detect(&result, &run->estimate, out->threshold[p], &series, memory_of(&out->engine, need), need);
-  if (status) return engine_failed(error, status);
-  memcpy(out->findings + block->patients[p].first, result.sessions, (size_t)result.count * sizeof *result.sessions);
+/* Series longer than designs are: each by itself. */
+static enum err judge_long(const struct run *run, struct run_block *out, const struct input_block *block,
+                           const struct run_stretch *stretch, struct error *error) {
+  for (size_t p = stretch->first; p < stretch->first + stretch->count; p++) {
+    struct alliance_series series = series_of(block, p);
+    struct alliance_result result;
+    size_t need = alliance_memory(series.count, 1);
+    enum alliance_status status = alliance_detect(&result, &run->estimate, stretch->threshold, &series,
+                                                  memory_of(&out->engine, need), need);
+    if (status) return engine_failed(error, status);
+    memcpy(out->findings + block->patients[p].first, result.sessions, (size_t)result.count * sizeof *result.sessions);
+  }
   return OK;
+}
+
+/* Whether two stretches are of one design. */
+static bool stretch_like(const struct input_block *block, const struct run_stretch *a, const struct run_stretch *b) {
+  struct alliance_series one = series_of(block, a->first), two = series_of(block, b->first);
+  return a->key == b->key && design_same(&one, &two);
 }
 
 enum err run_judge(const struct run *run, struct run_block *out, const struct input_block *block, struct error *error) {
   out->findings = memory_of(&out->findings_memory, (block->rows + 1) * sizeof *out->findings);
-  struct group *groups = memory_of(&out->groups, (block->count + 1) * sizeof *groups);
+  struct run_stretch **order = memory_of(&out->order, (out->count + 1) * sizeof *order);
   size_t count = 0;
   enum err err = OK;
-  for (size_t p = 0; p < block->count && !err; p++) {
-    struct alliance_series series = series_of(block, p);
-    if (!out->threshold[p]) continue;
-    if (series.count > ALLIANCE_SESSIONS_MAX)
-      err = judge_long(run, out, block, p, error);
+  for (size_t k = 0; k < out->count && !err; k++) {
+    struct run_stretch *stretch = &out->stretches[k];
+    if (!stretch->threshold) continue;
+    if (block->patients[stretch->first].count > ALLIANCE_SESSIONS_MAX)
+      err = judge_long(run, out, block, stretch, error);
     else
-      groups[count++] = (struct group){design_key(&series), (uint32_t)p};
+      order[count++] = stretch;
   }
-  qsort(groups, count, sizeof *groups, group_compare);
+  qsort(order, count, sizeof *order, stretch_compare);
   for (size_t at = 0, end; at < count && !err; at = end) {
-    end = judge_group(run, out, block, groups, at, count);
-    if (end == at) err = engine_failed(error, ALLIANCE_MEMORY);
+    for (end = at + 1; end < count && stretch_like(block, order[at], order[end]);) end++;
+    if (!judge_design(run, out, block, order + at, order + end)) err = engine_failed(error, ALLIANCE_MEMORY);
   }
   return err;
+}
+
+void run_block_free(struct run_block *block) {
+  free(block->stretches_memory.bytes);
+  free(block->findings_memory.bytes);
+  free(block->engine.bytes);
+  free(block->order.bytes);
+  if (block->desk) free(block->desk->memory.bytes);
+  free(block->desk);
+  *block = (struct run_block){0};
 }

@@ -42,11 +42,20 @@ struct run {
   size_t too_short, too_long, patients;
 };
 
+/* Neighbours of one design: patients [first, first + count) of the block. */
+struct run_stretch {
+  size_t first, count;
+  uint64_t key;                               /* a hash of the design */
+  const struct alliance_threshold *threshold; /* NULL where too few or too many ratings */
+};
+
 /* One block, from meeting it to its findings. */
 struct run_block {
-  const struct alliance_threshold **threshold; /* by patient; NULL where too few or too many ratings */
-  struct alliance_finding *findings;           /* by row of the block; only of patients with a threshold */
-  struct run_memory thresholds_memory, findings_memory, engine, groups;
+  struct run_stretch *stretches; /* all of the block's patients, in their order */
+  size_t count;
+  struct alliance_finding *findings; /* by row of the block; only of patients with a threshold */
+  struct run_memory stretches_memory, findings_memory, engine, order;
+  struct desk *desk; /* what the design judged last was judged with; kept for the next block */
 };
 
 void run_start(struct run *run, const struct run_options *options, const struct alliance_estimate *estimate);

@@ -41,7 +41,7 @@ static void plain_rows(void **state) {
   assert_int_equal(block.count, 2);
   assert_int_equal(block.patients[0].count, 3);
   assert_int_equal(block.patients[1].count, 1);
-  assert_string_equal(block.text + block.patients[1].name.at, "b,c");
+  assert_string_equal(block.text + block.patients[1].name, "b,c");
   assert_true(block.sessions[0].rated[0] && !block.sessions[1].rated[0] && !block.sessions[2].rated[0]);
   assert_true(block.sessions[1].time == 2.5 && block.sessions[3].rating[0] == -100);
   assert_int_equal(block.sessions[0].reported[0], -1);
@@ -97,7 +97,7 @@ static void blocks(void **state) {
     for (size_t p = 0; p < block.count; p++, patients++) {
       char name[16];
       snprintf(name, sizeof name, "p%d", patients);
-      assert_string_equal(block.text + block.patients[p].name.at, name);
+      assert_string_equal(block.text + block.patients[p].name, name);
       assert_int_equal(block.patients[p].count, 5);
       assert_true(block.sessions[block.patients[p].first].rating[0] == -(patients % 7));
     }
