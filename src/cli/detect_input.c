@@ -35,13 +35,11 @@ static char *put_text(char *to, const char *text, size_t length, char end) {
   return to + length + 1;
 }
 
-static void block_row(struct input_block *block) {
-  if (block->rows == block->rows_capacity) {
-    size_t capacity = block->rows_capacity;
-    block->sessions = larger(block->sessions, &capacity, block->rows + 1, sizeof *block->sessions);
-    block->labels = larger(block->labels, &block->rows_capacity, block->rows + 1, sizeof *block->labels);
-  }
-  block->rows++;
+/* Room for `more` rows. */
+static void rows_room(struct input_block *block, size_t more) {
+  size_t capacity = block->rows_capacity;
+  block->sessions = larger(block->sessions, &capacity, block->rows + more, sizeof *block->sessions);
+  block->labels = larger(block->labels, &block->rows_capacity, block->rows + more, sizeof *block->labels);
 }
 
 void block_free(struct input_block *block) {
@@ -175,7 +173,8 @@ static enum err add_session(const struct input *input, struct input_block *block
   if (patient->count == ALLIANCE_SERIES_MAX)
     return refuse(input, input->session, error, "is one session too many; a patient has at most 100000");
   size_t after = patient->first + (size_t)patient->count - at;
-  block_row(block);
+  rows_room(block, 1);
+  block->rows++;
   if (after) {
     memmove(block->sessions + at + 1, block->sessions + at, after * sizeof *block->sessions);
     memmove(block->labels + at + 1, block->labels + at, after * sizeof *block->labels);
@@ -271,6 +270,49 @@ static bool is_patient(const struct input_block *block, const struct input_patie
   return name.length == patient->name_length && same_text(name.text, block->text + patient->name, name.length);
 }
 
+/* Rows as nearly all are, several at once: a session later than the one before, rated by the patient or not at all, in
+ * short numbers. Takes what it can of the patient's rows in this chunk and leaves the rest, none if need be, to
+ * read_row(), which also says what is wrong. */
+static void take_plain_rows(struct input *input, struct input_block *block, struct input_patient *patient,
+                            struct latest *latest) {
+  const size_t first = input->row, longest = CSV_TEXT_PADDING - 1;
+  size_t row = first, rows = input->chunk.rows, used = block->text_used;
+  if (input->rater >= 0 || input->reported >= 0) return;
+  if (rows - row > (size_t)(ALLIANCE_SERIES_MAX - patient->count)) rows = row + (size_t)(ALLIANCE_SERIES_MAX - patient->count);
+  rows_room(block, rows - row);
+  text_room(block, (rows - row) * INPUT_PADDING);
+  struct alliance_session *session = block->sessions + block->rows;
+  struct input_label *label = block->labels + block->rows;
+  double last = latest->any ? latest->time : -HUGE_VAL;
+  bool any = false;
+  for (; row < rows && is_patient(block, patient, input->names[row]); row++) {
+    double time = input->times[row], rating = input->ratings[row];
+    struct csv_text time_text = input->time_texts[row], rating_text = input->rating_texts[row];
+    bool rated = !isnan(rating);
+    if (!(time > last && time <= ALLIANCE_RATING_MAX && time >= -ALLIANCE_RATING_MAX) ||
+        fabs(rating) > ALLIANCE_RATING_MAX || time_text.length > longest || rating_text.length > longest)
+      break;
+    last = time;
+    any |= rated;
+    *session++ = (struct alliance_session){
+        .time = time, .rating = {rated ? input->sign * rating : 0}, .rated = {rated}, .reported = {-1, -1}};
+    char *to = put_text(block->text + used, time_text.text, time_text.length, ',');
+    put_text(to, rating_text.text, rating_text.length, ',');
+    uint16_t length = (uint16_t)(time_text.length + 1);
+    *label++ = (struct input_label){(uint32_t)used, length, (uint16_t)(rated ? length + rating_text.length + 1 : length)};
+    used += length + rating_text.length + 1;
+  }
+  size_t taken = row - first;
+  if (!taken) return;
+  *latest = (struct latest){last, true};
+  input->any_rater[ALLIANCE_PATIENT] |= any;
+  input->rows += taken;
+  input->row = row;
+  patient->count += (int)taken;
+  block->rows += taken;
+  block->text_used = used;
+}
+
 static enum err read_patient(struct input *input, struct input_block *block, struct error *error) {
   block->patients = larger(block->patients, &block->patients_capacity, block->count + 1, sizeof *block->patients);
   struct input_patient *patient = &block->patients[block->count];
@@ -286,8 +328,14 @@ static enum err read_patient(struct input *input, struct input_block *block, str
   block->text_used += name.length + 1;
   struct latest latest[ALLIANCE_RATERS] = {{0}};
   for (;;) {
-    enum err err = read_row(input, block, patient, latest, error);
-    if (!err && ++input->row == input->chunk.rows) err = next_chunk(input, error);
+    size_t before = input->row;
+    enum err err = OK;
+    take_plain_rows(input, block, patient, &latest[ALLIANCE_PATIENT]);
+    if (input->row == before) {
+      err = read_row(input, block, patient, latest, error);
+      input->row++;
+    }
+    if (!err && input->row == input->chunk.rows) err = next_chunk(input, error);
     if (err) return err;
     if (input->done || !is_patient(block, patient, input->names[input->row])) break;
   }

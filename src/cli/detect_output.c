@@ -1,4 +1,5 @@
 /* Findings as CSV or as one JSON document, in text that grows. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "cli/detect.h"
@@ -86,7 +87,7 @@ static char *put_fixed(char *to, double x, int decimals) {
   bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
   if (x < 1e8 && x > -1e8) {
     uint32_t power = powers[decimals];
-    uint64_t value = (uint64_t)((x < 0 ? -x : x) * power + 0.5);
+    uint64_t value = (uint64_t)(int64_t)(fabs(x) * power + 0.5);
     if (little_endian && value < 100000000 && decimals > 0 && decimals < 8)
       return put_short(to, (x < 0) & (value > 0), (uint32_t)value, (unsigned)decimals);
     uint32_t whole = (uint32_t)(value / power), rest = (uint32_t)(value % power);
