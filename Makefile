@@ -32,7 +32,7 @@ $(B)/obj/src/cli/simulate%.o $(B)/obj/src/cli/power_design.o: ROOM_CFLAGS := $(E
 
 # Vectors wider than the machine's registers are inlined there, never passed: their calling convention does not matter.
 # Without errno a square root is one instruction for a whole vector.
-$(B)/obj/src/alliance/%.o: WIDE := -fno-math-errno $(if $(findstring clang,$(CC)),,-Wno-psabi)
+$(B)/obj/src/alliance/%.o $(B)/obj/src/cli/fixed.o: WIDE := -fno-math-errno $(if $(findstring clang,$(CC)),,-Wno-psabi)
 
 SOURCES := $(sort $(wildcard src/*/*.c))
 MAIN := src/cli/main.c

@@ -315,7 +315,8 @@ static void update(struct alliance_estimate *e, const struct tally *tally, const
     update_shares(e->depth[c], tally->depth[c], episode_default_depth[c], ALLIANCE_DEPTHS, episodes[c]);
   update_shares(e->perceived, tally->perceived, noticed, 3, PRIOR_EPISODES);
   for (int r = 0; r < ALLIANCE_RATERS; r++)
-    if (e->rater[r].used && tally->rater[r].patients > 0) update_rater(&e->rater[r], &tally->rater[r], sample->spread, sample->least_sd[r]);
+    if (e->rater[r].used && tally->rater[r].patients > 0)
+      update_rater(&e->rater[r], &tally->rater[r], sample->spread, sample->least_sd[r]);
   if (tally->together[1] > 0 && tally->together[2] > 0) {
     double rho = tally->together[0] / sqrt(tally->together[1] * tally->together[2]);
     e->residual_correlation = rho > 0.95 ? 0.95 : rho < -0.95 ? -0.95 : rho;

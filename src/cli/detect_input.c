@@ -161,7 +161,7 @@ static void label_set(const struct input *input, struct input_block *block, size
   label->session = (uint16_t)session;
   if (!first) memcpy(to, block->text + label->at, session);
   to = first ? put_text(to, time.text, time.length, ',') : to + session;
-  if (rated) to = put_text(to, rating.text, rating.length, ',');
+  if (rated) put_text(to, rating.text, rating.length, ',');
   label->at = (uint32_t)block->text_used;
   label->length = (uint16_t)(rated ? session + rating.length + 1 : session);
   block->text_used += label->length;
@@ -278,7 +278,8 @@ static void take_plain_rows(struct input *input, struct input_block *block, stru
   const size_t first = input->row, longest = CSV_TEXT_PADDING - 1;
   size_t row = first, rows = input->chunk.rows, used = block->text_used;
   if (input->rater >= 0 || input->reported >= 0) return;
-  if (rows - row > (size_t)(ALLIANCE_SERIES_MAX - patient->count)) rows = row + (size_t)(ALLIANCE_SERIES_MAX - patient->count);
+  if (rows - row > (size_t)(ALLIANCE_SERIES_MAX - patient->count))
+    rows = row + (size_t)(ALLIANCE_SERIES_MAX - patient->count);
   rows_room(block, rows - row);
   text_room(block, (rows - row) * INPUT_PADDING);
   struct alliance_session *session = block->sessions + block->rows;
@@ -299,7 +300,8 @@ static void take_plain_rows(struct input *input, struct input_block *block, stru
     char *to = put_text(block->text + used, time_text.text, time_text.length, ',');
     put_text(to, rating_text.text, rating_text.length, ',');
     uint16_t length = (uint16_t)(time_text.length + 1);
-    *label++ = (struct input_label){(uint32_t)used, length, (uint16_t)(rated ? length + rating_text.length + 1 : length)};
+    *label++ =
+        (struct input_label){(uint32_t)used, length, (uint16_t)(rated ? length + rating_text.length + 1 : length)};
     used += length + rating_text.length + 1;
   }
   size_t taken = row - first;

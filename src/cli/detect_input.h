@@ -41,7 +41,7 @@ struct input {
   int patient, session, rating, rater, reported; /* columns; -1 */
   const double *times, *ratings;                 /* of the chunk; NaN where missing */
   const struct csv_text *names, *time_texts, *rating_texts;
-  double sign;                                   /* -1 where higher is worse */
+  double sign; /* -1 where higher is worse */
   bool done, any_rater[ALLIANCE_RATERS];
   size_t rows, patients;
   uint64_t *seen; /* hashes of the first patients' names, to refuse one whose rows stand apart */

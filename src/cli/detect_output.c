@@ -1,8 +1,8 @@
 /* Findings as CSV or as one JSON document, in text that grows. */
-#include <math.h>
 #include <stdlib.h>
 
 #include "cli/detect.h"
+#include "cli/fixed.h"
 
 /* ---- text ---- */
 
@@ -39,69 +39,6 @@ static void add_quoted(struct text *out, const char *text) {
     add_char(out, *text);
   }
   add_char(out, '"');
-}
-
-#define FIXED_MAXIMUM 24 /* bytes that a number of fixed point takes at most, with its comma */
-
-static const char pairs[201] = "00010203040506070809101112131415161718192021222324"
-                               "25262728293031323334353637383940414243444546474849"
-                               "50515253545556575859606162636465666768697071727374"
-                               "75767778798081828384858687888990919293949596979899";
-
-/* `count` digits of x, with zeroes in front. */
-static char *put_digits(char *to, uint32_t x, int count) {
-  char *at = to + count;
-  for (; at - to >= 2; x /= 100) memcpy(at -= 2, pairs + 2 * (x % 100), 2);
-  if (at > to) *to = (char)('0' + x);
-  return to + count;
-}
-
-/* Eight digits of x < 1e8 as text in a word, the first in the lowest byte: halves, quarters and eighths side by side. */
-static uint64_t eight_digits(uint32_t x) {
-  uint64_t four = (uint64_t)(x / 10000) | (uint64_t)(x % 10000) << 32;
-  uint64_t hundreds = (four * 10486 >> 20) & 0x0000007f0000007f, two = hundreds | (four - hundreds * 100) << 16;
-  uint64_t tens = (two * 103 >> 10) & 0x000f000f000f000f;
-  return tens | (two - tens * 10) << 8;
-}
-
-/* The same as put_fixed() for 1 to 7 decimals where all digits are eight at most, without a branch that depends on x. */
-static char *put_short(char *to, bool negative, uint32_t value, unsigned decimals) {
-  unsigned whole = 8 - decimals; /* digits before the point, of which the zeroes in front are left out */
-  uint64_t digits = eight_digits(value), text = digits + 0x3030303030303030;
-  unsigned zeroes = (unsigned)__builtin_ctzll(digits | (uint64_t)1 << 8 * (whole - 1)) / 8;
-  uint64_t before = text >> 8 * zeroes, behind = text >> 8 * whole;
-  *to = '-';
-  to += negative;
-  memcpy(to, &before, sizeof before);
-  to += whole - zeroes;
-  *to++ = '.';
-  memcpy(to, &behind, sizeof behind);
-  to += decimals;
-  *to++ = ',';
-  return to;
-}
-
-/* Fixed point, at most nine decimals, and a comma: faster than printf, which does what is large. */
-static char *put_fixed(char *to, double x, int decimals) {
-  static const uint32_t powers[10] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
-  bool little_endian = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
-  if (x < 1e8 && x > -1e8) {
-    uint32_t power = powers[decimals];
-    uint64_t value = (uint64_t)(int64_t)(fabs(x) * power + 0.5);
-    if (little_endian && value < 100000000 && decimals > 0 && decimals < 8)
-      return put_short(to, (x < 0) & (value > 0), (uint32_t)value, (unsigned)decimals);
-    uint32_t whole = (uint32_t)(value / power), rest = (uint32_t)(value % power);
-    int digits = 1;
-    if (x < 0 && value) *to++ = '-';
-    while (digits < 9 && whole >= powers[digits]) digits++;
-    to = put_digits(to, whole, digits);
-    if (decimals) *to++ = '.';
-    to = put_digits(to, rest, decimals);
-  } else {
-    to += snprintf(to, FIXED_MAXIMUM, "%.10g", x);
-  }
-  *to++ = ',';
-  return to;
 }
 
 static void add_number(struct text *out, double x) {
@@ -214,9 +151,48 @@ static char *put_text(char *to, const char *text, size_t length) {
   return to + length;
 }
 
+/* The figures of up to eight rows. */
+struct figures {
+  struct fixed expected, z, probability;
+};
+
+static void figures_find(struct figures *figures, const struct output *output, const struct alliance_finding *f,
+                         int count) {
+  for (int k = 0; k < FIXED_AT_ONCE; k++) {
+    bool any = k < count;
+    figures->expected.x[k] = any ? output->sign * f[k].expected : 0;
+    figures->z.x[k] = any ? output->sign * f[k].z : 0;
+    figures->probability.x[k] = any ? f[k].tension : 0;
+  }
+  figures->expected.decimals = output->decimals;
+  figures->z.decimals = 4;
+  figures->probability.decimals = 6;
+  fixed_find(&figures->expected);
+  fixed_find(&figures->z);
+  if (f->tension >= 0) fixed_find(&figures->probability); /* a rule has one for every session or for none */
+}
+
+static char *put_finding(char *to, const struct figures *figures, int k, const struct alliance_finding *f) {
+  if (f->tension >= 0 || f->has_z)
+    to = fixed_put(to, &figures->expected, k);
+  else
+    *to++ = ',';
+  if (f->has_z)
+    to = fixed_put(to, &figures->z, k);
+  else
+    *to++ = ',';
+  if (f->tension >= 0)
+    to = fixed_put(to, &figures->probability, k);
+  else
+    *to++ = ',';
+  memcpy(to, events[f->event].name, events[f->event].length);
+  return to + events[f->event].length;
+}
+
 /* Session and rating are numbers, which need no quotes; a name may. */
 static void csv_row(const struct output *output, struct text *out, const struct input_block *block,
-                    const struct input_patient *patient, bool quoted, size_t row, const struct alliance_finding *f) {
+                    const struct input_patient *patient, bool quoted, size_t row, const struct figures *figures, int k,
+                    const struct alliance_finding *f) {
   struct input_label label = block->labels[row];
   bool rated = block->sessions[row].rated[output->rater];
   if (quoted) add_quoted(out, block->text + patient->name);
@@ -225,23 +201,24 @@ static void csv_row(const struct output *output, struct text *out, const struct 
   *to++ = ',';
   to = put_text(to, block->text + label.at, rated ? label.length : label.session);
   if (!rated) *to++ = ',';
-  if (f && (f->tension >= 0 || f->has_z))
-    to = put_fixed(to, output->sign * f->expected, output->decimals);
+  if (f)
+    to = put_finding(to, figures, k, f);
   else
-    *to++ = ',';
-  if (f && f->has_z)
-    to = put_fixed(to, output->sign * f->z, 4);
-  else
-    *to++ = ',';
-  if (f && f->tension >= 0)
-    to = put_fixed(to, f->tension, 6);
-  else
-    *to++ = ',';
-  enum alliance_event event = f ? f->event : ALLIANCE_NONE;
-  memcpy(to, events[event].name, events[event].length);
-  to += events[event].length;
+    for (int empty = 0; empty < 3; empty++) *to++ = ',';
   *to++ = '\n';
   out->used = (size_t)(to - out->bytes);
+}
+
+static void csv_rows(const struct output *output, struct text *out, const struct input_block *block,
+                     const struct input_patient *patient, const struct alliance_finding *findings) {
+  bool quoted = needs_quotes(block->text + patient->name);
+  struct figures figures;
+  for (int t = 0; t < patient->count; t++) {
+    size_t row = patient->first + (size_t)t;
+    int k = t % FIXED_AT_ONCE;
+    if (findings && k == 0) figures_find(&figures, output, &findings[row], patient->count - t);
+    csv_row(output, out, block, patient, quoted, row, &figures, k, findings ? &findings[row] : NULL);
+  }
 }
 
 static void json_value(struct text *out, const char *key, bool any, double value) {
@@ -283,24 +260,23 @@ static void json_row(const struct output *output, struct text *out, const char *
   add(out, "}");
 }
 
-static void patient_rows(const struct output *output, struct text *out, const struct input_block *block,
-                         const struct input_patient *patient, const struct alliance_finding *findings, bool first) {
-  const char *name = block->text + patient->name;
-  bool quoted = !output->json && needs_quotes(name);
-  for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++) {
-    const struct alliance_finding *f = findings ? &findings[row] : NULL;
-    if (output->json)
-      json_row(output, out, name, &block->sessions[row], first && row == 0, f);
-    else
-      csv_row(output, out, block, patient, quoted, row, f);
-  }
+static void json_rows(const struct output *output, struct text *out, const struct input_block *block,
+                      const struct input_patient *patient, const struct alliance_finding *findings, bool first) {
+  for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++)
+    json_row(output, out, block->text + patient->name, &block->sessions[row], first && row == 0,
+             findings ? &findings[row] : NULL);
 }
 
 void output_block(const struct output *output, struct text *out, const struct run_block *judged,
                   const struct input_block *block, bool first) {
   for (const struct run_stretch *s = judged->stretches; s < judged->stretches + judged->count; s++)
-    for (size_t p = s->first; p < s->first + s->count; p++)
-      patient_rows(output, out, block, &block->patients[p], s->threshold ? judged->findings : NULL, first);
+    for (size_t p = s->first; p < s->first + s->count; p++) {
+      const struct alliance_finding *findings = s->threshold ? judged->findings : NULL;
+      if (output->json)
+        json_rows(output, out, block, &block->patients[p], findings, first);
+      else
+        csv_rows(output, out, block, &block->patients[p], findings);
+    }
 }
 
 void output_finish(const struct output *output, struct text *out, const struct run *run) {

@@ -337,8 +337,8 @@ static enum err judge_long(const struct run *run, struct run_block *out, const s
     struct alliance_series series = series_of(block, p);
     struct alliance_result result;
     size_t need = alliance_memory(series.count, 1);
-    enum alliance_status status = alliance_detect(&result, &run->estimate, stretch->threshold, &series,
-                                                  memory_of(&out->engine, need), need);
+    enum alliance_status status =
+        alliance_detect(&result, &run->estimate, stretch->threshold, &series, memory_of(&out->engine, need), need);
     if (status) return engine_failed(error, status);
     memcpy(out->findings + block->patients[p].first, result.sessions, (size_t)result.count * sizeof *result.sessions);
   }

@@ -63,6 +63,20 @@ class Detect(unittest.TestCase):
         self.assertEqual(first[0], 0)
         self.assertEqual(attune("detect", "-", text="\ufeff" + plain.replace("\n", "\r\n"))[1], first[1])
 
+    def test_rows_come_back_as_they_were_written(self):
+        """Numbers as typed, the patient's rating before the therapist's, whichever row came first; names quoted anew."""
+        text = ('patient,session,rater,rating\na,1.0,therapist,4\na,1,patient,5\na,2,therapist,3\na,2,patient,\n'
+                'a,03,patient,6\na,4,patient,\n"b,""x",1,patient,4\n"b,""x",2,therapist,4.50\n"b,""x",2,patient,3\n'
+                '"b,""x",5,patient,+5e0\n')
+        status, out, error = attune("detect", "-", text=text)
+        self.assertEqual(status, 0, error)
+        self.assertTrue(out.splitlines()[-1].startswith('"b,""x",5,+5e0,'))
+        self.assertEqual([(r["patient"], r["session"], r["rating"]) for r in csv.DictReader(io.StringIO(out))],
+                         [("a", "1.0", "5"), ("a", "2", ""), ("a", "03", "6"), ("a", "4", ""), ('b,"x', "1", "4"),
+                          ('b,"x', "2", "3"), ('b,"x', "5", "+5e0")])
+        alone = attune("detect", "-", text="\n".join(row for row in text.split("\n") if ",patient," not in row))[1]
+        self.assertIn("a,1.0,4,", alone)
+
     def test_nobody_varies(self):
         text = "patient,session,rating\n" + "".join(f"p{p},{s},{p}\n" for p in range(10) for s in range(1, 7))
         status, out, _ = attune("detect", "-", text=text)

@@ -129,6 +129,18 @@ static void estimate_climbs(void **state) {
   }
 }
 
+/* Where courses are short the likelihood is flat: steps without leaps are not there after 200. */
+static void estimate_arrives(void **state) {
+  (void)state;
+  for (int sessions = 4; sessions <= 12; sessions += 2) {
+    struct alliance_world w = world_of(sessions);
+    struct alliance_estimate e;
+    people(&w, (uint64_t)sessions, PATIENTS);
+    assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, NULL, memory, bytes), ALLIANCE_OK);
+    assert_true(e.iterations < 150);
+  }
+}
+
 static void estimate_finds_autocorrelation(void **state) {
   (void)state;
   struct alliance_world w = world_of(SESSIONS);
@@ -620,6 +632,7 @@ int main(void) {
                                      cmocka_unit_test(estimate_ignores_tensions),
                                      cmocka_unit_test(estimate_as_text),
                                      cmocka_unit_test(estimate_climbs),
+      cmocka_unit_test(estimate_arrives),
                                      cmocka_unit_test(estimate_finds_autocorrelation),
                                      cmocka_unit_test(estimate_turns_with_the_scale),
                                      cmocka_unit_test(estimate_refuses),
