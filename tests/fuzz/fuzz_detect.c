@@ -1,6 +1,8 @@
-/* attune detect on any bytes: the reader of ratings, the estimate and every rule in both views. Findings must be finite.
+/* attune detect on any bytes: the reader of ratings, the estimate, every rule in both views, patient by patient and in
+ * groups of one design, and what is written. Findings must be finite; a row that is read is a row that is written.
  *
  * fuzz-sources: src/base/nearest.c src/base/csv_columns.c
+ * fuzz-sources: src/cli/detect_run.c src/cli/detect_output.c src/cli/fixed.c
  * fuzz-sources: src/cli/detect_input.c src/base/csv.c src/base/decimal.c src/base/levels.c src/base/utf8.c
  * fuzz-sources: src/base/arena.c src/base/err.c src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c
  * fuzz-sources: src/alliance/posterior.c src/alliance/series.c src/alliance/estimate.c src/alliance/estimate_text.c
@@ -11,7 +13,7 @@
 #include <stdlib.h>
 
 #include "attune/alliance.h"
-#include "cli/detect_input.h"
+#include "cli/detect.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -29,6 +31,28 @@ static void judge(const struct alliance_estimate *e, const struct alliance_serie
       abort();
   }
   free(memory);
+}
+
+/* The block as the command judges and writes it. */
+static void command(const struct input_block *block, const struct alliance_estimate *e, int rule, int view) {
+  struct run_options options = {.rule = (enum alliance_rule)rule, .view = (enum alliance_view)view, .false_alarm = 0.05};
+  options.simulations = 100;
+  struct run run;
+  struct run_block judged = {0};
+  struct output output;
+  struct text text = {0};
+  struct error error;
+  size_t lines = 0;
+  run_start(&run, &options, e);
+  output_start(&output, &text, &run, false, 1, true);
+  text.used = 0;
+  if (run_meet(&run, &judged, block, &error) || run_judge(&run, &judged, block, &error)) abort();
+  output_block(&output, &text, &judged, block, true);
+  for (size_t k = 0; k < text.used; k++) lines += text.bytes[k] == '\n';
+  if (lines < block->rows) abort(); /* more: a name with a line end in it */
+  free(text.bytes);
+  run_block_free(&judged);
+  run_free(&run);
 }
 
 static void judge_block(const struct input_block *block, int which) {
@@ -50,6 +74,7 @@ static void judge_block(const struct input_block *block, int which) {
   if (status) return;
   size_t length = alliance_estimate_write(text, sizeof text, &e);
   if (!length || !alliance_estimate_read(&back, text, length)) abort();
+  if (longest <= 20) command(block, &e, which % ALLIANCE_RULES, which >> 5 & 1);
   for (size_t p = 0; p < count; p++)
     if (series[p].count <= 20)
       for (int view = 0; view < 2; view++) {
