@@ -15,14 +15,14 @@
 struct kind {
   int length;
   enum alliance_course course;
-  double share;
+  double share[DEPTHS_MAX]; /* of depths of 1, 2, ... units */
 };
 
-/* What is drawn, and what the best detector knows. */
+/* What is drawn, and what a detector knows: shares that sum to 1. */
 struct mixture {
   struct kind kind[KINDS_MAX];
   int kinds, depths;
-  double unit, depth[DEPTHS_MAX]; /* depth k + 1 units has this share */
+  double unit;
 };
 
 /* The best detector's template for one prefix, onset and kind. */
@@ -37,7 +37,7 @@ struct setting {
   struct alliance_design design[PATTERNS];
   struct plan *plan[PATTERNS];
   struct known *known[2][PATTERNS]; /* of the best and of the informed detector, for the cell at hand */
-  struct mixture mixture[2];
+  struct mixture drawn, mixture[2]; /* of the patients; of the two detectors */
   int patterns;
   struct alliance_session *rows; /* LANES patients */
   int onset[LANES];
@@ -55,29 +55,30 @@ static double *scores_of(const struct setting *s, int lane, int rule) {
 
 /* ---- the mixture ---- */
 
-static void mixture_add(struct mixture *m, int length, enum alliance_course course, double share) {
-  for (int k = 0; k < m->kinds; k++)
-    if (m->kind[k].length == length && m->kind[k].course == course) {
-      m->kind[k].share += share;
-      return;
-    }
-  if (share > 0 && m->kinds < KINDS_MAX) m->kind[m->kinds++] = (struct kind){length, course, share};
+static void mixture_add(struct mixture *m, int length, enum alliance_course course, double share,
+                        const double depth[]) {
+  struct kind *kind = m->kind;
+  while (kind < m->kind + m->kinds && (kind->length != length || kind->course != course)) kind++;
+  if (!(share > 0) || kind == m->kind + KINDS_MAX) return;
+  if (kind == m->kind + m->kinds) m->kind[m->kinds++] = (struct kind){.length = length, .course = course};
+  for (int d = 0; d < m->depths; d++) kind->share[d] += share * depth[d];
 }
 
+static const double one_depth[1] = {1};
+
 static struct mixture drawn_mixture(const struct alliance_cell *cell, const struct alliance_world *w) {
-  struct mixture m = {.unit = 1, .depths = 1, .depth = {1}};
+  struct mixture m = {.unit = 1, .depths = 1};
   if (!cell->mixed) {
     m.unit = cell->depth;
-    mixture_add(&m, cell->length, cell->course, 1);
+    mixture_add(&m, cell->length, cell->course, 1, one_depth);
     return m;
   }
   m.depths = DEPTHS_MAX;
-  memcpy(m.depth, w->depth, sizeof m.depth);
   for (int l = 0; l < ALLIANCE_LENGTHS; l++)
     for (int c = 0; c < ALLIANCE_COURSES; c++) {
       int length = l + 1 == ALLIANCE_LENGTHS ? 0 : l + 1;
       bool fits = length == 0 ? c <= ALLIANCE_SLOW_FALL : length > 1 || c == ALLIANCE_SUDDEN || c == ALLIANCE_PARTLY;
-      mixture_add(&m, length, fits ? (enum alliance_course)c : ALLIANCE_SUDDEN, w->length[l] * w->course[c]);
+      mixture_add(&m, length, fits ? (enum alliance_course)c : ALLIANCE_SUDDEN, w->length[l] * w->course[c], w->depth);
     }
   return m;
 }
@@ -90,7 +91,18 @@ static struct mixture informed_mixture(const struct alliance_cell *cell, const s
   m.kinds = 0;
   for (int length = 1; length < ALLIANCE_LENGTHS; length++) total += w->length[length - 1];
   for (int length = 1; length < ALLIANCE_LENGTHS; length++)
-    mixture_add(&m, length, cell->course, w->length[length - 1] / total);
+    mixture_add(&m, length, cell->course, w->length[length - 1] / total, one_depth);
+  return m;
+}
+
+/* Whole depths of 1 to DEPTHS_MAX, each cell with its weight. */
+static struct mixture weighted_mixture(const struct alliance_cell *cells, const double *weights, int count) {
+  struct mixture m = {.unit = 1, .depths = DEPTHS_MAX};
+  for (int c = 0; c < count; c++) {
+    double depth[DEPTHS_MAX] = {0};
+    depth[(int)cells[c].depth - 1] = 1;
+    mixture_add(&m, cells[c].length, cells[c].course, weights[c], depth);
+  }
   return m;
 }
 
@@ -124,7 +136,7 @@ static void known_build(struct setting *s, int who, int pattern) {
         *known = (struct known){.onset = onset, .kind = k};
         for (int d = 0; d < m->depths; d++) {
           double x = -0.5 * (d + 1) * (d + 1) * q;
-          known->by_depth[d] = prior * m->kind[k].share * m->depth[d] * lanes_exp(lanes_of(x > -700 ? x : -700))[0];
+          known->by_depth[d] = prior * m->kind[k].share[d] * lanes_exp(lanes_of(x > -700 ? x : -700))[0];
         }
       }
   }
@@ -203,6 +215,20 @@ static void rules_scores(struct setting *s, int pattern) {
 
 /* ---- patients ---- */
 
+static double kind_share(const struct kind *kind) {
+  double sum = 0;
+  for (int d = 0; d < DEPTHS_MAX; d++) sum += kind->share[d];
+  return sum;
+}
+
+/* A kind by its share, then a depth by its share within the kind. */
+static void mixture_draw(const struct mixture *m, double which, double deep, int *kind, int *depth) {
+  for (; *kind + 1 < m->kinds && which >= kind_share(&m->kind[*kind]); ++*kind) which -= kind_share(&m->kind[*kind]);
+  const struct kind *drawn = &m->kind[*kind];
+  for (deep *= kind_share(drawn); *depth + 1 < m->depths && deep >= drawn->share[*depth]; ++*depth)
+    deep -= drawn->share[*depth];
+}
+
 static void draw_patients(struct setting *s, const struct mixture *m, int trial, int pattern) {
   int n = s->spec->sessions;
   for (int u = 0; u < LANES; u++) {
@@ -215,8 +241,7 @@ static void draw_patients(struct setting *s, const struct mixture *m, int trial,
     s->onset[u] = 1 + (int)stats_random_below(&stream, (uint64_t)n - 1);
     double which = stats_random_uniform(&stream), deep = stats_random_uniform(&stream);
     int kind = 0, depth = 0;
-    for (; m && kind + 1 < m->kinds && which >= m->kind[kind].share; kind++) which -= m->kind[kind].share;
-    for (; m && depth + 1 < m->depths && deep >= m->depth[depth]; depth++) deep -= m->depth[depth];
+    if (m) mixture_draw(m, which, deep, &kind, &depth);
     for (int t = 0; t < n; t++) {
       rows[t].rated[0] = s->design[pattern].rated[0] >> t & 1;
       if (m && t >= s->onset[u])
@@ -253,17 +278,17 @@ static void limits_find(struct setting *s, struct alliance_operating_row *rows, 
   }
 }
 
-static void cell_find(struct setting *s, struct alliance_operating_row *rows) {
-  const struct mixture *m = &s->mixture[0];
+/* What rules [first, end) detect among patients as drawn: all of them, or the two that know. */
+static void cell_find(struct setting *s, struct alliance_operating_row *rows, int first, int end) {
   int n = s->spec->sessions, trials = s->spec->trials;
   int found[ALLIANCE_COMPARED][ALLIANCE_SESSIONS_MAX] = {{0}};
   bool online = s->spec->view == ALLIANCE_ONLINE;
   for (int trial = 0; trial < trials; trial += LANES) {
     int pattern = trial / LANES % s->patterns;
-    draw_patients(s, m, trial, pattern);
+    draw_patients(s, &s->drawn, trial, pattern);
     for (int who = 0; who < 2; who++) known_scores(s, who, pattern);
-    rules_scores(s, pattern);
-    for (int rule = 0; rule < rules; rule++)
+    if (first == 0) rules_scores(s, pattern);
+    for (int rule = first; rule < end; rule++)
       for (int u = 0; u < LANES && trial + u < trials; u++) {
         int from = online ? s->onset[u] : 0, t = from;
         const double *score = scores_of(s, u, rule);
@@ -271,7 +296,7 @@ static void cell_find(struct setting *s, struct alliance_operating_row *rows) {
         if (t < n) found[rule][t - from]++;
       }
   }
-  for (int rule = 0; rule < rules; rule++) {
+  for (int rule = first; rule < end; rule++) {
     int all = 0, below = 0, delay = 0;
     for (int t = 0; t < n; t++) all += found[rule][t];
     while (delay < n && 2 * (below += found[rule][delay]) < all) delay++;
@@ -339,6 +364,15 @@ static bool setting_build(struct setting *s, const struct alliance_operating *sp
   return true;
 }
 
+/* The two detectors that know their mixtures, and their limits. */
+static void knowing_build(struct setting *s, struct alliance_operating_row *rows, double prevalence) {
+  s->world.truth.prevalence = prevalence;
+  for (int d = 0; d < s->patterns; d++)
+    for (int who = 0; who < 2; who++) known_build(s, who, d);
+  s->world.truth.prevalence = 0; /* draw_patients() makes the tensions */
+  limits_find(s, rows, ALLIANCE_BEST, rules);
+}
+
 enum alliance_status alliance_operating_find(struct alliance_operating_row *rows, const struct alliance_operating *spec,
                                              const struct alliance_cell *cells, int count, void *memory, size_t bytes) {
   struct room room = room_in(memory, bytes);
@@ -351,15 +385,37 @@ enum alliance_status alliance_operating_find(struct alliance_operating_row *rows
   struct alliance_world known = alliance_world_default();
   for (int c = 0; c < count; c++) {
     struct alliance_operating_row *own = rows + (size_t)c * (size_t)rules;
-    s->mixture[0] = drawn_mixture(&cells[c], &known);
+    s->drawn = s->mixture[0] = drawn_mixture(&cells[c], &known);
     s->mixture[1] = informed_mixture(&cells[c], &known);
-    s->world.truth.prevalence = known.truth.prevalence;
-    for (int d = 0; d < s->patterns; d++)
-      for (int who = 0; who < 2; who++) known_build(s, who, d);
-    s->world.truth.prevalence = 0;
+    knowing_build(s, own, known.truth.prevalence);
     if (c) memcpy(own, rows, ALLIANCE_RULES * sizeof *own);
-    limits_find(s, own, ALLIANCE_RULES, rules);
-    cell_find(s, own);
+    cell_find(s, own, 0, rules);
+  }
+  return ALLIANCE_OK;
+}
+
+enum alliance_status alliance_operating_limit(double *least, const struct alliance_operating *spec,
+                                              const struct alliance_cell *cells, const double *weights, int count,
+                                              void *memory, size_t bytes) {
+  struct room room = room_in(memory, bytes);
+  struct alliance_operating_row rows[ALLIANCE_COMPARED];
+  if (!spec_good(spec) || spec->view != ALLIANCE_HINDSIGHT || count < 1) return ALLIANCE_RANGE;
+  for (int c = 0; c < count; c++)
+    if (!cell_good(&cells[c]) || cells[c].mixed || cells[c].depth != (int)cells[c].depth ||
+        cells[c].depth > DEPTHS_MAX || !(weights[c] >= 0))
+      return ALLIANCE_RANGE;
+  struct setting *s = room_take(&room, 1, sizeof *s);
+  if (!s || !setting_build(s, spec, &room)) return ALLIANCE_MEMORY;
+  struct alliance_world known = alliance_world_default();
+  s->mixture[0] = weighted_mixture(cells, weights, count);
+  *least = 0;
+  for (int c = 0; c < count; c++) {
+    if (!(weights[c] > 0)) continue;
+    s->drawn = drawn_mixture(&cells[c], &known);
+    s->mixture[1] = informed_mixture(&cells[c], &known);
+    knowing_build(s, rows, known.truth.prevalence);
+    cell_find(s, rows, ALLIANCE_BEST, rules);
+    *least += weights[c] * (rows[ALLIANCE_INFORMED].detected - rows[ALLIANCE_BEST].detected);
   }
   return ALLIANCE_OK;
 }

@@ -568,6 +568,29 @@ static void nothing_beats_the_best(void **state) {
   free(room);
 }
 
+/* What knows a lasting cell has no length to guess, so a detector for it alone lacks nothing; one for many cells does. */
+static void no_detector_has_it_all(void **state) {
+  (void)state;
+  struct alliance_operating spec = {.sessions = 20, .false_alarm = 0.05, .view = ALLIANCE_HINDSIGHT, .trials = 8000, .seed = 3};
+  struct alliance_cell cells[] = {{.depth = 2, .length = 0, .course = ALLIANCE_SLOW_FALL},
+                                  {.depth = 4, .length = 1, .course = ALLIANCE_SUDDEN},
+                                  {.depth = 3, .length = 2, .course = ALLIANCE_SLOW_RETURN}};
+  double least, alone[] = {1, 0, 0}, among[] = {0.5, 0.3, 0.2}, negative[] = {1.5, -0.5, 0};
+  size_t need = alliance_operating_memory(&spec);
+  void *room = malloc(need);
+  assert_int_equal(alliance_operating_limit(&least, &spec, cells, alone, 3, room, need), ALLIANCE_OK);
+  assert_true(least == 0);
+  assert_int_equal(alliance_operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_OK);
+  assert_true(least > 0.03 && least < 0.1);
+  assert_int_equal(alliance_operating_limit(&least, &spec, cells, negative, 3, room, need), ALLIANCE_RANGE);
+  cells[0].depth = 1.5;
+  assert_int_equal(alliance_operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_RANGE);
+  cells[0].depth = 2;
+  spec.view = ALLIANCE_ONLINE;
+  assert_int_equal(alliance_operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_RANGE);
+  free(room);
+}
+
 /* ---- simulated people ---- */
 
 static void people_stay_themselves(void **state) {
@@ -651,6 +674,7 @@ int main(void) {
                                      cmocka_unit_test(bounded_band),
                                      cmocka_unit_test(refuses),
                                      cmocka_unit_test(nothing_beats_the_best),
+      cmocka_unit_test(no_detector_has_it_all),
                                      cmocka_unit_test(people_stay_themselves),
                                      cmocka_unit_test(accuracy)};
   return cmocka_run_group_tests(tests, start, stop);
