@@ -124,6 +124,7 @@ struct alliance_settings {
   bool bounded;                       /* the scale ends at low and high: band and simulations respect it */
   double low, high, step;             /* step: the distance between two answers, 0 for a continuous scale */
   int iterations;                     /* of expectation-maximisation; 0 means 200 */
+  int sessions;                       /* planned in a course, for the default shares; 0: as the sample has them */
 };
 
 struct alliance_rater_estimate {
@@ -154,8 +155,9 @@ struct alliance_estimate {
   double log_likelihood;             /* at the end, for comparison of estimates of the same sample */
 };
 
-/* The stated default: nothing known but an average level and spread. For a first patient, and for tests. */
-struct alliance_estimate alliance_estimate_default(double level, double level_sd, double residual_sd);
+/* The stated default: nothing known but an average level and spread, and how many sessions a course has. For a first
+ * patient, and for tests. */
+struct alliance_estimate alliance_estimate_default(double level, double level_sd, double residual_sd, int sessions);
 
 /* Maximum of the marginal likelihood of the mixture (tensions included) with weak priors: prevalence Beta(2.5, 7.5),
  * shape and depth shares Dirichlet with 20 pseudo-episodes on the stated default, covariance inverse-Wishart with 3.

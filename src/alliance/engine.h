@@ -64,7 +64,9 @@ struct template {
 int episodes_templates(struct template *templates, int shape, int sessions);
 
 extern const double episode_depths[ALLIANCE_DEPTHS];
-extern const double episode_default_depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS], episode_default_shape[ALLIANCE_SHAPES];
+
+/* The stated default shares of shapes and depths for courses of so many sessions. */
+void episodes_default(double shape[ALLIANCE_SHAPES], double depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS], int sessions);
 
 /* Which of the estimate's depth distributions a shape follows. */
 int episode_class(int shape);

@@ -16,13 +16,29 @@ enum {
   SHAPE_PARTLY        /* repaired half-way, and stays there */
 };
 
-/* Of the courses with a tension, repaired : not repaired as 14.7 : 10.7 (Larsson et al. 2018, N = 605); a simple V is
- * the commonest shape (Stiles et al. 2004). */
-const double episode_default_shape[ALLIANCE_SHAPES] = {0.26, 0.16, 0.08, 0.015, 0.165, 0.03, 0.045, 0.015, 0.205, 0.025};
+/* TABLE */
+static const struct {
+  int sessions;
+  double shape[ALLIANCE_SHAPES], depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS];
+} defaults[] = {
+    {6,
+     {0.26, 0.16, 0.08, 0.015, 0.165, 0.03, 0.045, 0.015, 0.205, 0.025},
+     {{0.07, 0.13, 0.32, 0.43, 0.05}, {0.08, 0.23, 0.55, 0.13, 0.01}, {0.16, 0.57, 0.20, 0.06, 0.01}}},
+};
 
-/* What a short tension must be to show at all is deeper than what a lasting one must be. */
-const double episode_default_depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS] = {
-    {0.07, 0.13, 0.32, 0.43, 0.05}, {0.08, 0.23, 0.55, 0.13, 0.01}, {0.16, 0.57, 0.20, 0.06, 0.01}};
+static void mix(double *out, const double *a, const double *b, int count, double share_of_b) {
+  for (int k = 0; k < count; k++) out[k] = (1 - share_of_b) * a[k] + share_of_b * b[k];
+}
+
+void episodes_default(double shape[ALLIANCE_SHAPES], double depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS], int sessions) {
+  const int last = (int)(sizeof defaults / sizeof *defaults) - 1;
+  int after = 0;
+  while (after < last && defaults[after].sessions < sessions) after++;
+  int before = after > 0 ? after - 1 : 0, from = defaults[before].sessions, to = defaults[after].sessions;
+  double share = sessions >= to ? 1 : sessions <= from ? 0 : (double)(sessions - from) / (to - from);
+  mix(shape, defaults[before].shape, defaults[after].shape, ALLIANCE_SHAPES, share);
+  mix(depth[0], defaults[before].depth[0], defaults[after].depth[0], ALLIANCE_CLASSES * ALLIANCE_DEPTHS, share);
+}
 
 int episode_class(int shape) {
   if (shape == SHAPE_ONE) return 0;

@@ -15,7 +15,7 @@
 #define PRIOR_PREVALENCE 10.0
 #define PREVALENCE 0.25 /* 25.4% of 605 courses (Larsson et al. 2018) */
 
-struct alliance_estimate alliance_estimate_default(double level, double level_sd, double residual_sd) {
+struct alliance_estimate alliance_estimate_default(double level, double level_sd, double residual_sd, int sessions) {
   struct alliance_estimate e = {.version = ALLIANCE_ESTIMATE_VERSION, .prevalence = PREVALENCE};
   e.time_origin = 1;
   e.reports = true;
@@ -29,8 +29,7 @@ struct alliance_estimate alliance_estimate_default(double level, double level_sd
     one->report_in_tension = 0.5;
     one->report_otherwise = 0.1;
   }
-  memcpy(e.depth, episode_default_depth, sizeof e.depth);
-  memcpy(e.shape, episode_default_shape, sizeof e.shape);
+  episodes_default(e.shape, e.depth, sessions);
   e.perceived[0] = 0.4;
   e.perceived[1] = e.perceived[2] = 0.3;
   return e;
@@ -237,6 +236,7 @@ struct sample {
   size_t count;
   bool reports;
   double spread;                    /* sessions per unit of time */
+  struct alliance_estimate prior;   /* its shares of shapes and depths */
   double least_sd[ALLIANCE_RATERS]; /* floor of s: people who never vary leave nothing to divide by */
 };
 
@@ -308,11 +308,11 @@ static void update_shares(double *share, const double *tally, const double *prio
 static void update(struct alliance_estimate *e, const struct tally *tally, const struct sample *sample) {
   static const double noticed[3] = {0.4, 0.3, 0.3};
   e->prevalence = (tally->prevalence + PRIOR_PREVALENCE * PREVALENCE) / (tally->patients + PRIOR_PREVALENCE);
-  update_shares(e->shape, tally->shape, episode_default_shape, ALLIANCE_SHAPES, PRIOR_EPISODES);
+  update_shares(e->shape, tally->shape, sample->prior.shape, ALLIANCE_SHAPES, PRIOR_EPISODES);
   double episodes[ALLIANCE_CLASSES] = {0}; /* of the prior, by class: together PRIOR_EPISODES */
-  for (int s = 0; s < ALLIANCE_SHAPES; s++) episodes[episode_class(s)] += PRIOR_EPISODES * episode_default_shape[s];
+  for (int s = 0; s < ALLIANCE_SHAPES; s++) episodes[episode_class(s)] += PRIOR_EPISODES * sample->prior.shape[s];
   for (int c = 0; c < ALLIANCE_CLASSES; c++)
-    update_shares(e->depth[c], tally->depth[c], episode_default_depth[c], ALLIANCE_DEPTHS, episodes[c]);
+    update_shares(e->depth[c], tally->depth[c], sample->prior.depth[c], ALLIANCE_DEPTHS, episodes[c]);
   update_shares(e->perceived, tally->perceived, noticed, 3, PRIOR_EPISODES);
   for (int r = 0; r < ALLIANCE_RATERS; r++)
     if (e->rater[r].used && tally->rater[r].patients > 0)
@@ -370,9 +370,20 @@ static double least_residual(double both, const struct alliance_settings *settin
   return spread > rounding ? spread : rounding;
 }
 
+/* The length of the course to which a session belongs on average: courses that have just begun count little. */
+static int sessions_usual(const struct alliance_series *series, size_t count) {
+  double sum = 0, square = 0;
+  for (size_t i = 0; i < count; i++) {
+    double n = series[i].count < ALLIANCE_SESSIONS_MAX ? series[i].count : ALLIANCE_SESSIONS_MAX;
+    sum += n;
+    square += n * n;
+  }
+  return sum > 0 ? (int)(square / sum + 0.5) : 0;
+}
+
 static bool start(struct alliance_estimate *e, double least_sd[ALLIANCE_RATERS], const struct alliance_series *series,
                   size_t count, const struct alliance_settings *settings) {
-  *e = alliance_estimate_default(0, 1, 1);
+  *e = alliance_estimate_default(0, 1, 1, settings->sessions ? settings->sessions : sessions_usual(series, count));
   bool any = false;
   double time = 0, ratings = 0;
   for (int r = 0; r < ALLIANCE_RATERS; r++) {
@@ -414,7 +425,7 @@ static double time_spread(const struct alliance_series *series, size_t count) {
 }
 
 static bool settings_good(const struct alliance_settings *s) {
-  if (s->iterations < 0 || s->iterations > 100000) return false;
+  if (s->iterations < 0 || s->iterations > 100000 || s->sessions < 0) return false;
   if (!s->bounded) return true;
   return s->low < s->high && s->low >= -ALLIANCE_RATING_MAX && s->high <= ALLIANCE_RATING_MAX && s->step >= 0 &&
          s->step <= s->high - s->low;
@@ -612,6 +623,7 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
   }
   struct sample sample = {.series = series, .reports = !settings->ignore_reports, .spread = time_spread(series, count)};
   if (!start(e, sample.least_sd, series, count, settings)) return ALLIANCE_NO_DATA;
+  sample.prior = *e;
   struct room room = room_in(memory, bytes);
   sample.members = room_take(&room, count, sizeof *sample.members);
   if (!sample.members) return ALLIANCE_MEMORY;

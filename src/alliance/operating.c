@@ -341,6 +341,7 @@ static bool setting_build(struct setting *s, const struct alliance_operating *sp
   size_t n = (size_t)spec->sessions;
   *s = (struct setting){.spec = spec, .world = alliance_world_default()};
   s->world.sessions = spec->sessions;
+  episodes_default(s->world.truth.shape, s->world.truth.depth, spec->sessions);
   s->world.truth.rater[1].used = s->world.truth.reports = false;
   s->world.therapist_share = 0;
   patterns_draw(s);

@@ -26,7 +26,7 @@ double alliance_course_weight(enum alliance_course course, int length, int k) {
 }
 
 struct alliance_world alliance_world_default(void) {
-  struct alliance_world w = {.truth = alliance_estimate_default(5, 0.7, 0.7)};
+  struct alliance_world w = {.truth = alliance_estimate_default(5, 0.7, 0.7, 6)};
   w.therapists = 40;
   w.patients = 3;
   w.sessions = 6;

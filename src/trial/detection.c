@@ -46,7 +46,7 @@ static int length_at(const struct detector *detector, int i) {
 static struct alliance_estimate estimate_default(const struct detector *detector) {
   double range = detector->high - detector->low;
   double level = detector->sign * (detector->low + 0.7 * range); /* people rate the alliance high */
-  return alliance_estimate_default(level, range / 8, range / 10);
+  return alliance_estimate_default(level, range / 8, range / 10, length_at(detector, 0));
 }
 
 static void hash_hex(char out[2 * SHA256_BYTES + 1], const void *bytes, size_t length) {
@@ -328,6 +328,7 @@ static enum err sample_estimate(struct detector *fresh, const struct sample *sam
   fresh->estimate = estimate_default(fresh);
   if (sample->ratings < LEARN_LEAST) return OK;
   struct alliance_settings settings = {.ignore_rater = {!fresh->used[0], !fresh->used[1]}, .bounded = true};
+  settings.sessions = fresh->planned;
   settings.low = fresh->sign > 0 ? fresh->low : -fresh->high;
   settings.high = fresh->sign > 0 ? fresh->high : -fresh->low;
   size_t bytes = alliance_estimate_memory(sample->patients, sample->longest);

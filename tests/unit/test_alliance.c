@@ -259,7 +259,7 @@ static void thresholds_hold(void **state) {
 
 static void thresholds_repeat(void **state) {
   (void)state;
-  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.7);
+  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.7, 6);
   struct alliance_design design = alliance_design_plain(6);
   struct alliance_threshold a, b, c;
   size_t less = alliance_memory(6, 1000);
@@ -283,7 +283,7 @@ static void thresholds_repeat(void **state) {
 /* The limit itself, to the last bit: the promise across machines. Made on x86-64 with AVX-512; any other must agree. */
 static void thresholds_to_the_bit(void **state) {
   (void)state;
-  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.7);
+  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.7, 6);
   struct alliance_design design = alliance_design_plain(7);
   struct alliance_threshold th;
   static const double want[2] = {LIMIT_ONLINE, LIMIT_HINDSIGHT};
@@ -312,7 +312,7 @@ static void same(double got, double want) {
 
 static void rules_by_hand(void **state) {
   (void)state;
-  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5);
+  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5, 6);
   struct alliance_session own[SESSIONS];
   double x[SESSIONS] = {5, 5.5, 4.5, 5, 5.5, 2, 5, 4.5, 5.5, 5, 5.5, 5}, sum = 0, square = 0, ranges = 0;
   struct alliance_series one = plain(own, x, SESSIONS);
@@ -396,7 +396,7 @@ static void many_at_once(void **state) {
 
 static void sudden_loss_and_change(void **state) {
   (void)state;
-  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5);
+  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5, 6);
   struct alliance_session own[8];
   struct alliance_series one = plain(own, (double[]){6, 6.2, 5.9, 6.1, 3.9, 4.1, 4, 4.2}, 8);
   struct alliance_result r = judge(&e, ALLIANCE_SUDDEN_LOSS, ALLIANCE_HINDSIGHT, 2.776, &one);
@@ -416,7 +416,7 @@ static void sudden_loss_and_change(void **state) {
 
 static void too_short(void **state) {
   (void)state;
-  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5);
+  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5, 6);
   struct alliance_session own[SESSIONS];
   double x[SESSIONS] = {5, 5.5, 4.5, 5, 5.5, 2, 5, 4.5, 5.5, 5, 5.5, 5};
   for (int rule = 0; rule < ALLIANCE_RULES; rule++) {
@@ -439,7 +439,7 @@ static void too_short(void **state) {
 
 static void a_dip_is_seen(void **state) {
   (void)state;
-  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5);
+  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5, 6);
   struct alliance_session own[8];
   struct alliance_series one = plain(own, (double[]){5.2, 5.1, 5.4, 2.9, 2.8, 5.3, 5.1, 5.2}, 8);
   struct alliance_result r = judge(&e, ALLIANCE_MODEL, ALLIANCE_ONLINE, 2, &one);
@@ -477,7 +477,7 @@ static void online_looks_back_only(void **state) {
 
 static void reports_count(void **state) {
   (void)state;
-  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5);
+  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5, 6);
   struct alliance_session own[6];
   struct alliance_series one = plain(own, (double[]){5, 5.1, 5, 4.3, 5, 5.1}, 6);
   double without = judge(&e, ALLIANCE_MODEL, ALLIANCE_ONLINE, 2, &one).sessions[3].tension;
@@ -509,7 +509,7 @@ static void two_raters(void **state) {
 
 static void bounded_band(void **state) {
   (void)state;
-  struct alliance_estimate e = alliance_estimate_default(6.8, 0.5, 0.5);
+  struct alliance_estimate e = alliance_estimate_default(6.8, 0.5, 0.5, 6);
   struct alliance_session own[5];
   struct alliance_series one = plain(own, (double[]){7, 7, 7, 7, 6}, 5);
   e.bounded = true;
@@ -522,7 +522,7 @@ static void bounded_band(void **state) {
 
 static void refuses(void **state) {
   (void)state;
-  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5);
+  struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5, 6);
   struct alliance_threshold th = {.rule = ALLIANCE_MODEL, .limit = 1};
   static struct alliance_session own[70];
   static double x[70];

@@ -182,7 +182,7 @@ static void shares(struct stats_stream *s, double *out, int count) {
 
 static void make_problem(struct problem *p, struct stats_stream *s, bool extreme) {
   int who = (int)stats_random_below(s, 3), n = 2 + (int)stats_random_below(s, MOST - 1);
-  *p = (struct problem){.estimate = alliance_estimate_default(5, 1, 1)};
+  *p = (struct problem){.estimate = alliance_estimate_default(5, 1, 1, 6)};
   struct alliance_estimate *e = &p->estimate;
   e->time_origin = 3 * stats_random_uniform(s);
   e->prevalence = 0.05 + 0.9 * stats_random_uniform(s);
