@@ -177,7 +177,7 @@ void model_judge(struct alliance_finding *const out[LANES], struct span span[LAN
     judge_online(out, plan, e, threshold, series, count, heard, work);
     return;
   }
-  posterior_whole(&work->now.whole, plan, &work->ratings);
+  posterior_whole(&work->now.whole, plan, &work->ratings, false);
   for (int u = 0; u < count; u++) judge_lane(out[u], &span[u], plan, e, threshold, &series[u], u, heard, work);
 }
 

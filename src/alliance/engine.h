@@ -145,21 +145,23 @@ void posterior_sums(lanes *u, const struct constants *constants, const struct ga
 void posterior_level(lanes level[2], const struct constants *constants, const struct gain *gain, int sessions,
                      const lanes *residual);
 
-/* Everything about the whole course (hindsight plan): what estimation and the hindsight view need. */
+/* Everything about the whole course (hindsight plan): what the hindsight view needs, and what estimation learns from. */
 struct whole {
   struct verdict verdict;
-  lanes log_ratio;                      /* log of the marginal likelihood ratio to "no episode" */
-  lanes begins[ALLIANCE_SESSIONS_MAX];  /* P(first fall at t) */
-  lanes returns[ALLIANCE_SESSIONS_MAX]; /* P(half-way returned at t) */
-  lanes shape[ALLIANCE_SHAPES];         /* responsibilities; sum = begun */
+  lanes log_ratio;                                   /* log of the marginal likelihood ratio to "no episode" */
+  lanes begins[ALLIANCE_SESSIONS_MAX];               /* P(first fall at t) */
+  lanes returns[ALLIANCE_SESSIONS_MAX];              /* P(half-way returned at t) */
+  lanes dip[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX]; /* E[depth w_t] */
+  int likeliest[LANES];                              /* index of the likeliest episode */
+  lanes likeliest_share;                             /* of all episodes */
+
+  /* Only when learning. */
+  lanes shape[ALLIANCE_SHAPES]; /* responsibilities; sum = begun */
   lanes depth[ALLIANCE_RATERS][ALLIANCE_CLASSES][ALLIANCE_DEPTHS];
-  lanes dip[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX];     /* E[depth w_t] */
   lanes noticed[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX]; /* P(in an episode at t that this rater notices) */
   lanes square[ALLIANCE_RATERS][3];                      /* E[depth^2 b b'], b = Z'Kw */
-  int likeliest[LANES];                                  /* index of the likeliest episode */
-  lanes likeliest_share;                                 /* of all episodes */
 };
-void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings);
+void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings, bool learning);
 
 /* ---- data into lanes ---- */
 

@@ -267,7 +267,7 @@ static enum alliance_status sample_tally(struct tally *tally, const struct sampl
     for (size_t end; (end = members_alike(sample, e, at, LANES, &design)) > at; at = end) {
       for (size_t m = at; m < end; m++)
         ratings_set(ratings, (int)(m - at), e, sample->series[sample->members[m].index].sessions, design.count);
-      posterior_whole(whole, plan, ratings);
+      posterior_whole(whole, plan, ratings, true);
       for (size_t m = at; m < end; m++)
         tally_lane(tally, plan, whole, (int)(m - at), ratings, &sample->series[sample->members[m].index]);
     }

@@ -355,14 +355,18 @@ void posterior_odds(struct verdict *verdict, const struct plan *plan, int p, con
 
 /* Adds what one episode and one rater bring; `weight` turns the rater's terms into responsibilities. */
 LANES_INLINE void whole_add(struct whole *whole, int r, const struct constants *c, const struct gain *gain,
-                            const struct episode *e, const lanes term[ALLIANCE_DEPTHS], lanes weight) {
-  lanes *depth = whole->depth[r][episode_class(e->shape)];
-  for (int d = 0; d < ALLIANCE_DEPTHS; d++) depth[d] += weight * term[d];
-  lanes sum = weight * terms_sum(term), half = weight * terms_first(term) * 0.5, square = weight * terms_second(term);
+                            const struct episode *e, const lanes term[ALLIANCE_DEPTHS], lanes weight, bool learning) {
+  lanes own[ALLIANCE_DEPTHS];
+  for (int d = 0; d < ALLIANCE_DEPTHS; d++) own[d] = weight * term[d];
+  lanes half = terms_first(own) * 0.5;
   whole->dip[r][e->i] += half;
   if (e->j < c->sessions) whole->dip[r][e->j] += half;
   if (e->k < c->sessions) whole->dip[r][e->k] -= half;
   if (e->l < c->sessions) whole->dip[r][e->l] -= half;
+  if (!learning) return;
+  lanes *depth = whole->depth[r][episode_class(e->shape)];
+  for (int d = 0; d < ALLIANCE_DEPTHS; d++) depth[d] += own[d];
+  lanes sum = terms_sum(own), square = terms_second(own);
   whole->noticed[r][e->i] += sum;
   if (e->k < c->sessions) whole->noticed[r][e->k] -= sum;
   double b0 = 0.5 * ((gain->b[e->i][0] + gain->b[e->j][0]) - (gain->b[e->k][0] + gain->b[e->l][0]));
@@ -373,7 +377,7 @@ LANES_INLINE void whole_add(struct whole *whole, int r, const struct constants *
 }
 
 LANES_INLINE void whole_any(struct whole *whole, lanes best[1], const struct plan *plan, const struct side *side,
-                            const struct weights *w, bool careful) {
+                            const struct weights *w, bool careful, bool learning) {
   const struct episodes *list = &plan->episodes;
   const struct prefix *prefix = &list->prefix[0];
   const bool two = plan->raters > 1;
@@ -392,18 +396,18 @@ LANES_INLINE void whole_any(struct whole *whole, lanes best[1], const struct pla
     lanes a = terms_sum(term), all = prior * a;
     if (two) {
       lanes b = terms_sum(other);
-      whole_add(whole, 0, &c[0], &c[0].gain[0], e, term, prior * (here.both * b + here.only[0]));
-      whole_add(whole, 1, &c[1], &c[1].gain[0], e, other, prior * (here.both * a + here.only[1]));
+      whole_add(whole, 0, &c[0], &c[0].gain[0], e, term, prior * (here.both * b + here.only[0]), learning);
+      whole_add(whole, 1, &c[1], &c[1].gain[0], e, other, prior * (here.both * a + here.only[1]), learning);
       lanes both = prior * here.both * (a * b), first = prior * here.only[0] * a, second = prior * here.only[1] * b;
       whole->verdict.part[0] += both;
       whole->verdict.part[1] += first;
       whole->verdict.part[2] += second;
       all = both + (first + second);
     } else {
-      whole_add(whole, a_is, &c[a_is], &c[a_is].gain[0], e, term, prior);
+      whole_add(whole, a_is, &c[a_is], &c[a_is].gain[0], e, term, prior, learning);
       whole->verdict.part[1 + a_is] += all;
     }
-    whole->shape[e->shape] += all;
+    if (learning) whole->shape[e->shape] += all;
     whole->begins[e->i] += all;
     if (e->k < plan->episodes.sessions) whole->returns[e->k] += all;
     lane_bits better = all > largest;
@@ -416,12 +420,17 @@ LANES_INLINE void whole_any(struct whole *whole, lanes best[1], const struct pla
 
 LANES_CLONES static void whole_fast(struct whole *whole, lanes best[1], const struct plan *plan,
                                     const struct side *side, const struct weights *w) {
-  whole_any(whole, best, plan, side, w, false);
+  whole_any(whole, best, plan, side, w, false, false);
+}
+
+LANES_CLONES static void whole_learning(struct whole *whole, lanes best[1], const struct plan *plan,
+                                        const struct side *side, const struct weights *w) {
+  whole_any(whole, best, plan, side, w, false, true);
 }
 
 LANES_CLONES static void whole_careful(struct whole *whole, lanes best[1], const struct plan *plan,
                                        const struct side *side, const struct weights *w) {
-  whole_any(whole, best, plan, side, w, true);
+  whole_any(whole, best, plan, side, w, true, true);
 }
 
 /* Sums become shares; steps become profiles over sessions. */
@@ -459,7 +468,7 @@ LANES_CLONES static void whole_scale(struct whole *whole, const struct plan *pla
   whole->log_ratio = all;
 }
 
-void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings) {
+void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings, bool learning) {
   struct side side[ALLIANCE_RATERS];
   struct weights w;
   lanes best[1];
@@ -468,7 +477,7 @@ void posterior_whole(struct whole *whole, const struct plan *plan, const struct 
   if (careful)
     whole_careful(whole, best, plan, side, &w);
   else
-    whole_fast(whole, best, plan, side, &w);
+    (learning ? whole_learning : whole_fast)(whole, best, plan, side, &w);
   whole_scale(whole, plan, &w.calm, best);
   for (int u = 0; u < LANES; u++) whole->log_ratio[u] = stats_log(whole->log_ratio[u]) + w.shift[u];
 }

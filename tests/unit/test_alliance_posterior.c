@@ -264,7 +264,7 @@ static void check_online(const struct problem *p, int lane, bool extreme) {
 
 static void check_whole(const struct problem *p, int lane, bool extreme) {
   static struct ratings ratings;
-  static struct whole w;
+  static struct whole w, seen;
   struct room room = room_in(memory, bytes);
   struct plan plan;
   struct answer a;
@@ -272,7 +272,14 @@ static void check_whole(const struct problem *p, int lane, bool extreme) {
   assert_true(plan_build(&plan, &room, &p->estimate, &p->design, ALLIANCE_HINDSIGHT, false));
   memset(&ratings, 0, sizeof ratings);
   ratings_set(&ratings, lane, &p->estimate, p->sessions, n);
-  posterior_whole(&w, &plan, &ratings);
+  posterior_whole(&seen, &plan, &ratings, false);
+  posterior_whole(&w, &plan, &ratings, true);
+  /* What is seen does not depend on learning from it. */
+  assert_memory_equal(&seen.verdict, &w.verdict, sizeof w.verdict);
+  assert_memory_equal(seen.begins, w.begins, sizeof w.begins);
+  assert_memory_equal(seen.returns, w.returns, sizeof w.returns);
+  assert_memory_equal(seen.dip, w.dip, sizeof w.dip);
+  assert_memory_equal(seen.likeliest, w.likeliest, sizeof w.likeliest);
   brute(&a, p, n);
   same(w.verdict.begun[lane], a.begun / a.total, extreme);
   same(w.verdict.repaired[lane], a.repaired / a.total, extreme);
