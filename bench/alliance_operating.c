@@ -3,7 +3,8 @@
  *
  *     build/bench/alliance_operating DIRECTORY [TRIALS]       (tools/operating_characteristics.sh runs it)
  *
- * Writes one Markdown table a view and missing share, the cells that fall short, and one SVG of curves. */
+ * Writes one Markdown table a view and missing share, the cells that fall short, the default shares, and one SVG of
+ * curves. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -186,20 +187,56 @@ static void write_curves(const char *directory) {
   fclose(out);
 }
 
+/* ---- what the model supposes before it has seen a sample ---- */
+
+static void write_defaults(const char *directory) {
+  static const struct {
+    const char *name;
+    int class;
+  } shapes[ALLIANCE_SHAPES] = {{"one session", 1},  {"two sessions", 2},         {"three sessions", 2},
+                               {"four or more", 3}, {"sudden, not repaired", 3}, {"slow decline", 2},
+                               {"slow repair", 2},  {"slow both ways", 2},       {"slow decline, not repaired", 3},
+                               {"half repaired", 2}};
+  struct alliance_estimate e[SIZES];
+  for (int n = 0; n < SIZES; n++) e[n] = alliance_estimate_default(0, 1, 1, sizes[n]);
+  FILE *out = open_in(directory, "defaults.md");
+  fprintf(out,
+          "# Default shares\n\nBy the sessions of a course; in proportion between these lengths.\n\n| shape | class |");
+  for (int n = 0; n < SIZES; n++) fprintf(out, " %d |", sizes[n]);
+  fprintf(out, "\n|:--|:-:|--:|--:|--:|--:|--:|--:|\n");
+  for (int k = 0; k < ALLIANCE_SHAPES; k++) {
+    fprintf(out, "| %s | %d |", shapes[k].name, shapes[k].class);
+    for (int n = 0; n < SIZES; n++) fprintf(out, " %.3f |", e[n].shape[k]);
+    fprintf(out, "\n");
+  }
+  fprintf(out, "\n| depth in s | class |");
+  for (int n = 0; n < SIZES; n++) fprintf(out, " %d |", sizes[n]);
+  fprintf(out, "\n|:--|:-:|--:|--:|--:|--:|--:|--:|\n");
+  for (int c = 0; c < ALLIANCE_CLASSES; c++)
+    for (int d = 0; d < ALLIANCE_DEPTHS; d++) {
+      fprintf(out, "| %d | %d |", d < 4 ? d + 1 : 6, c + 1);
+      for (int n = 0; n < SIZES; n++) fprintf(out, " %.3f |", e[n].depth[c][d]);
+      fprintf(out, "\n");
+    }
+  fclose(out);
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) {
     fprintf(stderr, "usage: alliance_operating DIRECTORY [TRIALS]\n");
     return 2;
   }
   int trials = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 100000;
+  write_defaults(argv[1]);
   FILE *summary = open_in(argv[1], "README.md");
   fprintf(
       summary,
       "# Operating characteristics\n\nMade by `tools/operating_characteristics.sh %d`. All detectors see the same "
       "sessions and raise 0.05 false alarms per patient. The best possible detector knows levels, spreads, depth, "
       "length and course of the tension, everything but who has one and when it begins; for the mixture it knows "
-      "the mixture. The model knows levels and spreads and has its default shares of shapes, lengths and depths. "
-      "docs/detection.md explains the rules and the mixture.\n\n![Detected share by length of "
+      "the mixture. The model knows levels and spreads and has its [default shares](defaults.md) of shapes, lengths "
+      "and depths. docs/detection.md explains the rules and the mixture; [limit.md](limit.md) says how far any "
+      "detector must fall behind in its worst cell.\n\n![Detected share by length of "
       "course](mixture.svg)\n\n| table | mixture: model - best possible, at worst | mixture: model - best classical "
       "rule, at worst | cells more than 0.06 below the detector that knows course and depth | cells more than 0.03 "
       "below the best "

@@ -65,8 +65,13 @@ int episodes_templates(struct template *templates, int shape, int sessions);
 
 extern const double episode_depths[ALLIANCE_DEPTHS];
 
-/* The stated default shares of shapes and depths for courses of so many sessions. */
-void episodes_default(double shape[ALLIANCE_SHAPES], double depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS], int sessions);
+/* Shares of shapes and depths: what is supposed common, for estimating; and what is worth watching for in a course of
+ * so many sessions, for detecting, as long as the sample does not say otherwise. */
+struct episode_shares {
+  double shape[ALLIANCE_SHAPES], depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS];
+};
+extern const struct episode_shares episodes_common;
+struct episode_shares episodes_watched(int sessions);
 
 /* Which of the estimate's depth distributions a shape follows. */
 int episode_class(int shape);
@@ -145,7 +150,8 @@ void posterior_sums(lanes *u, const struct constants *constants, const struct ga
 void posterior_level(lanes level[2], const struct constants *constants, const struct gain *gain, int sessions,
                      const lanes *residual);
 
-/* Everything about the whole course (hindsight plan): what the hindsight view needs, and what estimation learns from. */
+/* Everything about the whole course (hindsight plan): what the hindsight view needs, and what estimation learns from.
+ */
 struct whole {
   struct verdict verdict;
   lanes log_ratio;                                   /* log of the marginal likelihood ratio to "no episode" */

@@ -16,46 +16,53 @@ enum {
   SHAPE_PARTLY        /* repaired half-way, and stays there */
 };
 
-/* The stated defaults, by the sessions of a course; between these lengths in proportion. Chosen so that the worst cell
- * of docs/operating-characteristics is as good as it can be, on line first, and otherwise near what is known: a simple
- * V is the commonest shape (Stiles et al. 2004); about as many tensions last as are repaired (Larsson et al. 2018, N =
- * 605: 10.7 to 14.7); what is short must be deeper than what lasts to show at all. */
+/* Of the courses with a tension, repaired : not repaired as 14.7 : 10.7 (Larsson et al. 2018, N = 605); a simple V is
+ * the commonest shape (Stiles et al. 2004); what lasts is shallower than what is over after a session. */
+const struct episode_shares episodes_common = {
+    {0.26, 0.16, 0.08, 0.015, 0.165, 0.03, 0.045, 0.015, 0.205, 0.025},
+    {{0.07, 0.13, 0.32, 0.43, 0.05}, {0.08, 0.23, 0.55, 0.13, 0.01}, {0.16, 0.57, 0.20, 0.06, 0.01}}};
+
+/* By the sessions of a course; between these lengths in proportion. Chosen so that the worst cell of
+ * docs/operating-characteristics is as good as it can be, on line first, and otherwise near what is common. */
 static const struct {
   int sessions;
-  double shape[ALLIANCE_SHAPES], depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS];
-} defaults[] = {
+  struct episode_shares shares;
+} watched[] = {
     {4,
-     {0.323, 0.144, 0.034, 0.013, 0.066, 0.018, 0.023, 0.013, 0.35, 0.016},
-     {{0.052, 0.093, 0.263, 0.55, 0.042}, {0.118, 0.406, 0.37, 0.096, 0.01}, {0.126, 0.696, 0.122, 0.047, 0.009}}},
+     {{0.323, 0.144, 0.034, 0.013, 0.066, 0.018, 0.023, 0.013, 0.35, 0.016},
+      {{0.052, 0.093, 0.263, 0.55, 0.042}, {0.118, 0.406, 0.37, 0.096, 0.01}, {0.126, 0.696, 0.122, 0.047, 0.009}}}},
     {6,
-     {0.329, 0.137, 0.026, 0.012, 0.049, 0.015, 0.018, 0.012, 0.388, 0.014},
-     {{0.047, 0.084, 0.245, 0.584, 0.04}, {0.125, 0.471, 0.307, 0.088, 0.009}, {0.116, 0.726, 0.105, 0.045, 0.008}}},
+     {{0.329, 0.137, 0.026, 0.012, 0.049, 0.015, 0.018, 0.012, 0.388, 0.014},
+      {{0.047, 0.084, 0.245, 0.584, 0.04}, {0.125, 0.471, 0.307, 0.088, 0.009}, {0.116, 0.726, 0.105, 0.045, 0.008}}}},
     {8,
-     {0.392, 0.137, 0.019, 0.01, 0.032, 0.01, 0.011, 0.01, 0.368, 0.011},
-     {{0.04, 0.067, 0.198, 0.658, 0.037}, {0.174, 0.648, 0.11, 0.058, 0.01}, {0.086, 0.795, 0.075, 0.036, 0.008}}},
+     {{0.392, 0.137, 0.019, 0.01, 0.032, 0.01, 0.011, 0.01, 0.368, 0.011},
+      {{0.04, 0.067, 0.198, 0.658, 0.037}, {0.174, 0.648, 0.11, 0.058, 0.01}, {0.086, 0.795, 0.075, 0.036, 0.008}}}},
     {12,
-     {0.336, 0.14, 0.055, 0.01, 0.061, 0.012, 0.015, 0.011, 0.342, 0.018},
-     {{0.062, 0.187, 0.521, 0.193, 0.037}, {0.201, 0.675, 0.077, 0.038, 0.009}, {0.266, 0.666, 0.038, 0.023, 0.007}}},
+     {{0.336, 0.14, 0.055, 0.01, 0.061, 0.012, 0.015, 0.011, 0.342, 0.018},
+      {{0.062, 0.187, 0.521, 0.193, 0.037}, {0.201, 0.675, 0.077, 0.038, 0.009}, {0.266, 0.666, 0.038, 0.023, 0.007}}}},
     {20,
-     {0.238, 0.217, 0.061, 0.01, 0.203, 0.011, 0.018, 0.011, 0.211, 0.02},
-     {{0.067, 0.129, 0.549, 0.217, 0.038}, {0.203, 0.686, 0.074, 0.029, 0.008}, {0.46, 0.481, 0.031, 0.021, 0.007}}},
+     {{0.238, 0.217, 0.061, 0.01, 0.203, 0.011, 0.018, 0.011, 0.211, 0.02},
+      {{0.067, 0.129, 0.549, 0.217, 0.038}, {0.203, 0.686, 0.074, 0.029, 0.008}, {0.46, 0.481, 0.031, 0.021, 0.007}}}},
     {30,
-     {0.213, 0.224, 0.058, 0.01, 0.252, 0.011, 0.027, 0.01, 0.169, 0.026},
-     {{0.071, 0.122, 0.599, 0.171, 0.037}, {0.223, 0.682, 0.065, 0.022, 0.008}, {0.694, 0.257, 0.022, 0.021, 0.006}}},
+     {{0.213, 0.224, 0.058, 0.01, 0.252, 0.011, 0.027, 0.01, 0.169, 0.026},
+      {{0.071, 0.122, 0.599, 0.171, 0.037}, {0.223, 0.682, 0.065, 0.022, 0.008}, {0.694, 0.257, 0.022, 0.021, 0.006}}}},
 };
 
 static void mix(double *out, const double *a, const double *b, int count, double share_of_b) {
   for (int k = 0; k < count; k++) out[k] = (1 - share_of_b) * a[k] + share_of_b * b[k];
 }
 
-void episodes_default(double shape[ALLIANCE_SHAPES], double depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS], int sessions) {
-  const int last = (int)(sizeof defaults / sizeof *defaults) - 1;
+struct episode_shares episodes_watched(int sessions) {
+  const int last = (int)(sizeof watched / sizeof *watched) - 1;
   int after = 0;
-  while (after < last && defaults[after].sessions < sessions) after++;
-  int before = after > 0 ? after - 1 : 0, from = defaults[before].sessions, to = defaults[after].sessions;
+  while (after < last && watched[after].sessions < sessions) after++;
+  int before = after > 0 ? after - 1 : 0, from = watched[before].sessions, to = watched[after].sessions;
   double share = sessions >= to ? 1 : sessions <= from ? 0 : (double)(sessions - from) / (to - from);
-  mix(shape, defaults[before].shape, defaults[after].shape, ALLIANCE_SHAPES, share);
-  mix(depth[0], defaults[before].depth[0], defaults[after].depth[0], ALLIANCE_CLASSES * ALLIANCE_DEPTHS, share);
+  const struct episode_shares *a = &watched[before].shares, *b = &watched[after].shares;
+  struct episode_shares out;
+  mix(out.shape, a->shape, b->shape, ALLIANCE_SHAPES, share);
+  mix(out.depth[0], a->depth[0], b->depth[0], ALLIANCE_CLASSES * ALLIANCE_DEPTHS, share);
+  return out;
 }
 
 int episode_class(int shape) {

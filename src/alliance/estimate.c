@@ -15,6 +15,11 @@
 #define PRIOR_PREVALENCE 10.0
 #define PREVALENCE 0.25 /* 25.4% of 605 courses (Larsson et al. 2018) */
 
+static void shares_set(struct alliance_estimate *e, const struct episode_shares *shares) {
+  memcpy(e->shape, shares->shape, sizeof e->shape);
+  memcpy(e->depth, shares->depth, sizeof e->depth);
+}
+
 struct alliance_estimate alliance_estimate_default(double level, double level_sd, double residual_sd, int sessions) {
   struct alliance_estimate e = {.version = ALLIANCE_ESTIMATE_VERSION, .prevalence = PREVALENCE};
   e.time_origin = 1;
@@ -29,7 +34,8 @@ struct alliance_estimate alliance_estimate_default(double level, double level_sd
     one->report_in_tension = 0.5;
     one->report_otherwise = 0.1;
   }
-  episodes_default(e.shape, e.depth, sessions);
+  struct episode_shares watched = episodes_watched(sessions);
+  shares_set(&e, &watched);
   e.perceived[0] = 0.4;
   e.perceived[1] = e.perceived[2] = 0.3;
   return e;
@@ -236,7 +242,6 @@ struct sample {
   size_t count;
   bool reports;
   double spread;                    /* sessions per unit of time */
-  struct alliance_estimate prior;   /* its shares of shapes and depths */
   double least_sd[ALLIANCE_RATERS]; /* floor of s: people who never vary leave nothing to divide by */
 };
 
@@ -305,14 +310,20 @@ static void update_shares(double *share, const double *tally, const double *prio
   for (int k = 0; k < count; k++) share[k] = (tally[k] + weight * prior[k]) / sum;
 }
 
+/* Shares from what was seen and PRIOR_EPISODES as in `supposed`. */
+static void update_kinds(struct alliance_estimate *e, const struct tally *tally,
+                         const struct episode_shares *supposed) {
+  double episodes[ALLIANCE_CLASSES] = {0}; /* of the prior, by class: together PRIOR_EPISODES */
+  update_shares(e->shape, tally->shape, supposed->shape, ALLIANCE_SHAPES, PRIOR_EPISODES);
+  for (int s = 0; s < ALLIANCE_SHAPES; s++) episodes[episode_class(s)] += PRIOR_EPISODES * supposed->shape[s];
+  for (int c = 0; c < ALLIANCE_CLASSES; c++)
+    update_shares(e->depth[c], tally->depth[c], supposed->depth[c], ALLIANCE_DEPTHS, episodes[c]);
+}
+
 static void update(struct alliance_estimate *e, const struct tally *tally, const struct sample *sample) {
   static const double noticed[3] = {0.4, 0.3, 0.3};
   e->prevalence = (tally->prevalence + PRIOR_PREVALENCE * PREVALENCE) / (tally->patients + PRIOR_PREVALENCE);
-  update_shares(e->shape, tally->shape, sample->prior.shape, ALLIANCE_SHAPES, PRIOR_EPISODES);
-  double episodes[ALLIANCE_CLASSES] = {0}; /* of the prior, by class: together PRIOR_EPISODES */
-  for (int s = 0; s < ALLIANCE_SHAPES; s++) episodes[episode_class(s)] += PRIOR_EPISODES * sample->prior.shape[s];
-  for (int c = 0; c < ALLIANCE_CLASSES; c++)
-    update_shares(e->depth[c], tally->depth[c], sample->prior.depth[c], ALLIANCE_DEPTHS, episodes[c]);
+  update_kinds(e, tally, &episodes_common);
   update_shares(e->perceived, tally->perceived, noticed, 3, PRIOR_EPISODES);
   for (int r = 0; r < ALLIANCE_RATERS; r++)
     if (e->rater[r].used && tally->rater[r].patients > 0)
@@ -383,7 +394,8 @@ static int sessions_usual(const struct alliance_series *series, size_t count) {
 
 static bool start(struct alliance_estimate *e, double least_sd[ALLIANCE_RATERS], const struct alliance_series *series,
                   size_t count, const struct alliance_settings *settings) {
-  *e = alliance_estimate_default(0, 1, 1, settings->sessions ? settings->sessions : sessions_usual(series, count));
+  *e = alliance_estimate_default(0, 1, 1, 0);
+  shares_set(e, &episodes_common);
   bool any = false;
   double time = 0, ratings = 0;
   for (int r = 0; r < ALLIANCE_RATERS; r++) {
@@ -623,7 +635,6 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
   }
   struct sample sample = {.series = series, .reports = !settings->ignore_reports, .spread = time_spread(series, count)};
   if (!start(e, sample.least_sd, series, count, settings)) return ALLIANCE_NO_DATA;
-  sample.prior = *e;
   struct room room = room_in(memory, bytes);
   sample.members = room_take(&room, count, sizeof *sample.members);
   if (!sample.members) return ALLIANCE_MEMORY;
@@ -639,6 +650,10 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
   if (settings->autocorrelation) status = profile(e, &tally, &sample, most, room);
   if (!status) status = climb(e, &tally, &sample, most, room);
   if (status) return status;
+  /* What is worth watching for is not what is common: supposed from the start it would be taken for what was seen. */
+  struct episode_shares watched =
+      episodes_watched(settings->sessions ? settings->sessions : sessions_usual(series, count));
+  update_kinds(e, &tally, &watched);
   e->patients = (int)sample.count;
   e->log_likelihood = tally.log_likelihood;
   for (int r = 0; r < ALLIANCE_RATERS; r++)

@@ -128,13 +128,12 @@ static bool share(double x) {
 static bool rater_good(const struct alliance_rater_estimate *r) {
   if (!r->used) return true;
   return r->level >= -1e12 && r->level <= 1e12 && r->slope >= -1e12 && r->slope <= 1e12 && r->residual_sd >= 1e-12 &&
-         r->residual_sd <= 1e12 && r->level_sd >= 0 && r->level_sd <= SPREAD_MOST * r->residual_sd && r->slope_sd >= 0 &&
-         r->slope_sd <= SPREAD_MOST * r->residual_sd &&
-         r->level_slope_correlation >= -1 && r->level_slope_correlation <= 1 && r->residual_sd_se >= 0 &&
-         r->residual_sd_se <= 2 && r->level_sd_se >= 0 && r->level_sd_se <= 2 && r->level_se >= 0 &&
-         r->level_se <= 1e12 && r->slope_se >= 0 && r->slope_se <= 1e12 && r->autocorrelation >= 0 &&
-         r->autocorrelation <= 0.95 && r->report_otherwise > 0 && r->report_otherwise < 1 && r->report_in_tension > 0 &&
-         r->report_in_tension < 1;
+         r->residual_sd <= 1e12 && r->level_sd >= 0 && r->level_sd <= SPREAD_MOST * r->residual_sd &&
+         r->slope_sd >= 0 && r->slope_sd <= SPREAD_MOST * r->residual_sd && r->level_slope_correlation >= -1 &&
+         r->level_slope_correlation <= 1 && r->residual_sd_se >= 0 && r->residual_sd_se <= 2 && r->level_sd_se >= 0 &&
+         r->level_sd_se <= 2 && r->level_se >= 0 && r->level_se <= 1e12 && r->slope_se >= 0 && r->slope_se <= 1e12 &&
+         r->autocorrelation >= 0 && r->autocorrelation <= 0.95 && r->report_otherwise > 0 && r->report_otherwise < 1 &&
+         r->report_in_tension > 0 && r->report_in_tension < 1;
 }
 
 static bool estimate_good(const struct alliance_estimate *e) {

@@ -341,7 +341,9 @@ static bool setting_build(struct setting *s, const struct alliance_operating *sp
   size_t n = (size_t)spec->sessions;
   *s = (struct setting){.spec = spec, .world = alliance_world_default()};
   s->world.sessions = spec->sessions;
-  episodes_default(s->world.truth.shape, s->world.truth.depth, spec->sessions);
+  struct episode_shares watched = episodes_watched(spec->sessions);
+  memcpy(s->world.truth.shape, watched.shape, sizeof watched.shape);
+  memcpy(s->world.truth.depth, watched.depth, sizeof watched.depth);
   s->world.truth.rater[1].used = s->world.truth.reports = false;
   s->world.therapist_share = 0;
   patterns_draw(s);
