@@ -160,7 +160,9 @@ struct alliance_estimate {
 struct alliance_estimate alliance_estimate_default(double level, double level_sd, double residual_sd, int sessions);
 
 /* Maximum of the marginal likelihood of the mixture (tensions included) with weak priors: prevalence Beta(2.5, 7.5),
- * shape and depth shares Dirichlet with 20 pseudo-episodes on the stated default, covariance inverse-Wishart with 3.
+ * shape and depth shares Dirichlet with 20 pseudo-episodes on what is common, covariance inverse-Wishart with 3. The
+ * shares that are returned, for detecting, join what was seen to 20 pseudo-episodes of the stated default, by the length
+ * of the course (docs/detection.md says why they differ).
  * Series longer than ALLIANCE_SESSIONS_MAX count with their first sessions. `settings` may be NULL. */
 enum alliance_status alliance_estimate_sample(struct alliance_estimate *estimate, const struct alliance_series *series,
                                               size_t count, const struct alliance_settings *settings, void *memory,

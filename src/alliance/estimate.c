@@ -580,7 +580,7 @@ static enum alliance_status climb(struct alliance_estimate *e, struct tally *tal
     if (change_between(&before, e) < 1e-5) break;
     steps = leapt ? 0 : steps + 1;
     from[steps] = *e;
-    leapt = steps == 2;
+    leapt = steps == 2 && step + 1 < most; /* the last step is not followed by one that would judge a leap */
     if (leapt) *e = leap(from, sample);
   }
   return ALLIANCE_OK;
