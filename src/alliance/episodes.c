@@ -59,7 +59,7 @@ struct episode_shares episodes_watched(int sessions) {
   int before = after > 0 ? after - 1 : 0, from = watched[before].sessions, to = watched[after].sessions;
   double share = sessions >= to ? 1 : sessions <= from ? 0 : (double)(sessions - from) / (to - from);
   const struct episode_shares *a = &watched[before].shares, *b = &watched[after].shares;
-  struct episode_shares out;
+  struct episode_shares out = {{0}, {{0}}};
   mix(out.shape, a->shape, b->shape, ALLIANCE_SHAPES, share);
   mix(out.depth[0], a->depth[0], b->depth[0], ALLIANCE_CLASSES * ALLIANCE_DEPTHS, share);
   return out;
