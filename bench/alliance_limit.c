@@ -116,7 +116,7 @@ static void limit_row(int row, int trials, int rounds) {
 
 int main(int argc, char **argv) {
   int trials = argc > 1 ? (int)strtol(argv[1], NULL, 10) : 100000,
-      rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 20;
+      rounds = argc > 2 ? (int)strtol(argv[2], NULL, 10) : 60;
   if (trials < 100 || rounds < 2) return 2;
   printf(
       "# How far any detector must fall behind\n\nIn hindsight, nothing missing: the least that every detector "
