@@ -108,12 +108,13 @@ static void episodes_weigh(struct constants *c, const struct episodes *episodes,
     lanes sixteen = four * four * four * four, last = sixteen * sixteen * four;
     for (int u = 0; u < some; u++) {
       const double *share = episodes->share[h + u];
-      double *out = c->depth[h + u];
+      double *out = c->depth[h + u], prior = episodes->prior[h + u];
       out[0] = share[0] * one[u];
       out[1] = share[1] * four[u];
       out[2] = share[2] * nine[u];
       out[3] = share[3] * sixteen[u];
       out[4] = share[4] * last[u];
+      for (int d = 0; d < ALLIANCE_DEPTHS; d++) c->weight[h + u][d] = prior * out[d];
     }
   }
 }
@@ -131,8 +132,9 @@ bool constants_build(struct constants *c, struct room *room, const struct episod
   correlation_build(c);
   c->gain = room_take(room, (size_t)episodes->prefixes, sizeof *c->gain);
   c->depth = room_take(room, (size_t)episodes->count + LANES, sizeof *c->depth);
+  c->weight = room_take(room, (size_t)episodes->count + LANES, sizeof *c->weight);
   c->q = room_take(room, (size_t)episodes->count + LANES, sizeof *c->q);
-  if (!c->gain || !c->depth || !c->q) return false;
+  if (!c->gain || !c->depth || !c->weight || !c->q) return false;
 
   double s = r->residual_sd, level = r->level_sd / s, slope = r->slope_sd / s;
   double o[3] = {level * level, r->level_slope_correlation * level * slope, slope * slope};
@@ -151,7 +153,7 @@ bool constants_build(struct constants *c, struct room *room, const struct episod
 
 size_t constants_memory(const struct episodes *episodes) {
   size_t n = (size_t)episodes->sessions,
-         bytes = ((size_t)episodes->count + LANES) * (ALLIANCE_DEPTHS + 1) * sizeof(double);
+         bytes = ((size_t)episodes->count + LANES) * (2 * ALLIANCE_DEPTHS + 1) * sizeof(double);
   bytes += (size_t)episodes->prefixes * (sizeof(struct gain) + (2 * n + 1) * 2 * sizeof(double) + 128);
-  return bytes + (n + 1) * (n + 1) * sizeof(double) + 6 * 64;
+  return bytes + (n + 1) * (n + 1) * sizeof(double) + 7 * 64;
 }

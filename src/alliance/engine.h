@@ -27,16 +27,25 @@ void *room_take(struct room *room, size_t count, size_t size);
  * means "not by now". */
 struct episode {
   uint8_t i, j, k, l, shape;
+  uint16_t fall, back; /* (i, j) and (k, l) among the pairs of its prefix */
+};
+struct pair {
+  uint8_t a, b;
 };
 
 /* The episodes of a prefix stand in this order, so that each kind is one run of the list. */
 enum episode_kind { KIND_FALLEN, KIND_FALLING, KIND_RETURNING, KIND_RETURNED, KINDS };
 
 struct prefix {
-  int sessions;          /* t */
-  int first, end[KINDS]; /* episodes [first, end[0]), [end[0], end[1]), ... */
-  double calm;           /* prior of no episode, or of one that begins later */
+  int sessions;                   /* t */
+  int first, end[KINDS];          /* episodes [first, end[0]), [end[0], end[1]), ... */
+  const struct pair *fall, *back; /* those that differ: falls and returns are shared by many episodes */
+  int falls, backs;               /* at most PAIRS_MAX each */
+  double calm;                    /* prior of no episode, or of one that begins later */
 };
+
+/* j - i and l - k are at most three, or l is the end. */
+#define PAIRS_MAX (5 * (ALLIANCE_SESSIONS_MAX + 1))
 
 struct episodes {
   int sessions, prefixes, count;
@@ -100,6 +109,7 @@ struct constants {
   int8_t previous[ALLIANCE_SESSIONS_MAX]; /* that session, or -1 */
   struct gain *gain;                      /* by prefix */
   double (*depth)[ALLIANCE_DEPTHS];       /* by episode: share of the depth times exp(-depth^2 q / 2) */
+  double (*weight)[ALLIANCE_DEPTHS];      /* by episode: the same times its prior */
   double *q;                              /* by episode: w'Ww */
 };
 

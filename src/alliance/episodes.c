@@ -182,6 +182,38 @@ static void list_sort_by_kind(struct episodes *list, struct prefix *prefix, stru
   }
 }
 
+static size_t pairs_bound(int t) {
+  return (size_t)(t + 1) * 5;
+}
+
+/* The pair's place among `count`, where it is put if it is new. `seen` holds places + 1 by a and b. */
+static uint16_t pair_place(struct pair *pairs, int *count, uint16_t seen[][ALLIANCE_SESSIONS_MAX + 1], uint8_t a,
+                           uint8_t b) {
+  uint16_t *place = &seen[a][b];
+  if (!*place) {
+    pairs[*count] = (struct pair){a, b};
+    *place = (uint16_t)++ * count;
+  }
+  return (uint16_t)(*place - 1);
+}
+
+static bool list_pairs(struct episodes *list, struct prefix *prefix, struct room *room) {
+  uint16_t falls[ALLIANCE_SESSIONS_MAX + 1][ALLIANCE_SESSIONS_MAX + 1] = {{0}},
+                                                                    backs[ALLIANCE_SESSIONS_MAX + 1]
+                                                                         [ALLIANCE_SESSIONS_MAX + 1] = {{0}};
+  size_t bound = pairs_bound(prefix->sessions);
+  struct pair *fall = room_take(room, bound, sizeof *fall), *back = room_take(room, bound, sizeof *back);
+  if (!fall || !back) return false;
+  for (int h = prefix->first; h < prefix->end[KIND_RETURNED]; h++) {
+    struct episode *e = &list->episode[h];
+    e->fall = pair_place(fall, &prefix->falls, falls, e->i, e->j);
+    e->back = pair_place(back, &prefix->backs, backs, e->k, e->l);
+  }
+  prefix->fall = fall;
+  prefix->back = back;
+  return true;
+}
+
 /* An upper bound on the episodes of one prefix of t sessions: 27 templates and the long boxes for each onset. */
 static size_t list_bound(int t) {
   return (size_t)t * 27 + (size_t)t * (size_t)t / 2;
@@ -204,8 +236,7 @@ bool episodes_build(struct episodes *list, struct room *room, int sessions, enum
   list->episode = room_take(room, bound, sizeof *list->episode);
   list->prior = room_take(room, bound, sizeof *list->prior);
   list->share = room_take(room, bound, sizeof *list->share);
-  struct room scratch = *room;
-  struct spare *spare = room_take(&scratch, list_bound(sessions), sizeof *spare);
+  struct spare *spare = room_take(room, list_bound(sessions), sizeof *spare);
   if (!list->prefix || !list->episode || !list->prior || !list->share || !spare) return false;
 
   bool two = estimate->rater[0].used && estimate->rater[1].used;
@@ -222,19 +253,25 @@ bool episodes_build(struct episodes *list, struct room *room, int sessions, enum
         int count = episodes_templates(templates, shape, t - i);
         for (int m = 0; m < count; m++) {
           const struct template *w = &templates[m];
-          struct episode e = {(uint8_t)i, clipped(i, w->j, t), clipped(i, w->k, t), clipped(i, w->l, t),
-                              (uint8_t)shape};
+          struct episode e = {.i = (uint8_t)i,
+                              .j = clipped(i, w->j, t),
+                              .k = clipped(i, w->k, t),
+                              .l = clipped(i, w->l, t),
+                              .shape = (uint8_t)shape};
           list_add(list, prefix->first, e, onset_share * estimate->shape[shape] * w->share,
                    estimate->depth[episode_class(shape)], joining);
         }
       }
     }
     list_sort_by_kind(list, prefix, spare);
+    if (!list_pairs(list, prefix, room)) return false;
   }
   return true;
 }
 
 size_t episodes_memory(int sessions, enum alliance_view view) {
   return lists_bound(sessions, view) * EPISODE_BYTES + (size_t)sessions * sizeof(struct prefix) +
-         list_bound(sessions) * sizeof(struct spare) + 8 * 64;
+         list_bound(sessions) * sizeof(struct spare) +
+         (size_t)(view == ALLIANCE_ONLINE ? sessions : 1) * 2 * (pairs_bound(sessions) * sizeof(struct pair) + 64) +
+         8 * 64;
 }

@@ -11,11 +11,11 @@
 
 /* One rater's side of eight patients at one prefix. */
 struct side {
-  lanes up[ALLIANCE_SESSIONS_MAX + 1], down[ALLIANCE_SESSIONS_MAX + 1];   /* F and 1/F */
+  lanes fall[PAIRS_MAX], back[PAIRS_MAX];                                 /* 1 / (F_i F_j), F_k F_l */
   lanes begin[ALLIANCE_SESSIONS_MAX + 1], end[ALLIANCE_SESSIONS_MAX + 1]; /* the same of reports */
   lanes u[ALLIANCE_SESSIONS_MAX + 1], reported[ALLIANCE_SESSIONS_MAX + 1];
   lanes largest; /* bound on the exponents */
-  const double (*depth)[ALLIANCE_DEPTHS];
+  const double (*depth)[ALLIANCE_DEPTHS], (*weight)[ALLIANCE_DEPTHS];
   const double *q;
   const double (*share)[ALLIANCE_DEPTHS];
 };
@@ -80,15 +80,19 @@ LANES_CLONES void posterior_sums(lanes *u, const struct constants *c, const stru
   memcpy(u, side.u, (size_t)(t + 1) * sizeof *u);
 }
 
-LANES_INLINE void side_factors(struct side *side, int t, bool reports) {
-  for (int s = 0; s <= t; s++) {
-    lanes half = side->u[s] * 0.5;
-    side->up[s] = lanes_exp(half);
-    side->down[s] = 1.0 / side->up[s];
+LANES_INLINE void side_factors(struct side *side, const struct prefix *prefix, bool reports) {
+  lanes up[ALLIANCE_SESSIONS_MAX + 1], down[ALLIANCE_SESSIONS_MAX + 1]; /* F and 1/F */
+  for (int s = 0; s <= prefix->sessions; s++) {
+    up[s] = lanes_exp(side->u[s] * 0.5);
+    down[s] = 1.0 / up[s];
     if (!reports) continue;
     side->begin[s] = lanes_exp(side->reported[s]);
     side->end[s] = 1.0 / side->begin[s];
   }
+  /* cppcheck-suppress uninitvar -- pairs name sessions of the prefix or its end, all of which are set above */
+  for (int p = 0; p < prefix->falls; p++) side->fall[p] = down[prefix->fall[p].a] * down[prefix->fall[p].b];
+  /* cppcheck-suppress uninitvar -- the same */
+  for (int p = 0; p < prefix->backs; p++) side->back[p] = up[prefix->back[p].a] * up[prefix->back[p].b];
 }
 
 LANES_INLINE lanes episode_exponent(const struct side *side, const struct episode *e) {
@@ -119,7 +123,7 @@ LANES_INLINE void side_terms(lanes term[ALLIANCE_DEPTHS], lanes *peak, const str
     }
     return;
   }
-  lanes x = (side->down[e->i] * side->down[e->j]) * (side->up[e->k] * side->up[e->l]);
+  lanes x = side->fall[e->fall] * side->back[e->back];
   lanes r = x;
   if (reports) r = x * (side->begin[e->i] * side->end[e->k]);
   const double *c = side->depth[h];
@@ -147,11 +151,12 @@ LANES_CLONES static void side_prepare(struct side *side, const struct constants 
                                       const struct ratings *ratings, enum alliance_rater rater) {
   side_sums(side, c, gain, t, ratings, rater);
   side->depth = (const double(*)[ALLIANCE_DEPTHS])c->depth;
+  side->weight = (const double(*)[ALLIANCE_DEPTHS])c->weight;
   side->q = c->q;
 }
 
-LANES_CLONES static void side_finish(struct side *side, int t, bool reports) {
-  side_factors(side, t, reports);
+LANES_CLONES static void side_finish(struct side *side, const struct prefix *prefix, bool reports) {
+  side_factors(side, prefix, reports);
 }
 
 /* Weights of the three ways to notice and of no episode, all less one exponent when careful. */
@@ -210,7 +215,7 @@ static bool sides_prepare(struct side side[ALLIANCE_RATERS], struct weights *w, 
   bool careful = any_above(largest, PRODUCT_MAX);
   for (int n = 0; n < plan->raters; n++) {
     enum alliance_rater r = plan->raters > 1 ? (enum alliance_rater)n : plan->first;
-    if (!careful) side_finish(&side[n], prefix->sessions, plan->rater[r].reports);
+    if (!careful) side_finish(&side[n], prefix, plan->rater[r].reports);
   }
   weights_set(w, plan, prefix, side, careful);
   return careful;
@@ -226,24 +231,32 @@ struct sums {
 
 static const double kind_depth[KINDS] = {1.0, 0.5, 0.5, 0.0};
 
-/* The common case, one rater's ratings alone: the sum over depths by Horner's rule. */
+/* The common case, one rater's ratings alone. Where the depth is asked for too the depths are summed apart, else by
+ * Horner's rule. */
 LANES_INLINE void sums_plain_any(struct sums *sums, const struct episodes *list, const struct prefix *prefix,
                                  const struct side *side, bool dips) {
   int h = prefix->first;
   sums->dip = lanes_of(0);
   for (int kind = 0; kind < KINDS; kind++) {
-    lanes total = lanes_of(0), dip = lanes_of(0);
+    lanes total = lanes_of(0), depth[ALLIANCE_DEPTHS] = {{0}};
+    bool apart = dips && kind != KIND_RETURNED;
     for (; h < prefix->end[kind]; h++) {
       const struct episode *e = &list->episode[h];
-      lanes x = (side->down[e->i] * side->down[e->j]) * (side->up[e->k] * side->up[e->l]);
-      const double *c = side->depth[h];
-      lanes xx = x * x, prior = lanes_of(list->prior[h]);
-      total += prior * (x * (c[0] + x * (c[1] + x * (c[2] + x * (c[3] + xx * c[4])))));
-      if (!dips || kind == KIND_RETURNED) continue;
-      dip += prior * (x * (c[0] + x * (2 * c[1] + x * (3 * c[2] + x * (4 * c[3] + xx * (6 * c[4]))))));
+      const double *c = side->weight[h];
+      lanes x = side->fall[e->fall] * side->back[e->back], xx = x * x;
+      if (apart) {
+        lanes xxx = x * xx;
+        depth[0] += x * c[0];
+        depth[1] += xx * c[1];
+        depth[2] += xxx * c[2];
+        depth[3] += (xx * xx) * c[3];
+        depth[4] += (xxx * xxx) * c[4];
+      } else {
+        total += x * (c[0] + x * (c[1] + x * (c[2] + x * (c[3] + xx * c[4]))));
+      }
     }
-    sums->total[kind] = total;
-    sums->dip += dip * kind_depth[kind];
+    sums->total[kind] = apart ? terms_sum(depth) : total;
+    if (apart) sums->dip += terms_first(depth) * kind_depth[kind];
   }
   sums->both = sums->only[1] = lanes_of(0);
   sums->only[0] = (sums->total[0] + sums->total[1]) + (sums->total[2] + sums->total[3]);

@@ -13,7 +13,7 @@
 
 #define PATIENTS 300
 #define SESSIONS 12
-#define LIMIT_ONLINE 0x1.25a5d6b7747ecp+0
+#define LIMIT_ONLINE 0x1.25a5d6b7747ebp+0
 #define LIMIT_HINDSIGHT 0x1.b458b38c0f735p-1
 
 static void *memory;
