@@ -196,7 +196,7 @@ struct alliance_threshold {
 };
 
 /* Simulates the fitted no-tension model at this design; `simulations` 0 means 20,000. The same seed gives the same
- * threshold anywhere. About 20 ms for six sessions, 150 ms for twenty. */
+ * threshold anywhere. About 12 ms for six sessions, 55 ms for twenty. */
 enum alliance_status alliance_threshold_find(struct alliance_threshold *threshold,
                                              const struct alliance_estimate *estimate,
                                              const struct alliance_design *design, enum alliance_rule rule,
