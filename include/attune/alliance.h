@@ -49,7 +49,7 @@
 #define ALLIANCE_SESSIONS_MAX 60 /* sessions that `model` takes; the other rules take ALLIANCE_SERIES_MAX */
 #define ALLIANCE_SERIES_MAX 100000
 #define ALLIANCE_RATING_MAX 1e9
-#define ALLIANCE_DEPTHS 5 /* 1, 2, 3, 4 and 6 residual standard deviations */
+#define ALLIANCE_DEPTHS 5  /* 1, 2, 3, 4 and 6 residual standard deviations */
 #define ALLIANCE_CLASSES 3 /* of shapes: each has a distribution of depths of its own */
 #define ALLIANCE_SHAPES 10
 #define ALLIANCE_ESTIMATE_VERSION 2 /* changes when the meaning of the figures does */
@@ -144,11 +144,11 @@ struct alliance_estimate {
   struct alliance_rater_estimate rater[ALLIANCE_RATERS];
   double residual_correlation;   /* between the raters, same session */
   double prevalence;             /* share of patients with a tension */
-  double shape[ALLIANCE_SHAPES]; /* shares, sum 1; the order is in docs/detection.md */
+  double shape[ALLIANCE_SHAPES]; /* shares, sum 1; the order is that of docs/operating-characteristics/defaults.md */
   /* Shares of depths, sum 1 each: of one session; of other episodes that end soon; of four sessions or more. */
   double depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS];
-  double perceived[3];           /* an episode's noticed by both, patient only, therapist only; sum 1 */
-  bool reports;                  /* direct reports are taken into account */
+  double perceived[3]; /* an episode's noticed by both, patient only, therapist only; sum 1 */
+  bool reports;        /* direct reports are taken into account */
   bool bounded;
   double low, high, step;
   int patients, ratings, iterations; /* what it rests on */
@@ -161,9 +161,9 @@ struct alliance_estimate alliance_estimate_default(double level, double level_sd
 
 /* Maximum of the marginal likelihood of the mixture (tensions included) with weak priors: prevalence Beta(2.5, 7.5),
  * shape and depth shares Dirichlet with 20 pseudo-episodes on what is common, covariance inverse-Wishart with 3. The
- * shares that are returned, for detecting, join what was seen to 20 pseudo-episodes of the stated default, by the length
- * of the course (docs/detection.md says why they differ).
- * Series longer than ALLIANCE_SESSIONS_MAX count with their first sessions. `settings` may be NULL. */
+ * shares that are returned, for detecting, join what was seen to 20 pseudo-episodes of the stated default, by the
+ * length of the course (docs/detection.md says why they differ). Series longer than ALLIANCE_SESSIONS_MAX count with
+ * their first sessions. `settings` may be NULL. */
 enum alliance_status alliance_estimate_sample(struct alliance_estimate *estimate, const struct alliance_series *series,
                                               size_t count, const struct alliance_settings *settings, void *memory,
                                               size_t bytes);
@@ -245,13 +245,15 @@ enum alliance_status alliance_detect(struct alliance_result *result, const struc
                                      const struct alliance_threshold *threshold, const struct alliance_series *series,
                                      void *memory, size_t bytes);
 /* Several rules over many patients in one pass. `ratings` holds a row of `sessions` ratings for each patient, none
- * missing, at the times `time`; rules are any but ALLIANCE_MODEL. largest[k * patients + p] becomes the largest score of
- * rules[k] over the course of patient p, which a limit is held against: to the last bit that of alliance_detect(). */
+ * missing, at the times `time`; rules are any but ALLIANCE_MODEL. largest[k * patients + p] becomes the largest score
+ * of rules[k] over the course of patient p, which a limit is held against: to the last bit that of alliance_detect().
+ */
 enum alliance_status alliance_largest_scores(double *largest, const enum alliance_rule *rules, int count,
                                              enum alliance_view view, const struct alliance_estimate *estimate,
                                              const double *time, int sessions, const double *ratings, size_t patients,
                                              void *memory, size_t bytes);
-/* Bytes that alliance_detect(), alliance_largest_scores() and alliance_threshold_find() need for a series of `count` sessions. */
+/* Bytes that alliance_detect(), alliance_largest_scores() and alliance_threshold_find() need for a series of `count`
+ * sessions. */
 size_t alliance_memory(int count, int simulations);
 
 /* ---- people of known truth ---- */

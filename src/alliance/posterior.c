@@ -245,12 +245,12 @@ LANES_INLINE void sums_plain_any(struct sums *sums, const struct episodes *list,
       const double *c = side->weight[h];
       lanes x = side->fall[e->fall] * side->back[e->back], xx = x * x;
       if (apart) {
-        lanes xxx = x * xx;
+        lanes cube = x * xx;
         depth[0] += x * c[0];
         depth[1] += xx * c[1];
-        depth[2] += xxx * c[2];
+        depth[2] += cube * c[2];
         depth[3] += (xx * xx) * c[3];
-        depth[4] += (xxx * xxx) * c[4];
+        depth[4] += (cube * cube) * c[4];
       } else {
         total += x * (c[0] + x * (c[1] + x * (c[2] + x * (c[3] + xx * c[4]))));
       }

@@ -18,7 +18,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void judge(const struct alliance_estimate *e, const struct alliance_series *series, int rule, int view) {
-  struct alliance_threshold threshold = {.rule = (enum alliance_rule)rule, .view = (enum alliance_view)view, .limit = 1};
+  struct alliance_threshold threshold = {
+      .rule = (enum alliance_rule)rule, .view = (enum alliance_view)view, .limit = 1};
   size_t bytes = alliance_memory(series->count, 100);
   void *memory = malloc(bytes);
   struct alliance_result r;
@@ -35,7 +36,8 @@ static void judge(const struct alliance_estimate *e, const struct alliance_serie
 
 /* The block as the command judges and writes it. */
 static void command(const struct input_block *block, const struct alliance_estimate *e, int rule, int view) {
-  struct run_options options = {.rule = (enum alliance_rule)rule, .view = (enum alliance_view)view, .false_alarm = 0.05};
+  struct run_options options = {
+      .rule = (enum alliance_rule)rule, .view = (enum alliance_view)view, .false_alarm = 0.05};
   options.simulations = 100;
   struct run run;
   struct run_block judged = {0};
@@ -90,7 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct input_block block = {0};
   struct error error;
   arena_init(&arena, 0);
-  enum err err = input_open_memory(&input, &arena, (const char *)data + 1, size - 1, "ratings.csv", data[0] & 1, &error);
+  enum err err =
+      input_open_memory(&input, &arena, (const char *)data + 1, size - 1, "ratings.csv", data[0] & 1, &error);
   if (!err) err = input_fill(&input, &block, 100, &error);
   if (!err && block.count) judge_block(&block, data[0]);
   input_close(&input);

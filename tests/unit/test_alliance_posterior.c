@@ -134,7 +134,8 @@ static void brute(struct answer *a, const struct problem *p, int t) {
       for (int r = 0; r < 2; r++)
         for (int d = 0; used[r] && d < ALLIANCE_DEPTHS; d++) {
           real depth = d == 4 ? 6 : d + 1;
-          ratio[r][d] = e->depth[class][d] * expl(dense_log(&dense[r], p, r, w, depth) - none[r] + reports_log(p, r, i, k));
+          ratio[r][d] =
+              e->depth[class][d] * expl(dense_log(&dense[r], p, r, w, depth) - none[r] + reports_log(p, r, i, k));
           sum[r] += ratio[r][d];
           first[r] += depth * ratio[r][d];
         }
