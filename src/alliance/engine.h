@@ -182,6 +182,9 @@ void posterior_whole(struct whole *whole, const struct plan *plan, const struct 
 /* ---- data into lanes ---- */
 
 enum alliance_status series_check(const struct alliance_series *series, int longest);
+/* No figure of an estimate is larger: what says so little is not read back. */
+#define ESTIMATE_MOST 1e12
+
 /* Puts one series into one lane. */
 void ratings_set(struct ratings *ratings, int lane, const struct alliance_estimate *estimate,
                  const struct alliance_session *sessions, int count);

@@ -471,6 +471,8 @@ static void precision_set(struct alliance_rater_estimate *r, const struct tally_
   double det = t->zwz[0] * t->zwz[2] - t->zwz[1] * t->zwz[1], s = r->residual_sd;
   r->level_se = t->zwz[0] > 0 ? s * sqrt(1 / (t->zwz[0] * calm)) : s;
   r->slope_se = det > 1e-9 * t->zwz[0] ? s * sqrt(t->zwz[0] / (det * calm)) : 0;
+  if (r->level_se > ESTIMATE_MOST) r->level_se = ESTIMATE_MOST; /* sessions far apart say nothing of the level */
+  if (r->slope_se > ESTIMATE_MOST) r->slope_se = ESTIMATE_MOST;
 }
 
 /* The figures that a step moves, each with what counts as one unit of it. */

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "attune/alliance.h"
+#include "alliance/engine.h"
 
 /* Every figure of an estimate in its order; `visit` reads or writes one. */
 typedef bool visit_figure(void *state, const char *name, double *value);
@@ -131,9 +131,9 @@ static bool rater_good(const struct alliance_rater_estimate *r) {
          r->residual_sd <= 1e12 && r->level_sd >= 0 && r->level_sd <= SPREAD_MOST * r->residual_sd &&
          r->slope_sd >= 0 && r->slope_sd <= SPREAD_MOST * r->residual_sd && r->level_slope_correlation >= -1 &&
          r->level_slope_correlation <= 1 && r->residual_sd_se >= 0 && r->residual_sd_se <= 2 && r->level_sd_se >= 0 &&
-         r->level_sd_se <= 2 && r->level_se >= 0 && r->level_se <= 1e12 && r->slope_se >= 0 && r->slope_se <= 1e12 &&
-         r->autocorrelation >= 0 && r->autocorrelation <= 0.95 && r->report_otherwise > 0 && r->report_otherwise < 1 &&
-         r->report_in_tension > 0 && r->report_in_tension < 1;
+         r->level_sd_se <= 2 && r->level_se >= 0 && r->level_se <= ESTIMATE_MOST && r->slope_se >= 0 &&
+         r->slope_se <= ESTIMATE_MOST && r->autocorrelation >= 0 && r->autocorrelation <= 0.95 &&
+         r->report_otherwise > 0 && r->report_otherwise < 1 && r->report_in_tension > 0 && r->report_in_tension < 1;
 }
 
 static bool estimate_good(const struct alliance_estimate *e) {
