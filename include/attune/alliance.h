@@ -331,9 +331,9 @@ enum alliance_status alliance_operating_find(struct alliance_operating_row *rows
                                              const struct alliance_cell *cells, int count, void *memory, size_t bytes);
 /* How far every detector whatever, in hindsight, falls behind the informed ones in its worst cell: *least at least.
  * By Neyman and Pearson's lemma no test at the same false alarms detects a larger weighted share over the cells (whole
- * depths of 1 to 4, weights >= 0, sum 1) than the likelihood ratio of the cells so weighted; so the weighted sum of
- * what that one lacks, which is *least, is at most the largest lack of any other. True for any weights; those that
- * make it largest say the most. */
+ * depths of 1 to 4, at most 16 kinds of length and course, weights >= 0, sum 1) than the likelihood ratio of the cells
+ * so weighted; so the weighted sum of what that one lacks, which is *least, is at most the largest lack of any other.
+ * True for any weights; those that make it largest say the most. */
 enum alliance_status alliance_operating_limit(double *least, const struct alliance_operating *spec,
                                               const struct alliance_cell *cells, const double *weights, int count,
                                               void *memory, size_t bytes);

@@ -160,8 +160,7 @@ void posterior_sums(lanes *u, const struct constants *constants, const struct ga
 void posterior_level(lanes level[2], const struct constants *constants, const struct gain *gain, int sessions,
                      const lanes *residual);
 
-/* Everything about the whole course (hindsight plan): what the hindsight view needs, and what estimation learns from.
- */
+/* Everything about the whole course (hindsight plan): what that view needs, and what estimation learns from. */
 struct whole {
   struct verdict verdict;
   lanes log_ratio;                                   /* log of the marginal likelihood ratio to "no episode" */

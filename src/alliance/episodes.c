@@ -186,21 +186,20 @@ static size_t pairs_bound(int t) {
   return (size_t)(t + 1) * 5;
 }
 
-/* The pair's place among `count`, where it is put if it is new. `seen` holds places + 1 by a and b. */
-static uint16_t pair_place(struct pair *pairs, int *count, uint16_t seen[][ALLIANCE_SESSIONS_MAX + 1], uint8_t a,
-                           uint8_t b) {
-  uint16_t *place = &seen[a][b];
-  if (!*place) {
+typedef uint16_t pair_places[ALLIANCE_SESSIONS_MAX + 1][ALLIANCE_SESSIONS_MAX + 1]; /* place + 1, or 0 */
+
+/* The pair's place among `count`, where it is put if it is new. */
+static uint16_t pair_place(struct pair *pairs, int *count, pair_places seen, uint8_t a, uint8_t b) {
+  if (!seen[a][b]) {
     pairs[*count] = (struct pair){a, b};
-    *place = (uint16_t)++ * count;
+    *count += 1;
+    seen[a][b] = (uint16_t)*count;
   }
-  return (uint16_t)(*place - 1);
+  return (uint16_t)(seen[a][b] - 1);
 }
 
 static bool list_pairs(struct episodes *list, struct prefix *prefix, struct room *room) {
-  uint16_t falls[ALLIANCE_SESSIONS_MAX + 1][ALLIANCE_SESSIONS_MAX + 1] = {{0}},
-                                                                    backs[ALLIANCE_SESSIONS_MAX + 1]
-                                                                         [ALLIANCE_SESSIONS_MAX + 1] = {{0}};
+  pair_places falls = {{0}}, backs = {{0}};
   size_t bound = pairs_bound(prefix->sessions);
   struct pair *fall = room_take(room, bound, sizeof *fall), *back = room_take(room, bound, sizeof *back);
   if (!fall || !back) return false;

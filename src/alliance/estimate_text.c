@@ -127,9 +127,10 @@ static bool share(double x) {
 
 static bool rater_good(const struct alliance_rater_estimate *r) {
   if (!r->used) return true;
-  return r->level >= -1e12 && r->level <= 1e12 && r->slope >= -1e12 && r->slope <= 1e12 && r->residual_sd >= 1e-12 &&
-         r->residual_sd <= 1e12 && r->level_sd >= 0 && r->level_sd <= SPREAD_MOST * r->residual_sd &&
-         r->slope_sd >= 0 && r->slope_sd <= SPREAD_MOST * r->residual_sd && r->level_slope_correlation >= -1 &&
+  return r->level >= -ESTIMATE_MOST && r->level <= ESTIMATE_MOST && r->slope >= -ESTIMATE_MOST &&
+         r->slope <= ESTIMATE_MOST && r->residual_sd >= 1e-12 && r->residual_sd <= ESTIMATE_MOST && r->level_sd >= 0 &&
+         r->level_sd <= SPREAD_MOST * r->residual_sd && r->slope_sd >= 0 &&
+         r->slope_sd <= SPREAD_MOST * r->residual_sd && r->level_slope_correlation >= -1 &&
          r->level_slope_correlation <= 1 && r->residual_sd_se >= 0 && r->residual_sd_se <= 2 && r->level_sd_se >= 0 &&
          r->level_sd_se <= 2 && r->level_se >= 0 && r->level_se <= ESTIMATE_MOST && r->slope_se >= 0 &&
          r->slope_se <= ESTIMATE_MOST && r->autocorrelation >= 0 && r->autocorrelation <= 0.95 &&
@@ -138,14 +139,16 @@ static bool rater_good(const struct alliance_rater_estimate *r) {
 
 static bool estimate_good(const struct alliance_estimate *e) {
   bool good = e->version == ALLIANCE_ESTIMATE_VERSION && share(e->prevalence) && e->residual_correlation > -1 &&
-              e->residual_correlation < 1 && (e->rater[0].used || e->rater[1].used) && e->time_origin >= -1e12 &&
-              e->time_origin <= 1e12 && e->patients >= 0 && e->ratings >= 0 && e->iterations >= 0;
+              e->residual_correlation < 1 && (e->rater[0].used || e->rater[1].used) &&
+              e->time_origin >= -ESTIMATE_MOST && e->time_origin <= ESTIMATE_MOST && e->patients >= 0 &&
+              e->ratings >= 0 && e->iterations >= 0;
   for (int c = 0; c < ALLIANCE_CLASSES; c++)
     for (int k = 0; k < ALLIANCE_DEPTHS; k++) good = good && share(e->depth[c][k]);
   for (int k = 0; k < ALLIANCE_SHAPES; k++) good = good && share(e->shape[k]);
   for (int k = 0; k < 3; k++) good = good && share(e->perceived[k]);
   for (int r = 0; r < ALLIANCE_RATERS; r++) good = good && rater_good(&e->rater[r]);
-  return good && (!e->bounded || (e->low < e->high && e->step >= 0 && e->low >= -1e12 && e->high <= 1e12));
+  return good &&
+         (!e->bounded || (e->low < e->high && e->step >= 0 && e->low >= -ESTIMATE_MOST && e->high <= ESTIMATE_MOST));
 }
 
 bool alliance_estimate_read(struct alliance_estimate *estimate, const char *text, size_t length) {

@@ -411,6 +411,10 @@ enum alliance_status alliance_operating_limit(double *least, const struct allian
   if (!s || !setting_build(s, spec, &room)) return ALLIANCE_MEMORY;
   struct alliance_world known = alliance_world_default();
   s->mixture[0] = weighted_mixture(cells, weights, count);
+  /* The bound holds for the test of all cells alone: none may be left out for want of room. */
+  double sum = 0;
+  for (int k = 0; k < s->mixture[0].kinds; k++) sum += kind_share(&s->mixture[0].kind[k]);
+  if (!(fabs(sum - 1) < 1e-6)) return ALLIANCE_RANGE;
   *least = 0;
   for (int c = 0; c < count; c++) {
     if (!(weights[c] > 0)) continue;

@@ -602,7 +602,7 @@ static void no_detector_has_it_all(void **state) {
   struct alliance_cell cells[] = {{.depth = 2, .length = 0, .course = ALLIANCE_SLOW_FALL},
                                   {.depth = 4, .length = 1, .course = ALLIANCE_SUDDEN},
                                   {.depth = 3, .length = 2, .course = ALLIANCE_SLOW_RETURN}};
-  double least, alone[] = {1, 0, 0}, among[] = {0.5, 0.3, 0.2}, negative[] = {1.5, -0.5, 0};
+  double least, alone[] = {1, 0, 0}, among[] = {0.5, 0.3, 0.2}, negative[] = {1.5, -0.5, 0}, little[] = {0.5, 0.3, 0.1};
   size_t need = alliance_operating_memory(&spec);
   void *room = malloc(need);
   assert_int_equal(alliance_operating_limit(&least, &spec, cells, alone, 3, room, need), ALLIANCE_OK);
@@ -610,6 +610,14 @@ static void no_detector_has_it_all(void **state) {
   assert_int_equal(alliance_operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_OK);
   assert_true(least > 0.03 && least < 0.1);
   assert_int_equal(alliance_operating_limit(&least, &spec, cells, negative, 3, room, need), ALLIANCE_RANGE);
+  assert_int_equal(alliance_operating_limit(&least, &spec, cells, little, 3, room, need), ALLIANCE_RANGE);
+  struct alliance_cell many[20];
+  double alike[20];
+  for (int k = 0; k < 20; k++) {
+    many[k] = (struct alliance_cell){.depth = 2, .length = k + 1, .course = ALLIANCE_SUDDEN};
+    alike[k] = 1.0 / 20;
+  }
+  assert_int_equal(alliance_operating_limit(&least, &spec, many, alike, 20, room, need), ALLIANCE_RANGE);
   cells[0].depth = 1.5;
   assert_int_equal(alliance_operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_RANGE);
   cells[0].depth = 2;
