@@ -6,6 +6,14 @@
 #include "alliance/engine.h"
 #include "attune/stats_math.h"
 
+#define CORRELATION_MOST (1 - 1e-6)
+
+double correlation_over(double log_rho, double apart) {
+  if (!(log_rho < 0)) return 0;
+  double phi = stats_exp(apart * log_rho);
+  return phi < CORRELATION_MOST ? phi : CORRELATION_MOST;
+}
+
 static void correlation_build(struct constants *c) {
   double rho = c->rater->autocorrelation, log_rho = rho > 0 ? stats_log(rho) : 0;
   int previous = -1;
@@ -13,7 +21,7 @@ static void correlation_build(struct constants *c) {
     c->previous[t] = -1;
     c->before[t] = c->diagonal[t] = c->last[t] = 0;
     if (!(c->rated >> t & 1)) continue;
-    double phi = previous >= 0 && rho > 0 ? stats_exp((c->time[t] - c->time[previous]) * log_rho) : 0;
+    double phi = previous >= 0 ? correlation_over(log_rho, c->time[t] - c->time[previous]) : 0;
     double inverse = 1 / (1 - phi * phi);
     c->last[t] = c->diagonal[t] = inverse;
     if (previous >= 0) {

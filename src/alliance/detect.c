@@ -70,7 +70,7 @@ static void expect_online(struct alliance_finding *const out[LANES], const struc
     memcpy(m, gain->m, sizeof m);
   }
   if (before >= 0 && rater->autocorrelation > 0)
-    phi = stats_exp((c->time[t] - c->time[before]) * stats_log(rater->autocorrelation));
+    phi = correlation_over(stats_log(rater->autocorrelation), c->time[t] - c->time[before]);
   for (int u = 0; u < count; u++) {
     double mean = level[0][u] + level[1][u] * c->time[t];
     if (phi > 0) mean += phi * (clean[before][u] - level[0][u] - level[1][u] * c->time[before]);
@@ -207,7 +207,14 @@ static void rule_events(struct alliance_finding *out, const struct alliance_seri
 static void rule_finding(struct alliance_finding *f, const struct alliance_estimate *e,
                          const struct alliance_session *session, enum alliance_rater r, const struct marks *marks,
                          const struct course *c, int m, int lane) {
-  *f = (struct alliance_finding){.time = session->time, .tension = -1, .repaired = -1, .score = SCORE_NONE};
+  /* Field by field: clearing all of it first costs more than the rest. */
+  f->time = session->time;
+  f->expected = f->low = f->high = f->z = 0;
+  f->has_z = false;
+  f->tension = f->repaired = -1;
+  for (int k = 0; k < 3; k++) f->perceived[k] = 0;
+  f->score = SCORE_NONE;
+  f->event = ALLIANCE_NONE;
   if (!session->rated[r]) return;
   double expected = marks->expected[m][lane], scale = marks->scale[m][lane];
   f->score = marks->score[m][lane];

@@ -96,6 +96,10 @@ struct gain {
   double (*row)[2]; /* row[t] = M (Z'K)_t: level and slope from residuals */
 };
 
+/* The correlation of two residuals that are `apart` in time, from the logarithm of that at distance 1 (0: none). Never
+ * quite 1, or two ratings of the same moment would leave nothing to divide by. */
+double correlation_over(double log_rho, double apart);
+
 struct constants {
   const struct alliance_rater_estimate *rater;
   bool any;     /* a rating or a report: otherwise this rater says nothing */

@@ -42,7 +42,7 @@ static void simulate_calm(struct alliance_session *out, const struct alliance_es
       if (!rater->used) continue;
       noise[r] = stats_random_normal(&stream);
       if (two && r == ALLIANCE_THERAPIST) noise[r] = shared * noise[0] + own * noise[r];
-      double phi = t > 0 && log_rho[r] < 0 ? stats_exp((design->time[t] - when[r]) * log_rho[r]) : 0;
+      double phi = t > 0 ? correlation_over(log_rho[r], design->time[t] - when[r]) : 0;
       last[r] = phi * last[r] + sqrt(1 - phi * phi) * noise[r];
       when[r] = design->time[t];
       double offset = design->time[t] - e->time_origin;

@@ -181,6 +181,32 @@ static void estimate_finds_autocorrelation(void **state) {
   assert_true(fabs(e.rater[0].autocorrelation - 0.4) < 0.1);
 }
 
+/* Two sessions of one moment, which a correlation that grows to 1 would divide by nothing. */
+static void sessions_of_one_moment(void **state) {
+  (void)state;
+  struct alliance_world w = world_of(6);
+  struct alliance_settings settings = {.autocorrelation = true};
+  struct alliance_estimate e;
+  struct alliance_threshold threshold;
+  struct alliance_result r;
+  people(&w, 4, PATIENTS);
+  for (int p = 0; p < PATIENTS; p++) {
+    rows[p][0].time = 0;
+    rows[p][1].time = 1e-320;
+  }
+  assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, &settings, memory, bytes), ALLIANCE_OK);
+  assert_true(isfinite(e.log_likelihood) && isfinite(e.rater[0].level) && e.rater[0].residual_sd > 0);
+  e.rater[0].autocorrelation = 0.4; /* these ratings speak against it */
+  struct alliance_design design = alliance_design_of(&series[0]);
+  for (int view = 0; view < 2; view++) {
+    assert_int_equal(alliance_threshold_find(&threshold, &e, &design, ALLIANCE_MODEL, (enum alliance_view)view, 0.05, 1,
+                                             1000, memory, bytes),
+                     ALLIANCE_OK);
+    assert_int_equal(alliance_detect(&r, &e, &threshold, &series[0], memory, bytes), ALLIANCE_OK);
+    all_finite(&r);
+  }
+}
+
 static void estimate_as_text(void **state) {
   (void)state;
   struct alliance_world w = alliance_world_default();
@@ -693,6 +719,7 @@ int main(void) {
                                      cmocka_unit_test(estimate_arrives),
                                      cmocka_unit_test(defaults_by_length),
                                      cmocka_unit_test(estimate_finds_autocorrelation),
+                                     cmocka_unit_test(sessions_of_one_moment),
                                      cmocka_unit_test(estimate_turns_with_the_scale),
                                      cmocka_unit_test(estimate_refuses),
                                      cmocka_unit_test(nobody_varies),
