@@ -30,8 +30,8 @@
  *
  * e may be correlated from session to session (autocorrelation to the power of the time between, at most 1 - 1e-6).
  * The template w of an episode is 0 before it, falls to 1 in one or two steps, and returns to 0 (repaired), to 1/2
- * (partly) or not at all: w = [t>=i]/2 + [t>=j]/2 - [t>=k]/2 - [t>=l]/2 with i <= j < k <= l. All onsets, all lengths, five depths and ten
- * shapes are summed: each term is a Gaussian marginal likelihood ratio, so the posterior is exact.
+ * (partly) or not at all: w = [t>=i]/2 + [t>=j]/2 - [t>=k]/2 - [t>=l]/2 with i <= j < k <= l. All onsets, all lengths,
+ * five depths and ten shapes are summed: each term is a Gaussian marginal likelihood ratio, so the posterior is exact.
  * Two raters: each notices the episode or not (both, patient only, therapist only), with depths of their own;
  * a direct report (a tension was named) multiplies in with its own sensitivity and false rate.
  *

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #define BLOCK_ROWS 16384
-#define LABEL_MAXIMUM 255            /* bytes of a code or number */
 #define SEEN_SLOTS ((size_t)1 << 18) /* names remembered: half as many */
 
 /* ---- memory of a block ---- */
@@ -110,12 +109,13 @@ static enum err refuse(const struct input *input, int column, struct error *erro
 }
 
 static bool fits(double value, struct csv_text text) {
-  return value <= ALLIANCE_RATING_MAX && value >= -ALLIANCE_RATING_MAX && text.length <= LABEL_MAXIMUM;
+  return value <= ALLIANCE_RATING_MAX && value >= -ALLIANCE_RATING_MAX && text.length <= INPUT_LABEL_MAXIMUM;
 }
 
 /* Why a session or rating cannot be taken. */
 static enum err refuse_number(const struct input *input, int column, double value, struct error *error) {
-  if (field(input, column).length > LABEL_MAXIMUM) return refuse(input, column, error, "... is too long for a number");
+  if (field(input, column).length > INPUT_LABEL_MAXIMUM)
+    return refuse(input, column, error, "... is too long for a number");
   if (isnan(value)) return refuse(input, column, error, "is no session; every row needs one");
   return refuse(input, column, error, "is beyond what a rating or session can be (1e9)");
 }
@@ -320,7 +320,8 @@ static enum err read_patient(struct input *input, struct input_block *block, str
   struct input_patient *patient = &block->patients[block->count];
   struct csv_text name = input->names[input->row];
   if (is_missing(name)) return refuse(input, input->patient, error, "is no patient; every row needs one");
-  if (name.length > LABEL_MAXIMUM) return refuse(input, input->patient, error, "... is too long for a patient's code");
+  if (name.length > INPUT_LABEL_MAXIMUM)
+    return refuse(input, input->patient, error, "... is too long for a patient's code");
   uint64_t hash = name_hash(name);
   size_t line = input->chunk.lines[input->row];
   __builtin_prefetch(name_slot(input, hash)); /* far away; there when the rows have been read */

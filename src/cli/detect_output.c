@@ -28,19 +28,6 @@ static void add_char(struct text *out, char c) {
   out->used++;
 }
 
-static bool needs_quotes(const char *field) {
-  return strpbrk(field, ",\"\r\n") != NULL;
-}
-
-static void add_quoted(struct text *out, const char *text) {
-  add_char(out, '"');
-  for (; *text; text++) {
-    if (*text == '"') add_char(out, '"');
-    add_char(out, *text);
-  }
-  add_char(out, '"');
-}
-
 static void add_number(struct text *out, double x) {
   out->used += (size_t)snprintf(room_for(out, 64), 64, "%.17g", x);
 }
@@ -138,7 +125,7 @@ void output_start(struct output *output, struct text *out, const struct run *run
 }
 
 static const struct {
-  const char *name;
+  char name[8];
   size_t length;
 } events[] = {{"", 0}, {"tension", 7}, {"repair", 6}};
 
@@ -151,73 +138,97 @@ static char *put_text(char *to, const char *text, size_t length) {
   return to + length;
 }
 
-/* The figures of up to eight rows. */
 struct figures {
   struct fixed expected, z, probability;
 };
 
 static void figures_find(struct figures *figures, const struct output *output, const struct alliance_finding *f,
                          int count) {
-  for (int k = 0; k < FIXED_AT_ONCE; k++) {
-    bool any = k < count;
-    figures->expected.x[k] = any ? output->sign * f[k].expected : 0;
-    figures->z.x[k] = any ? output->sign * f[k].z : 0;
-    figures->probability.x[k] = any ? f[k].tension : 0;
-  }
+  bool probability = f->tension >= 0; /* a rule has one for every session or for none */
+  figures->expected.count = figures->z.count = figures->probability.count = count;
   figures->expected.decimals = output->decimals;
   figures->z.decimals = 4;
   figures->probability.decimals = 6;
+  for (int k = 0; k < count; k++) {
+    figures->expected.x[k] = output->sign * f[k].expected;
+    figures->z.x[k] = output->sign * f[k].z;
+    figures->probability.x[k] = f[k].tension;
+  }
   fixed_find(&figures->expected);
   fixed_find(&figures->z);
-  if (f->tension >= 0) fixed_find(&figures->probability); /* a rule has one for every session or for none */
+  if (probability) fixed_find(&figures->probability);
 }
 
-static char *put_finding(char *to, const struct figures *figures, int k, const struct alliance_finding *f) {
-  if (f->tension >= 0 || f->has_z)
-    to = fixed_put(to, &figures->expected, k);
-  else
-    *to++ = ',';
-  if (f->has_z)
-    to = fixed_put(to, &figures->z, k);
-  else
-    *to++ = ',';
-  if (f->tension >= 0)
-    to = fixed_put(to, &figures->probability, k);
-  else
-    *to++ = ',';
-  memcpy(to, events[f->event].name, events[f->event].length);
+static char *put_figure(char *to, bool any, const struct fixed *fixed, size_t k) {
+  if (any) return fixed_put(to, fixed, k);
+  *to++ = ',';
+  return to;
+}
+
+static char *put_finding(char *to, const struct figures *figures, size_t k, const struct alliance_finding *f) {
+  bool probability = f->tension >= 0;
+  to = put_figure(to, probability || f->has_z, &figures->expected, k);
+  to = put_figure(to, f->has_z, &figures->z, k);
+  to = put_figure(to, probability, &figures->probability, k);
+  memcpy(to, events[f->event].name, sizeof events->name);
   return to + events[f->event].length;
 }
 
-/* Session and rating are numbers, which need no quotes; a name may. */
-static void csv_row(const struct output *output, struct text *out, const struct input_block *block,
-                    const struct input_patient *patient, bool quoted, size_t row, const struct figures *figures, int k,
-                    const struct alliance_finding *f) {
-  struct input_label label = block->labels[row];
-  bool rated = block->sessions[row].rated[output->rater];
-  if (quoted) add_quoted(out, block->text + patient->name);
-  char *to = room_for(out, (size_t)patient->name_length + label.length + 2 * INPUT_PADDING + 4 * FIXED_MAXIMUM);
-  if (!quoted) to = put_text(to, block->text + patient->name, patient->name_length);
-  *to++ = ',';
-  to = put_text(to, block->text + label.at, rated ? label.length : label.session);
-  if (!rated) *to++ = ',';
-  if (f)
-    to = put_finding(to, figures, k, f);
-  else
-    for (int empty = 0; empty < 3; empty++) *to++ = ',';
-  *to++ = '\n';
+/* A patient's name as it stands in every row. */
+struct name {
+  char quoted[2 * INPUT_LABEL_MAXIMUM + 2 + INPUT_PADDING];
+  const char *text;
+  size_t length;
+};
+
+static void name_set(struct name *name, const struct input_block *block, const struct input_patient *patient) {
+  const char *text = block->text + patient->name;
+  name->text = text;
+  name->length = patient->name_length;
+  if (!strpbrk(text, ",\"\r\n")) return;
+  char *to = name->quoted;
+  *to++ = '"';
+  for (; *text; text++) {
+    if (*text == '"') *to++ = '"';
+    *to++ = *text;
+  }
+  *to++ = '"';
+  name->text = name->quoted;
+  name->length = (size_t)(to - name->quoted);
+}
+
+/* Session and rating are numbers, which need no quotes. Findings are those of the rows, or NULL. */
+static void csv_rows(const struct output *output, struct text *out, const struct input_block *block,
+                     const struct name *name, size_t row, int count, const struct alliance_finding *findings) {
+  struct figures figures;
+  size_t texts = 0;
+  for (int k = 0; k < count; k++) texts += block->labels[row + (size_t)k].length;
+  if (findings) figures_find(&figures, output, findings, count);
+  char *to = room_for(out, texts + (size_t)count * (name->length + 2 * INPUT_PADDING + 4 * FIXED_MAXIMUM));
+  for (size_t k = 0; k < (size_t)count; k++, row++) {
+    struct input_label label = block->labels[row];
+    bool rated = block->sessions[row].rated[output->rater];
+    to = put_text(to, name->text, name->length);
+    *to++ = ',';
+    to = put_text(to, block->text + label.at, rated ? label.length : label.session);
+    if (!rated) *to++ = ',';
+    if (findings)
+      to = put_finding(to, &figures, k, &findings[k]);
+    else
+      for (int empty = 0; empty < 3; empty++) *to++ = ',';
+    *to++ = '\n';
+  }
   out->used = (size_t)(to - out->bytes);
 }
 
-static void csv_rows(const struct output *output, struct text *out, const struct input_block *block,
-                     const struct input_patient *patient, const struct alliance_finding *findings) {
-  bool quoted = needs_quotes(block->text + patient->name);
-  struct figures figures;
-  for (int t = 0; t < patient->count; t++) {
+static void csv_patient(const struct output *output, struct text *out, const struct input_block *block,
+                        const struct input_patient *patient, const struct alliance_finding *findings) {
+  struct name name;
+  name_set(&name, block, patient);
+  for (int t = 0; t < patient->count; t += FIXED_MOST) {
     size_t row = patient->first + (size_t)t;
-    int k = t % FIXED_AT_ONCE;
-    if (findings && k == 0) figures_find(&figures, output, &findings[row], patient->count - t);
-    csv_row(output, out, block, patient, quoted, row, &figures, k, findings ? &findings[row] : NULL);
+    int left = patient->count - t;
+    csv_rows(output, out, block, &name, row, left < FIXED_MOST ? left : FIXED_MOST, findings ? &findings[row] : NULL);
   }
 }
 
@@ -275,7 +286,7 @@ void output_block(const struct output *output, struct text *out, const struct ru
       if (output->json)
         json_rows(output, out, block, &block->patients[p], findings, first);
       else
-        csv_rows(output, out, block, &block->patients[p], findings);
+        csv_patient(output, out, block, &block->patients[p], findings);
     }
 }
 

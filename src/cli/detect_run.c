@@ -1,5 +1,6 @@
 #include "cli/detect_run.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "alliance/engine.h"
@@ -175,12 +176,23 @@ static uint64_t design_key(const struct alliance_series *series) {
   return hash_word(hash, kinds);
 }
 
+_Static_assert(offsetof(struct alliance_session, reported) == offsetof(struct alliance_session, rated) + 2 &&
+                   sizeof(bool) == 1,
+               "four bytes side by side say who rated and reported");
+
+/* Every session is looked at, without a branch: neighbours nearly always agree. Two that differ only in what was
+ * reported may count as different: they are then met anew. */
 static bool design_same(const struct alliance_series *a, const struct alliance_series *b) {
   if (a->count != b->count) return false;
-  for (int t = 0; t < a->count; t++)
-    if (a->sessions[t].time != b->sessions[t].time || session_kind(&a->sessions[t]) != session_kind(&b->sessions[t]))
-      return false;
-  return true;
+  uint32_t differ = 0;
+  for (int t = 0; t < a->count; t++) {
+    const struct alliance_session *x = &a->sessions[t], *y = &b->sessions[t];
+    uint32_t kinds[2];
+    memcpy(&kinds[0], x->rated, sizeof kinds[0]);
+    memcpy(&kinds[1], y->rated, sizeof kinds[1]);
+    differ |= (kinds[0] ^ kinds[1]) | (uint32_t)(x->time != y->time);
+  }
+  return !differ;
 }
 
 /* ---- meeting ---- */
