@@ -176,9 +176,14 @@ static uint64_t design_key(const struct alliance_series *series) {
   return hash_word(hash, kinds);
 }
 
-_Static_assert(offsetof(struct alliance_session, reported) == offsetof(struct alliance_session, rated) + 2 &&
-                   sizeof(bool) == 1,
-               "four bytes side by side say who rated and reported");
+/* Four bytes that say who rated and what was reported. */
+static uint32_t session_word(const struct alliance_session *s) {
+  enum { AT = offsetof(struct alliance_session, rated) };
+  _Static_assert(offsetof(struct alliance_session, reported) == AT + 2 && sizeof(bool) == 1, "side by side");
+  uint32_t word;
+  memcpy(&word, (const char *)s + AT, sizeof word);
+  return word;
+}
 
 /* Every session is looked at, without a branch: neighbours nearly always agree. Two that differ only in what was
  * reported may count as different: they are then met anew. */
@@ -187,10 +192,7 @@ static bool design_same(const struct alliance_series *a, const struct alliance_s
   uint32_t differ = 0;
   for (int t = 0; t < a->count; t++) {
     const struct alliance_session *x = &a->sessions[t], *y = &b->sessions[t];
-    uint32_t kinds[2];
-    memcpy(&kinds[0], x->rated, sizeof kinds[0]);
-    memcpy(&kinds[1], y->rated, sizeof kinds[1]);
-    differ |= (kinds[0] ^ kinds[1]) | (uint32_t)(x->time != y->time);
+    differ |= (session_word(x) ^ session_word(y)) | (uint32_t)(x->time != y->time);
   }
   return !differ;
 }
