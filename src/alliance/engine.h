@@ -182,11 +182,14 @@ struct whole {
 };
 void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings, bool learning);
 
+/* ---- estimates ---- */
+
+/* No figure of an estimate is larger: what says so little is not read back. */
+#define ESTIMATE_MOST 1e12
+
 /* ---- data into lanes ---- */
 
 enum alliance_status series_check(const struct alliance_series *series, int longest);
-/* No figure of an estimate is larger: what says so little is not read back. */
-#define ESTIMATE_MOST 1e12
 
 /* Puts one series into one lane. */
 void ratings_set(struct ratings *ratings, int lane, const struct alliance_estimate *estimate,
