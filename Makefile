@@ -25,14 +25,14 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(LDFLAGS)
 
 # What must give the same bits on every machine: no fused multiply-add, no reassociation.
 EXACT := -ffp-contract=off -fno-fast-math
-$(B)/obj/src/stats/%.o $(B)/obj/src/alliance/%.o $(B)/obj/src/allocation/%.o: ROOM_CFLAGS := $(EXACT) $(if $(SAN),,-O3)
+$(B)/obj/src/stats/%.o $(B)/obj/src/alliance/%.o $(B)/obj/src/operating/%.o $(B)/obj/src/allocation/%.o: ROOM_CFLAGS := $(EXACT) $(if $(SAN),,-O3)
 
 # So must a simulated trial and the design that it is drawn from.
 $(B)/obj/src/cli/simulate%.o $(B)/obj/src/cli/power_design.o: ROOM_CFLAGS := $(EXACT)
 
 # Vectors wider than the machine's registers are inlined there, never passed: their calling convention does not matter.
 # Without errno a square root is one instruction for a whole vector.
-$(B)/obj/src/alliance/%.o $(B)/obj/src/cli/fixed.o: WIDE := -fno-math-errno $(if $(findstring clang,$(CC)),,-Wno-psabi)
+$(B)/obj/src/alliance/%.o $(B)/obj/src/operating/%.o $(B)/obj/src/cli/fixed.o: WIDE := -fno-math-errno $(if $(findstring clang,$(CC)),,-Wno-psabi)
 
 SOURCES := $(sort $(wildcard src/*/*.c))
 MAIN := src/cli/main.c

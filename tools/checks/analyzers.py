@@ -58,7 +58,7 @@ class Tool:
 
 def included(path):
     """What is read before the file itself: the banned functions, and what an analyzer must be told of base/err.h."""
-    told = [] if re.match(r"src/(stats|alliance|allocation)/|src/base/err\.c|/", path) else ["-include", "tools/checks/analyzer.h"]
+    told = [] if re.match(r"src/(stats|alliance|operating|allocation)/|src/base/err\.c|/", path) else ["-include", "tools/checks/analyzer.h"]
     return ["-include", "src/base/banned.h", *told]
 
 

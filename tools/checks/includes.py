@@ -10,35 +10,49 @@ STANDS_ON = {
     "base": [],
     "stats": [],
     "alliance": ["stats"],
+    "operating": ["alliance"],
     "allocation": ["stats"],
-    "study": ["base"],
+    "study": ["base", "stats"],
     "store": ["base"],
     "ledger": ["store"],
     "people": ["ledger"],
-    "trial": ["people", "study", "alliance", "allocation", "stats"],
-    "programme": ["trial"],
-    "report": ["programme"],
-    "web": ["report"],
-    "cli": ["web"],
+    "mail": ["people", "study"],
+    "trial": ["mail", "allocation"],
+    "feedback": ["trial", "alliance"],
+    "programme": ["feedback"],
+    "observing": ["programme"],
+    "report": ["observing"],
+    "registry": ["study", "store"],
+    "rehearsal": ["report"],
+    "web": ["rehearsal", "registry"],
+    "cli": ["web", "operating"],
+}
+
+# What still leans where the table above does not let it: (room, the room it includes). A pair that is no longer
+# needed is a fault, so that the list only becomes shorter.
+NOT_YET = {
+    ("trial", "alliance"),  # detection moves into feedback/
 }
 
 # The rooms that are pure: the standard headers they may have, and what they may not call.
-PURE = ("stats", "alliance", "allocation")
+PURE = ("stats", "alliance", "operating", "allocation")
 PURE_HEADERS = {"assert.h", "ctype.h", "errno.h", "float.h", "inttypes.h", "limits.h", "math.h", "pthread.h", "stdalign.h",
                 "stdarg.h", "stdatomic.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h", "sodium.h"}
 IMPURE_CALLS = {"fopen", "printf", "fprintf", "puts", "putchar", "fputs", "perror", "getenv", "time", "clock",
                 "clock_gettime", "read", "write", "open", "random", "drand48", "getrandom", "setlocale", "exit"}
 
+HERE = "tools/checks/includes.py"  # in the whole tree, and in none of the small ones planted below but one
+
 # A library's header, and the files that may include it.
 LIBRARIES = {
     "microhttpd.h": ["src/web/server.c"],
-    "sqlite3.h": ["src/store/store_sqlite*.c"],
+    "sqlite3.h": ["src/store/store_sqlite*.c", "src/store/index_sqlite.c"],
     "libpq-fe.h": ["src/store/store_postgresql*.c"],
     "libxml/*": ["src/study/expression*.c"],
     "sodium.h": ["src/base/crypto.c", "src/people/password.c", "src/allocation/*.c",
                  "src/ledger/tree.c"],  # incremental hashes and the checkpoint's signature, readable beside RFC 6962
     "jansson.h": ["src/base/json.h", "src/base/json.c"],
-    "curl/*": ["src/people/mail*.c"],
+    "curl/*": ["src/mail/send.c"],
 }
 
 
@@ -67,7 +81,7 @@ def check_library(path, line, name):
 
 
 def check(files):
-    faults = []
+    faults, used = [], set()
     for path, text in files.items():
         room = room_of(path)
         if room is None or not re.search(r"\.(c|h|inc|def)$", path):
@@ -79,7 +93,9 @@ def check(files):
         for line, name, quoted in includes(text):
             faults += check_library(path, line, name)
             target = room_of(f"src/{name}") if not name.startswith("attune/") else room_of(f"include/{name}")
-            if target in STANDS_ON and target not in allowed:
+            if (room, target) in NOT_YET:
+                used.add((room, target))
+            elif target in STANDS_ON and target not in allowed:
                 faults.append(Fault(path, line, f"room {room} may not include {name}: it stands on "
                                                 f"{', '.join(sorted(allowed - {room})) or 'nothing'}"))
             if quoted and target not in STANDS_ON and "/" not in name:
@@ -92,13 +108,19 @@ def check(files):
                 if token.kind == "word" and token.text in IMPURE_CALLS and stream[i + 1].text == "(" and (
                         i == 0 or stream[i - 1].text not in (".", ">")):
                     faults.append(Fault(path, token.line, f"room {room} is pure: no {token.text}() in it"))
+    if HERE in files:
+        faults += [Fault(HERE, 1, f"{room} no longer includes {target}: take the pair out of NOT_YET")
+                   for room, target in NOT_YET - used]
     return faults
 
 
 PLANTED = [
     ({"src/base/a.c": '#include "store/store.h"\n'}, "may not include store/store.h"),
     ({"src/stats/a.c": '#include "base/buf.h"\n'}, "may not include base/buf.h"),
-    ({"src/study/a.c": '#include "attune/stats.h"\n'}, "may not include attune/stats.h"),
+    ({"src/study/a.c": '#include "attune/alliance.h"\n'}, "may not include attune/alliance.h"),
+    ({"src/trial/a.c": '#include "feedback/who_sees.h"\n'}, "may not include feedback/who_sees.h"),
+    ({"src/registry/a.c": '#include "trial/home.h"\n'}, "may not include trial/home.h"),
+    *[({"src/base/a.c": "", HERE: ""}, "take the pair out") for _ in sorted(NOT_YET)[:1]],
     ({"include/attune/stats_model.h": '#include "attune/alliance.h"\n'}, "room stats may not include"),
     ({"src/ledger/a.c": '\n#  include "trial/visit.h"\n'}, "may not include trial/visit.h"),
     ({"src/web/page_form.c": "#include <microhttpd.h>\n"}, "<microhttpd.h> may be included by"),
@@ -107,6 +129,7 @@ PLANTED = [
     ({"src/store/store_sqlite.c": "#include <libpq-fe.h>\n"}, "<libpq-fe.h> may be included by"),
     ({"src/people/accounts.c": "#include <sodium.h>\n"}, "<sodium.h> may be included by"),
     ({"src/web/a.c": "#include <jansson.h>\n"}, "<jansson.h> may be included by"),
+    ({"src/mail/outbox.c": "#include <curl/curl.h>\n"}, "<curl/curl.h> may be included by"),
     ({"src/stats/a.c": "#include <unistd.h>\n"}, "room stats is pure"),
     ({"src/alliance/a.c": "void f(void) { double t = time(NULL); }\n"}, "no time() in it"),
     ({"src/misc/a.c": ""}, "not in the table"),
