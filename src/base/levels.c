@@ -53,11 +53,3 @@ uint32_t levels_code(struct arena *arena, struct levels *levels, const char *tex
   levels->slots[slot] = code + 1;
   return levels->last = code;
 }
-
-uint32_t levels_find(const struct levels *levels, const char *text, size_t length) {
-  if (!levels->count) return LEVELS_NONE;
-  size_t slot = hash_text(text, length) & (levels->slot_count - 1);
-  for (; levels->slots[slot]; slot = (slot + 1) & (levels->slot_count - 1))
-    if (is_level(levels, levels->slots[slot] - 1, text, length)) return levels->slots[slot] - 1;
-  return LEVELS_NONE;
-}

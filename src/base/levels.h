@@ -23,7 +23,5 @@ struct levels {
 
 /* The code of a text, a new one if it was not there. */
 uint32_t levels_code(struct arena *arena, struct levels *levels, const char *text, size_t length);
-/* The code of a text, or LEVELS_NONE. */
-uint32_t levels_find(const struct levels *levels, const char *text, size_t length);
 
 #endif

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "stats/model_curvature.h"
+#include "stats/model_within.h"
 
 struct curvature *model_curvature_of(struct stats_model *model) {
   struct stats_model_work *work = model->work;

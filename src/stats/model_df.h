@@ -2,14 +2,10 @@
 #ifndef ATTUNE_STATS_MODEL_DF_H
 #define ATTUNE_STATS_MODEL_DF_H
 
-#include "stats/model_fit.h"
+#include "stats/model_work.h"
 
 /* Sets df (and under Kenward-Roger the adjusted vcov), t and p of all coefficients. */
 enum stats_status model_find_df(struct stats_model *model, enum stats_df df, struct stats_error *error);
-/* CR2 covariance and Satterthwaite df over the clusters of a column; fills the tests. */
-enum stats_status model_find_robust(struct stats_model *model, const char *cluster, struct stats_error *error);
-/* df by counting groups and coefficients, see model_within.c. */
-enum stats_status model_between_within(struct stats_model *model, struct stats_error *error);
 /* The curvature at the optimum, found once. NULL without memory or where it is not finite. */
 struct curvature *model_curvature_of(struct stats_model *model);
 /* A contrast of the user's coefficients in the kernel's columns: out = T' contrast. */

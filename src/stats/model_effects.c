@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "stats/model_fit.h"
+#include "stats/model_work.h"
 
 struct paths {
   const struct stats_model_work *work;

@@ -141,46 +141,6 @@ bool kernel_end(struct kernel *kernel, const double *g, const struct stats_memor
   return true;
 }
 
-bool kernel_copy(struct kernel *to, const struct kernel *from, const struct stats_memory *memory) {
-  *to = *from;
-  const struct kernel_stage *first = &from->stage[0], *base = &from->stage[depth_of(from)];
-  size_t u_size = first->nodes * first->q * first->w, base_size = base->nodes * packed_size(base->q + base->w);
-  size_t gram_size = packed_size(first->q) * packed_size(first->w);
-  to->base = model_take(memory, base_size, sizeof *to->base);
-  if (!to->base) return false;
-  memcpy(to->base, from->base, base_size * sizeof *to->base);
-  if (!from->levels) return true;
-  to->u = model_take(memory, u_size, sizeof *to->u);
-  to->cell = model_take(memory, from->cells, sizeof *to->cell);
-  if (!to->u || !to->cell) return false;
-  memcpy(to->u, from->u, u_size * sizeof *to->u);
-  memcpy(to->cell, from->cell, from->cells * sizeof *to->cell);
-  for (size_t c = 0; c < to->cells; c++) {
-    if (!from->cell[c].gram) continue;
-    if (!(to->cell[c].gram = model_take(memory, gram_size, sizeof(double)))) return false;
-    memcpy(to->cell[c].gram, from->cell[c].gram, gram_size * sizeof(double));
-  }
-  return true;
-}
-
-void kernel_response_changed(struct kernel *kernel) {
-  size_t q = kernel->stage[0].q, w = kernel->stage[0].w;
-  for (size_t c = 0; c < kernel->cells; c++) {
-    const struct kernel_cell *cell = &kernel->cell[c];
-    if (!cell->gram) continue;
-    double *gram = cell->gram;
-    for (size_t k = 0; k < q; k++)
-      for (size_t l = k; l < q; l++, gram += packed_size(w)) {
-        for (size_t i = 0; i < w; i++) gram[packed_row(w, i) + w - 1 - i] = 0;
-        for (size_t m = 0; m < cell->members; m++) {
-          const double *u = kernel->u + kernel->member[cell->first + m] * q * w, *a = u + k * w, *b = u + l * w;
-          for (size_t i = 0; i < w; i++)
-            gram[packed_row(w, i) + w - 1 - i] += k == l ? a[i] * b[w - 1] : a[i] * b[w - 1] + b[i] * a[w - 1];
-        }
-      }
-  }
-}
-
 static bool new_nodes(const struct kernel *kernel, struct kernel_work *work, size_t s,
                       const struct stats_memory *memory) {
   const struct kernel_stage *stage = &kernel->stage[s];

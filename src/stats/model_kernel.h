@@ -19,13 +19,6 @@
  * Crossed factors: the factor with the most effects is stage 0, all others together are one dense node of stage 1,
  * whose Lambda repeats each term's block (`repeat`).
  *
- * Many responses on one design (power by simulation):
- *
- *     struct kernel_work *work = kernel_work_new(kernel, memory);         -- one a thread
- *     kernel_response_clear(own); kernel_response_add(...);               -- see below; `own` from kernel_copy()
- *     kernel_fit(own, work, theta (in: start, out: optimum), start_hessian or NULL, &outcome);
- *     model_satterthwaite(...), model_kenward_roger(...) in model_df.h    -- df of one contrast
- *
  * Everything is in the scale of the columns that were handed in. Not thread-safe to write; a kernel may be read by
  * many threads, each with a work of its own. */
 #ifndef ATTUNE_STATS_MODEL_KERNEL_H
@@ -124,8 +117,6 @@ void kernel_lambda(const struct kernel *kernel, size_t stage, const double *thet
 void kernel_subtract_cell(const struct kernel *kernel, struct kernel_work *work, const struct kernel_cell *cell,
                           const double *k, double *sum);
 
-/* A kernel of the same design whose response is its own to change. */
-bool kernel_copy(struct kernel *to, const struct kernel *from, const struct stats_memory *memory);
 struct kernel_outcome {
   bool fitted, singular;
   double criterion, sigma2, gradient; /* gradient: largest absolute derivative by theta at the end */
@@ -139,8 +130,5 @@ struct kernel_outcome {
 bool kernel_fit(const struct kernel *kernel, struct kernel_work *work, double *theta, const double *hessian,
                 const struct stats_memory *memory, struct kernel_outcome *outcome);
 void kernel_start(const struct kernel *kernel, double *theta); /* a start when nothing is known: Lambda = I */
-
-/* After the columns of y in `u` (last of each row) and `base` (last column) were changed: renews the cells. */
-void kernel_response_changed(struct kernel *kernel);
 
 #endif

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "attune/stats_accuracy.h"
-#include "stats/model_fit.h"
+#include "stats/model_work.h"
 
 #define TRY(call)                                                                                                      \
   do {                                                                                                                 \

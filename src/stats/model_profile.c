@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "attune/stats_distributions.h"
-#include "stats/model_fit.h"
+#include "stats/model_work.h"
 
 #define TRY(call)                                                                                                      \
   do {                                                                                                                 \

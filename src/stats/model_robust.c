@@ -4,10 +4,10 @@
  * In a cluster V = I + Z D Z' and S = V - X M X' (M = (X'V^-1 X)^-1) are the identity outside the span of [Z X]. So the
  * adjustment A = V # S^-1 (the geometric mean, for which A S A = V) is found in an orthonormal basis Q of that span,
  * from cross-products alone; no matrix is as long as the cluster. Scores: X'V^-1 A e. */
+#include "stats/model_robust.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "stats/model_df.h"
 
 #define RANK 1e-11 /* relative squared residual of a column that adds nothing to the span */
 #define ZERO 1e-10 /* relative eigenvalue that counts as zero */

@@ -5,10 +5,10 @@
  *     df = m - m' - k;
  * the coarsest stage of which it is true counts, and there m' = 0. Every other column: rows - effects of the finest
  * stage that can be told apart - such columns. */
+#include "stats/model_within.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "stats/model_df.h"
 
 #define TRY(call)                                                                                                      \
   do {                                                                                                                 \

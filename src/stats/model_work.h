@@ -1,6 +1,6 @@
-/* model_fit.h: what the parts of a fitted model share (the model files only). */
-#ifndef ATTUNE_STATS_MODEL_FIT_H
-#define ATTUNE_STATS_MODEL_FIT_H
+/* model_work.h: what the parts of a fitted model share (the model files only). */
+#ifndef ATTUNE_STATS_MODEL_WORK_H
+#define ATTUNE_STATS_MODEL_WORK_H
 
 #include "stats/model_base.h"
 #include "stats/model_curvature.h"
