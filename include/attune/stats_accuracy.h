@@ -1,7 +1,7 @@
 /* stats_accuracy.h: within and between, lags, accuracy of perception, and permutation inference over therapists, on
  * stats_model.h.
  *
- * Columns are handed in as arrays of `rows` values (NaN = missing) and group codes (-1 = missing). */
+ * Columns are arrays of `rows` values (NaN = missing) and group codes (-1 = missing). */
 #ifndef ATTUNE_STATS_ACCURACY_H
 #define ATTUNE_STATS_ACCURACY_H
 
@@ -14,29 +14,41 @@ enum stats_status stats_model_contrast(struct stats_model *model, const double *
 /* ---- within and between (Raudenbush & Bryk 2002, chapter 5; Curran & Bauer 2011) ---- */
 
 /* x_ijk = within (x_ijk - mean_jk) + patient (mean_jk - mean_k) + therapist (mean_k - mean) + mean. mean_k is the mean
- * of the patients' rows, not of their means. `therapist` may be NULL: then patient = mean_jk - mean. Rows whose x or
- * group is missing get NaN and do not count. Arrays of `rows`; parts that are not wanted may be NULL. Returns the grand
- * mean. */
-double stats_decompose(const double *x, const int32_t *patient, size_t patients, const int32_t *therapist,
-                       size_t therapists, size_t rows, const struct stats_memory *memory, double *within,
-                       double *patient_part, double *therapist_part);
+ * of the patients' rows, not of their means. Without a therapist patient = mean_jk - mean. Rows whose x or group is
+ * missing get NaN and do not count. Returns the grand mean. */
+struct stats_nested {
+  const int32_t *patient, *therapist; /* [rows]; therapist may be NULL */
+  size_t patients, therapists, rows;
+};
+struct stats_parts {
+  double *within, *patient, *therapist; /* [rows] each, or NULL */
+};
+double stats_decompose(const double *x, const struct stats_nested *nested, const struct stats_memory *memory,
+                       const struct stats_parts *parts);
 
 /* lagged[i] = x of the same patient at session[i] - lag; NaN when that session is not among the rows: a gap is not
  * stepped over. Rows may be in any order; sessions are whole numbers. STATS_BAD_DATA: a patient has two values of one
  * session. */
-enum stats_status stats_lag(const double *x, const double *session, const int32_t *patient, size_t patients,
-                            size_t rows, int lag, const struct stats_memory *memory, double *lagged);
+struct stats_series {
+  const double *x, *session; /* [rows] */
+  const int32_t *patient;    /* [rows] codes 0 .. patients - 1 */
+  size_t patients, rows;
+};
+enum stats_status stats_lag(const struct stats_series *series, int lag, const struct stats_memory *memory,
+                            double *lagged);
 
 /* The same as new columns of a table, for formulas: x_within, x_PATIENT and, where `therapist` is not NULL, x_THERAPIST
- * (each named after the column that groups); and x_lag, the value one session before, with the mean number of values of a patient in *sessions (may be NULL).
- * Patients are told apart within
- * therapists where these are given. *table becomes the wider one; its old columns are not copied. */
+ * (each named after the column that groups); and x_lag, the value one session before, with the mean number of values
+ * of a patient in *sessions (may be NULL). Patients are told apart within therapists where these are given. *table
+ * becomes the wider one; its old columns are not copied. */
 enum stats_status stats_table_within(struct stats_table *table, const char *x, const char *patient,
                                      const char *therapist, const struct stats_memory *memory,
                                      struct stats_error *error);
-enum stats_status stats_table_lag(struct stats_table *table, const char *x, const char *session, const char *patient,
-                                  const char *therapist, const struct stats_memory *memory, double *sessions,
-                                  struct stats_error *error);
+struct stats_lag_columns {
+  const char *x, *session, *patient, *therapist; /* therapist may be NULL */
+};
+enum stats_status stats_table_lag(struct stats_table *table, const struct stats_lag_columns *columns,
+                                  const struct stats_memory *memory, double *sessions, struct stats_error *error);
 
 /* About how far person-mean centring biases the coefficient `phi` of a centred lag in series of `sessions` ratings:
  * -(1 + phi) / (sessions - 1) (Nickell 1981). */
@@ -58,9 +70,9 @@ struct stats_inertia {
   double deviance;
   size_t rows, patients;
 };
-enum stats_status stats_inertia_fit(const double *x, const double *session, const int32_t *patient, size_t patients,
-                                    size_t rows, const struct stats_memory *memory, const struct stats_scratch *scratch,
-                                    struct stats_inertia *out, struct stats_error *error);
+enum stats_status stats_inertia_fit(const struct stats_series *series, const struct stats_memory *memory,
+                                    const struct stats_scratch *scratch, struct stats_inertia *out,
+                                    struct stats_error *error);
 
 /* ---- does the therapist notice? ---- */
 
@@ -123,9 +135,9 @@ struct stats_signals {
   size_t rows, therapists;
   struct stats_signals_therapist *therapist;
 };
-/* STATS_BAD_DATA: values other than 0 and 1, a therapist in two arms. STATS_NOT_FITTED, with the counts filled in: fewer
- * than four therapists (two in an arm) with sessions of both kinds; no hit, no miss, no false report or no quiet session
- * (in an arm); or a likelihood without a finite maximum. */
+/* STATS_BAD_DATA: values other than 0 and 1, a therapist in two arms. STATS_NOT_FITTED, with the counts filled in:
+ * fewer than four therapists (two in an arm) with sessions of both kinds; no hit, no miss, no false report or no quiet
+ * session (in an arm); or a likelihood without a finite maximum. */
 enum stats_status stats_signals_fit(const struct stats_table *table, const struct stats_accuracy *columns,
                                     const struct stats_memory *memory, struct stats_signals *out,
                                     struct stats_error *error);

@@ -19,8 +19,6 @@ struct levels {
   uint32_t last; /* the code found last: neighbours often share a level */
 };
 
-#define LEVELS_NONE UINT32_MAX
-
 /* The code of a text, a new one if it was not there. */
 uint32_t levels_code(struct arena *arena, struct levels *levels, const char *text, size_t length);
 

@@ -217,7 +217,8 @@ static enum err fit(struct fit_request *request, struct arena *arena, struct fit
     err = fit_list_parse(&levels[i], "--levels", "COLUMN=first,second,...", request->levels.values[i], arena, error);
   if (!err) err = want_all(request, wanted, levels, &memory, error);
   if (!err)
-    err = fit_read(data, request->path, wanted->name, wanted->as_levels, wanted->count, levels, request->levels.count,
+    err = fit_read(data, request->path,
+                   &(struct fit_names){wanted->name, wanted->as_levels, wanted->count, levels, request->levels.count},
                    arena, error);
   struct stats_table table = data->table;
   struct fit_context context = {NULL, &table, &memory, arena, NULL};

@@ -2,23 +2,28 @@
 
 #include <string.h>
 
-/* "COLUMN=a,b" with `least` to `most` names after the sign. */
-static enum err read_one(struct fit_list *out, const char *option, const char *form, const char *text, size_t least,
-                         size_t most, struct arena *arena, struct error *error) {
-  enum err err = fit_list_parse(out, option, form, text, arena, error);
-  if (err || (out->values >= least && out->values <= most)) return err;
-  return fail(error, ERR_USAGE, "columns", option, "%s wants %s, not '%s'", option, form, text);
+/* "COLUMN=a,b" with `least` names or one more after the sign. */
+struct shape {
+  const char *option, *form;
+  size_t least;
+};
+
+static enum err read_one(struct fit_list *out, const struct shape *shape, const char *text, struct arena *arena,
+                         struct error *error) {
+  enum err err = fit_list_parse(out, shape->option, shape->form, text, arena, error);
+  if (err || out->values == shape->least || out->values == shape->least + 1) return err;
+  return fail(error, ERR_USAGE, "columns", shape->option, "%s wants %s, not '%s'", shape->option, shape->form, text);
 }
 
 enum err fit_columns_read(struct fit_columns *columns, const struct repeated *within, const struct repeated *lag,
                           struct arena *arena, struct error *error) {
+  static const struct shape parts = {"--within", "COLUMN=patient or COLUMN=patient,therapist", 1};
+  static const struct shape lags = {"--lag", "COLUMN=session,patient or COLUMN=session,patient,therapist", 2};
   enum err err = OK;
   for (size_t i = 0; i < within->count && !err; i++)
-    err = read_one(&columns->within[columns->withins++], "--within", "COLUMN=patient or COLUMN=patient,therapist",
-                   within->values[i], 1, 2, arena, error);
+    err = read_one(&columns->within[columns->withins++], &parts, within->values[i], arena, error);
   for (size_t i = 0; i < lag->count && !err; i++)
-    err = read_one(&columns->lag[columns->lags++], "--lag",
-                   "COLUMN=session,patient or COLUMN=session,patient,therapist", lag->values[i], 2, 3, arena, error);
+    err = read_one(&columns->lag[columns->lags++], &lags, lag->values[i], arena, error);
   return err;
 }
 
@@ -53,9 +58,9 @@ enum err fit_columns_add(struct fit_columns *columns, struct stats_table *table,
   }
   for (size_t i = 0; i < columns->lags; i++) {
     const struct fit_list *one = &columns->lag[i];
-    if (stats_table_lag(table, one->column, one->value[0], one->value[1], one->values > 2 ? one->value[2] : NULL,
-                        memory, &columns->sessions[i], &said))
-      return fit_error(&said, error);
+    const struct stats_lag_columns lag = {one->column, one->value[0], one->value[1],
+                                          one->values > 2 ? one->value[2] : NULL};
+    if (stats_table_lag(table, &lag, memory, &columns->sessions[i], &said)) return fit_error(&said, error);
   }
   return OK;
 }

@@ -132,29 +132,32 @@ static enum err check_levels(const struct stats_column *column, const struct fit
   return OK;
 }
 
-enum err fit_read(struct fit_data *data, const char *path, const char *const *name, const bool *as_levels, size_t names,
-                  const struct fit_list *levels, size_t levels_count, struct arena *arena, struct error *error) {
+static const struct fit_list *levels_of(const struct fit_names *names, const char *column) {
+  for (size_t j = 0; j < names->levels_count; j++)
+    if (!strcmp(names->levels[j].column, column)) return &names->levels[j];
+  return NULL;
+}
+
+enum err fit_read(struct fit_data *data, const char *path, const struct fit_names *names, struct arena *arena,
+                  struct error *error) {
   struct csv *csv;
-  int *at = arena_array(arena, names + 1, sizeof *at);
-  *data = (struct fit_data){.column = arena_array(arena, names + 1, sizeof *data->column)};
-  data->table = (struct stats_table){.column = data->column, .columns = names};
+  int *at = arena_array(arena, names->count + 1, sizeof *at);
+  *data = (struct fit_data){.column = arena_array(arena, names->count + 1, sizeof *data->column)};
+  data->table = (struct stats_table){.column = data->column, .columns = names->count};
   enum err err = csv_open_file(&csv, arena, path, error);
-  for (size_t i = 0; i < names && !err; i++) {
-    bool text = as_levels[i];
-    for (size_t j = 0; j < levels_count; j++) text |= !strcmp(levels[j].column, name[i]);
-    if ((err = csv_need_column(csv, name[i], &at[i], error))) break;
-    data->column[i].name = arena_text(arena, name[i]);
-    csv_want(csv, at[i], text ? CSV_LEVELS : CSV_AUTO);
+  for (size_t i = 0; i < names->count && !err; i++) {
+    const char *name = names->name[i];
+    if ((err = csv_need_column(csv, name, &at[i], error))) break;
+    data->column[i].name = arena_text(arena, name);
+    csv_want(csv, at[i], names->as_levels[i] || levels_of(names, name) ? CSV_LEVELS : CSV_AUTO);
   }
   if (!err) err = read_all(data, csv, at, error);
   if (!err && !data->table.rows) err = fail(error, ERR_INPUT, "rows", path, "%s has no rows under its header", path);
-  for (size_t i = 0; i < names && !err; i++) {
-    const struct fit_list *asked = NULL;
+  for (size_t i = 0; i < names->count && !err; i++) {
+    const struct fit_list *asked = levels_of(names, names->name[i]);
     size_t count;
     if (!data->column[i].code) continue;
     const char *const *text = csv_levels(csv, at[i], &count);
-    for (size_t j = 0; j < levels_count; j++)
-      if (!strcmp(levels[j].column, name[i])) asked = &levels[j];
     order_levels(data, &data->column[i], text, count, asked, arena);
     if (asked) err = check_levels(&data->column[i], asked, error);
   }

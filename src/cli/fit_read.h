@@ -21,10 +21,19 @@ struct fit_data {
 /* `form` is how errors show what `option` wants. */
 enum err fit_list_parse(struct fit_list *out, const char *option, const char *form, const char *text,
                         struct arena *arena, struct error *error);
-/* Reads the named columns. Those in `as_levels` become factors whatever they hold; others do when a value is no
- * number. Levels are in byte order, after those asked for. Release with fit_data_free(). */
-enum err fit_read(struct fit_data *data, const char *path, const char *const *name, const bool *as_levels, size_t names,
-                  const struct fit_list *levels, size_t levels_count, struct arena *arena, struct error *error);
+/* The columns to read. */
+struct fit_names {
+  const char *const *name;
+  const bool *as_levels; /* beside each: a factor, whatever it holds */
+  size_t count;
+  const struct fit_list *levels; /* of --levels */
+  size_t levels_count;
+};
+
+/* Reads the named columns; those not in `as_levels` become factors when a value is no number. Levels are in byte order,
+ * after those asked for. Release with fit_data_free(). */
+enum err fit_read(struct fit_data *data, const char *path, const struct fit_names *names, struct arena *arena,
+                  struct error *error);
 void fit_data_free(struct fit_data *data);
 
 #endif

@@ -85,7 +85,8 @@ static enum stats_status bias_columns(struct columns_wider *wider, const struct 
   TRY(columns_groups_of(table, c->patient, NULL, memory, &patient, error));
   TRY(columns_add(wider, "bias", memory, &bias, error));
   TRY(columns_add(wider, "truth", memory, &truth, error));
-  double mean = stats_decompose(p, patient.code, patient.count, NULL, 0, table->rows, memory, truth, bias, NULL);
+  double mean = stats_decompose(p, &(struct stats_nested){patient.code, NULL, patient.count, 0, table->rows}, memory,
+                                &(struct stats_parts){truth, bias, NULL});
   for (size_t i = 0; i < table->rows; i++) bias[i] = t[i] - (bias[i] + mean); /* until now: the patient's mean - mean */
   return STATS_OK;
 }

@@ -84,6 +84,7 @@ static enum stats_status number_pairs(const struct frame_factor *outer, const st
     const uint64_t *at = own == UINT64_MAX ? NULL : bsearch(&own, key, count, sizeof *key, by_key);
     groups->code[i] = at ? (int32_t)(at - key) : -1;
   }
+  groups->rows = rows;
   groups->count = count;
   groups->name = name;
   return STATS_OK;
@@ -117,30 +118,31 @@ enum stats_status stats_table_within(struct stats_table *table, const char *x, c
   TRY(columns_add(&wider, model_text(memory, "%s_within", x), memory, &within, error));
   TRY(columns_add(&wider, model_text(memory, "%s_%s", x, patient), memory, &between, error));
   if (therapist) TRY(columns_add(&wider, model_text(memory, "%s_%s", x, therapist), memory, &above, error));
-  double mean = stats_decompose(number, patients.code, patients.count, therapist ? therapists.code : NULL,
-                                therapists.count, table->rows, memory, within, between, above);
+  const struct stats_nested nested = {patients.code, therapist ? therapists.code : NULL, patients.count,
+                                      therapists.count, table->rows};
+  double mean = stats_decompose(number, &nested, memory, &(struct stats_parts){within, between, above});
   if (isnan(mean)) return model_fail(error, STATS_BAD_DATA, x, "'%.60s' has no value whose group is known", x);
   *table = wider.table;
   return STATS_OK;
 }
 
-enum stats_status stats_table_lag(struct stats_table *table, const char *x, const char *session, const char *patient,
-                                  const char *therapist, const struct stats_memory *memory, double *sessions,
-                                  struct stats_error *error) {
+enum stats_status stats_table_lag(struct stats_table *table, const struct stats_lag_columns *columns,
+                                  const struct stats_memory *memory, double *sessions, struct stats_error *error) {
   struct columns_wider wider;
   struct columns_groups patients;
   const double *number = NULL, *when = NULL;
   double *lagged = NULL;
-  TRY(columns_numbers(table, x, &number, error));
-  TRY(columns_numbers(table, session, &when, error));
-  TRY(columns_groups_of(table, patient, therapist, memory, &patients, error));
+  TRY(columns_numbers(table, columns->x, &number, error));
+  TRY(columns_numbers(table, columns->session, &when, error));
+  TRY(columns_groups_of(table, columns->patient, columns->therapist, memory, &patients, error));
   TRY(columns_widen(&wider, table, 1, memory, error));
-  TRY(columns_add(&wider, model_text(memory, "%s_lag", x), memory, &lagged, error));
-  enum stats_status status = stats_lag(number, when, patients.code, patients.count, table->rows, 1, memory, lagged);
+  TRY(columns_add(&wider, model_text(memory, "%s_lag", columns->x), memory, &lagged, error));
+  const struct stats_series series = {number, when, patients.code, patients.count, table->rows};
+  enum stats_status status = stats_lag(&series, 1, memory, lagged);
   if (status == STATS_BAD_DATA)
-    return model_fail(error, STATS_BAD_DATA, session,
-                      "a '%.60s' has two rows with the same '%.60s': what came before is not one value", patient,
-                      session);
+    return model_fail(error, STATS_BAD_DATA, columns->session,
+                      "a '%.60s' has two rows with the same '%.60s': what came before is not one value",
+                      columns->patient, columns->session);
   if (status) return model_no_memory(error);
   size_t values = 0;
   for (size_t i = 0; i < table->rows; i++) values += patients.code[i] >= 0 && !isnan(number[i]) && !isnan(when[i]);
@@ -159,5 +161,6 @@ enum stats_status stats_carry_over(const struct stats_table *table, const struct
   TRY(columns_numbers(table, columns->outcome, &number, error));
   TRY(columns_numbers(table, columns->session, &when, error));
   TRY(columns_groups_of(table, columns->patient, columns->therapist, memory, &patients, error));
-  return stats_inertia_fit(number, when, patients.code, patients.count, table->rows, memory, scratch, out, error);
+  const struct stats_series series = {number, when, patients.code, patients.count, table->rows};
+  return stats_inertia_fit(&series, memory, scratch, out, error);
 }

@@ -24,7 +24,7 @@ enum stats_status columns_numbers(const struct stats_table *table, const char *n
 /* Rows by the levels of one column, or by the pairs that occur of two (patients numbered within therapists). */
 struct columns_groups {
   int32_t *code; /* [rows], -1 where one is missing */
-  size_t count;
+  size_t rows, count;
   const char *const *name; /* of the inner column's level */
 };
 enum stats_status columns_groups_of(const struct stats_table *table, const char *inner, const char *outer,

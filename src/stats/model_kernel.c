@@ -371,11 +371,12 @@ static bool go_up(const struct kernel *kernel, struct kernel_work *work) {
 
 /* --- the way down ------------------------------------------------------------------------------------------------- */
 
-/* Adds to lambda_bar, and to d_bar (the derivative by D) when wanted, what K, with derivative kbar, and `count` times
- * log|I + DG| say. */
-static void lambda_derivative(struct kernel_work *work, size_t q, const double *lambda, const double *g,
-                              const double *h, const double *kbar, double count, double *lambda_bar, double *d_bar) {
-  double *f = work->scratch[0], *t = work->scratch[1];
+/* Adds to the derivative by the Lambda of stage s, and to that by D when wanted, what K = H Lambda', with derivative
+ * kbar, and `count` times log|I + DG| say. */
+static void lambda_derivative(struct kernel_work *work, size_t s, size_t q, const struct kernel_node *node,
+                              const double *kbar, double count) {
+  const double *lambda = work->lambda[s], *g = node->g, *h = node->h;
+  double *f = work->scratch[0], *t = work->scratch[1], *lambda_bar = work->lambda_bar[s], *d_bar = work->d_bar[s];
   if (q == 1) {
     double one = 1 - h[0] * lambda[0] * g[0];
     lambda_bar[0] += 2 * h[0] * (one * kbar[0] + count * g[0]);
@@ -488,7 +489,7 @@ static void node_derivative(const struct kernel *kernel, struct kernel_work *wor
   matrix_multiply(uf, node->u, f, q, w, w, false);
   matrix_multiply_nt(kbar, uf, node->u, q, w, q, false);
   for (size_t k = 0; k < q * q; k++) kbar[k] = -kbar[k];
-  lambda_derivative(work, q, work->lambda[s], node->g, node->h, kbar, 1, work->lambda_bar[s], work->d_bar[s]);
+  lambda_derivative(work, s, q, node, kbar, 1);
 }
 
 static void collect_gradient(const struct kernel *kernel, const struct kernel_work *work, double *gradient) {
@@ -521,10 +522,10 @@ static void go_down(const struct kernel *kernel, struct kernel_work *work, doubl
       if (s == 1) cells_derivative(kernel, work, i, own);
     }
   }
-  for (size_t i = 0; i < kernel->patterns; i++)
-    lambda_derivative(work, q, work->lambda[0], kernel->pattern_g + i * q * q, work->pattern_h + i * q * q,
-                      work->pattern_kbar + i * q * q, (double)kernel->pattern_count[i], work->lambda_bar[0],
-                      work->d_bar[0]);
+  for (size_t i = 0; i < kernel->patterns; i++) {
+    const struct kernel_node pattern = {.g = kernel->pattern_g + i * q * q, .h = work->pattern_h + i * q * q};
+    lambda_derivative(work, 0, q, &pattern, work->pattern_kbar + i * q * q, (double)kernel->pattern_count[i]);
+  }
   collect_gradient(kernel, work, gradient);
 }
 

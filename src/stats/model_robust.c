@@ -214,9 +214,9 @@ static size_t basis(const struct cluster *c, double *left, double *out) {
   return rank;
 }
 
-/* A = L (L'S L)^(-1/2) L' for V = L L'. */
-static bool adjustment(double *v, const double *s, size_t n, double *t1, double *t2, double *vectors, double *values,
-                       double *a) {
+/* A = L (L'S L)^(-1/2) L' for V = L L'; v becomes L. Scratch: t of 3 n^2, values of n. */
+static bool adjustment(double *v, const double *s, size_t n, double *t, double *values, double *a) {
+  double *t1 = t, *t2 = t + n * n, *vectors = t2 + n * n;
   if (!matrix_cholesky(v, n)) return false;
   matrix_multiply(t1, s, v, n, n, n, false);
   matrix_multiply_tn(t2, v, t1, n, n, n, false);
@@ -234,7 +234,7 @@ static bool add_cluster(struct robust *r, const struct cluster *c, size_t j, dou
   size_t p = r->data->p, m = c->m, wide = m + 1, square = wide * wide;
   const struct kernel_work *work = r->model->work->kernel_work;
   double *q = numbers, *left = q + square, *rx = left + square, *v = rx + square, *s = v + square, *t1 = s + square;
-  double *t2 = t1 + square, *vectors = t2 + square, *a = vectors + square, *e = a + square;
+  double *t2 = t1 + square, *a = t2 + 2 * square, *e = a + square;
   size_t n = basis(c, left, q);
   for (size_t i = 0; i < n; i++) { /* L = Q'Z Lambda; V = I + L L' */
     for (size_t k = 0; k < c->z; k++) {
@@ -251,7 +251,7 @@ static bool add_cluster(struct robust *r, const struct cluster *c, size_t j, dou
   matrix_multiply(t1, rx, work->inverse, n, p, p, false);
   matrix_multiply_nt(s, t1, rx, n, p, n, false);
   for (size_t i = 0; i < n * n; i++) s[i] = v[i] - s[i];
-  if (!adjustment(v, s, n, t1, t2, vectors, left, a)) return false;
+  if (!adjustment(v, s, n, t1, left, a)) return false;
   memcpy(t1, rx, n * p * sizeof *t1); /* v is now the factor of V */
   matrix_cholesky_solve(v, t1, n, p);
   matrix_multiply(t2, a, t1, n, n, p, false); /* E = A V^-1 X */

@@ -18,15 +18,16 @@ static bool add_means(struct means *m, size_t groups, const struct stats_memory 
   return m->sum && m->count;
 }
 
-double stats_decompose(const double *x, const int32_t *patient, size_t patients, const int32_t *therapist,
-                       size_t therapists, size_t rows, const struct stats_memory *memory, double *within,
-                       double *patient_part, double *therapist_part) {
+double stats_decompose(const double *x, const struct stats_nested *nested, const struct stats_memory *memory,
+                       const struct stats_parts *parts) {
+  const int32_t *patient = nested->patient, *therapist = nested->therapist;
   struct means by_patient, by_therapist;
   double sum = 0, count = 0;
-  if (!add_means(&by_patient, patients, memory) || !add_means(&by_therapist, therapist ? therapists : 1, memory))
+  if (!add_means(&by_patient, nested->patients, memory) ||
+      !add_means(&by_therapist, therapist ? nested->therapists : 1, memory))
     return NAN;
   for (int pass = 0; pass < 2; pass++)
-    for (size_t i = 0; i < rows; i++) {
+    for (size_t i = 0; i < nested->rows; i++) {
       int32_t j = patient[i], k = therapist ? therapist[i] : 0;
       bool fine = !isnan(x[i]) && j >= 0 && k >= 0;
       if (pass == 0 && fine) {
@@ -39,9 +40,9 @@ double stats_decompose(const double *x, const int32_t *patient, size_t patients,
       } else if (pass) {
         double own = fine ? by_patient.sum[j] / by_patient.count[j] : NAN;
         double above = fine ? by_therapist.sum[k] / by_therapist.count[k] : NAN, all = fine ? sum / count : NAN;
-        if (within) within[i] = fine ? x[i] - own : NAN;
-        if (patient_part) patient_part[i] = own - (therapist ? above : all);
-        if (therapist_part) therapist_part[i] = therapist ? above - all : fine ? 0 : NAN;
+        if (parts->within) parts->within[i] = fine ? x[i] - own : NAN;
+        if (parts->patient) parts->patient[i] = own - (therapist ? above : all);
+        if (parts->therapist) parts->therapist[i] = therapist ? above - all : fine ? 0 : NAN;
       }
     }
   return count > 0 ? sum / count : NAN;
@@ -63,26 +64,24 @@ static int by_patient_and_session(const void *a, const void *b) {
 }
 
 /* Rows with a patient, a session and a value, in order. */
-static struct visit *ordered_visits(const double *x, const double *session, const int32_t *patient, size_t rows,
-                                    const struct stats_memory *memory, size_t *count) {
-  struct visit *visit = model_take(memory, rows, sizeof *visit);
+static struct visit *ordered_visits(const struct stats_series *s, const struct stats_memory *memory, size_t *count) {
+  struct visit *visit = model_take(memory, s->rows, sizeof *visit);
   *count = 0;
-  for (size_t i = 0; i < rows && visit; i++)
-    if (patient[i] >= 0 && !isnan(session[i]) && !isnan(x[i]))
-      visit[(*count)++] = (struct visit){patient[i], session[i], i};
+  for (size_t i = 0; i < s->rows && visit; i++)
+    if (s->patient[i] >= 0 && !isnan(s->session[i]) && !isnan(s->x[i]))
+      visit[(*count)++] = (struct visit){s->patient[i], s->session[i], i};
   if (visit) qsort(visit, *count, sizeof *visit, by_patient_and_session);
   return visit;
 }
 
-enum stats_status stats_lag(const double *x, const double *session, const int32_t *patient, size_t patients,
-                            size_t rows, int lag, const struct stats_memory *memory, double *lagged) {
+enum stats_status stats_lag(const struct stats_series *series, int lag, const struct stats_memory *memory,
+                            double *lagged) {
   size_t count;
-  (void)patients;
-  struct visit *visit = ordered_visits(x, session, patient, rows, memory, &count);
+  struct visit *visit = ordered_visits(series, memory, &count);
   if (!visit) return STATS_NO_MEMORY;
   for (size_t i = 1; i < count; i++)
     if (visit[i].patient == visit[i - 1].patient && visit[i].session == visit[i - 1].session) return STATS_BAD_DATA;
-  for (size_t i = 0; i < rows; i++) lagged[i] = NAN;
+  for (size_t i = 0; i < series->rows; i++) lagged[i] = NAN;
   for (size_t i = 0, j = 0; i < count; i++) { /* j trails behind i at the session wanted */
     if (visit[j].patient != visit[i].patient) j = i;
     while (j < i && visit[j].session < visit[i].session - lag) {
@@ -90,7 +89,7 @@ enum stats_status stats_lag(const double *x, const double *session, const int32_
       j++;
     }
     if (visit[j].patient == visit[i].patient && visit[j].session == visit[i].session - lag)
-      lagged[visit[i].row] = x[visit[j].row];
+      lagged[visit[i].row] = series->x[visit[j].row];
   }
   return STATS_OK;
 }
@@ -102,7 +101,7 @@ double stats_nickell_bias(double phi, double sessions) {
 /* --- inertia ------------------------------------------------------------------------------------------------------ */
 
 struct inertia {
-  const double *x, *session;
+  const double *x;
   struct visit *visit;
   size_t count, patients;
   double *y, *one; /* whitened */
@@ -193,11 +192,12 @@ static enum stats_status check_visits(const struct inertia *s, struct stats_erro
   return STATS_OK;
 }
 
-enum stats_status stats_inertia_fit(const double *x, const double *session, const int32_t *patient, size_t patients,
-                                    size_t rows, const struct stats_memory *memory, const struct stats_scratch *scratch,
-                                    struct stats_inertia *out, struct stats_error *error) {
-  struct inertia s = {.x = x, .session = session, .patients = patients, .scratch = scratch};
-  s.visit = ordered_visits(x, session, patient, rows, memory, &s.count);
+enum stats_status stats_inertia_fit(const struct stats_series *series, const struct stats_memory *memory,
+                                    const struct stats_scratch *scratch, struct stats_inertia *out,
+                                    struct stats_error *error) {
+  size_t rows = series->rows, patients = series->patients;
+  struct inertia s = {.x = series->x, .patients = patients, .scratch = scratch};
+  s.visit = ordered_visits(series, memory, &s.count);
   s.y = model_take(memory, rows, sizeof *s.y);
   s.one = model_take(memory, rows, sizeof *s.one);
   s.code = model_take(memory, rows, sizeof *s.code);

@@ -303,36 +303,38 @@ static enum stats_status zero_or_one(const struct stats_table *table, const char
   return status;
 }
 
+/* The two arms of a column, and the name of their difference as coefficients are named. */
+static enum stats_status two_arms(const struct stats_table *table, const char *name, const struct stats_memory *memory,
+                                  struct columns_groups *arms, const char **label, struct stats_error *error) {
+  const struct stats_column *column = NULL;
+  enum stats_status status = columns_groups_of(table, name, NULL, memory, arms, error);
+  if (!status && arms->count != 2)
+    return model_fail(error, STATS_BAD_DATA, name, "'%.60s' has %zu arms; signals compare two", name, arms->count);
+  if (!status) status = frame_column_find(table, name, &column, error);
+  if (!status) *label = column->code ? model_text(memory, "%s%s", name, arms->name[1]) : name;
+  return status;
+}
+
 /* The arm of every therapist as 0 or 1. */
-static enum stats_status take_arm(const struct stats_table *table, const char *name,
-                                  const struct columns_groups *groups, const bool *counts,
-                                  const struct stats_memory *memory, struct probit *probit, const char **label,
-                                  struct stats_error *error) {
-  struct columns_groups arms;
+static enum stats_status take_arm(const char *name, const struct columns_groups *arms,
+                                  const struct columns_groups *groups, const bool *counts, struct probit *probit,
+                                  const struct stats_memory *memory, struct stats_error *error) {
   double *arm = model_take(memory, groups->count, sizeof *arm);
-  enum stats_status status = columns_groups_of(table, name, NULL, memory, &arms, error);
-  if (status) return status;
   if (!arm) return model_no_memory(error);
-  if (arms.count != 2)
-    return model_fail(error, STATS_BAD_DATA, name, "'%.60s' has %zu arms; signals compare two", name, arms.count);
   for (size_t j = 0; j < groups->count; j++) arm[j] = -1;
-  for (size_t i = 0; i < table->rows; i++) {
-    if (!counts[i] || arms.code[i] < 0) continue;
+  for (size_t i = 0; i < groups->rows; i++) {
+    if (!counts[i] || arms->code[i] < 0) continue;
     double *own = &arm[groups->code[i]];
-    if (*own >= 0 && *own != arms.code[i])
+    if (*own >= 0 && *own != arms->code[i])
       return model_fail(error, STATS_BAD_DATA, name, "therapist '%.60s' is in both arms of '%.60s'",
                         groups->name[groups->code[i]], name);
-    *own = arms.code[i];
+    *own = arms->code[i];
   }
   for (size_t j = 0; j < groups->count; j++)
     if (arm[j] < 0 && probit->therapist[j].signals + probit->therapist[j].noise > 0)
       return model_fail(error, STATS_BAD_DATA, name, "therapist '%.60s' has no arm", groups->name[j]);
-  const struct stats_column *column = NULL;
-  status = frame_column_find(table, name, &column, error);
   probit->arm = arm;
-  *label =
-      !status && column->code ? model_text(memory, "%s%s", name, arms.name[1]) : name; /* as coefficients are named */
-  return status;
+  return STATS_OK;
 }
 
 static enum stats_status count_answers(const struct stats_table *table, const struct stats_accuracy *columns,
@@ -473,7 +475,7 @@ static enum stats_status fit(struct probit *probit, const char *arm, const struc
 enum stats_status stats_signals_fit(const struct stats_table *table, const struct stats_accuracy *columns,
                                     const struct stats_memory *memory, struct stats_signals *out,
                                     struct stats_error *error) {
-  struct columns_groups groups;
+  struct columns_groups groups, arms;
   struct probit probit = {.parameters = 5};
   const char *arm = NULL;
   *out = (struct stats_signals){0};
@@ -487,8 +489,8 @@ enum stats_status stats_signals_fit(const struct stats_table *table, const struc
   if ((status = count_answers(table, columns, &groups, memory, out, counts, error))) return status;
   probit.therapist = out->therapist;
   probit.therapists = out->therapists;
-  if (columns->arm && (status = take_arm(table, columns->arm, &groups, counts, memory, &probit, &arm, error)))
-    return status;
+  if (columns->arm && (status = two_arms(table, columns->arm, memory, &arms, &arm, error))) return status;
+  if (columns->arm && (status = take_arm(columns->arm, &arms, &groups, counts, &probit, memory, error))) return status;
   if (probit.arm) probit.parameters = 7;
   status = check_counts(&probit, -1, error);
   for (int a = 0; a < 2 && probit.arm && !status; a++) status = check_counts(&probit, a, error);

@@ -74,7 +74,8 @@ static void open_fixture(struct fixture *f, const char *name) {
   for (size_t r = 0; r < formula.randoms; r++)
     for (size_t i = 0; i < formula.random[r].parts; i++) add_name(column, &columns, formula.random[r].part[i]);
   const char *path = arena_printf(&f->arena, "tests/golden/stats/%s.csv", name);
-  assert_int_equal(fit_read(&f->data, path, column, as_levels, columns, levels, asked, &f->arena, &error), OK);
+  const struct fit_names names = {column, as_levels, columns, levels, asked};
+  assert_int_equal(fit_read(&f->data, path, &names, &f->arena, &error), OK);
 }
 
 static void close_fixture(struct fixture *f) {

@@ -94,8 +94,9 @@ static void test_parts_add_up(void **state) {
   static double within[ROWS], patient[ROWS], therapist[ROWS];
   make_world(&w, 0);
   w.p[17] = NAN;
-  double mean = stats_decompose(w.p, w.patient, THERAPISTS * PATIENTS, w.therapist, THERAPISTS, ROWS, &w.memory, within,
-                                patient, therapist);
+  double mean =
+      stats_decompose(w.p, &(struct stats_nested){w.patient, w.therapist, THERAPISTS * PATIENTS, THERAPISTS, ROWS},
+                      &w.memory, &(struct stats_parts){within, patient, therapist});
   double sum = 0, cross = 0;
   assert_true(isnan(within[17]) && isnan(patient[17]) && isnan(therapist[17]));
   for (size_t i = 0; i < ROWS; i++) {
@@ -116,10 +117,11 @@ static void test_lag_respects_gaps(void **state) {
   struct arena arena;
   arena_init(&arena, 0);
   struct stats_memory memory = {take, &arena};
-  assert_int_equal(stats_lag(x, session, patient, 2, 6, 1, &memory, lagged), STATS_OK);
+  const struct stats_series series = {x, session, patient, 2, 6};
+  assert_int_equal(stats_lag(&series, 1, &memory, lagged), STATS_OK);
   assert_true(isnan(lagged[0]) && isnan(lagged[1]) && lagged[2] == 30); /* session 2 is missing */
   assert_true(isnan(lagged[3]) && lagged[4] == 12 && lagged[5] == 11);  /* rows need no order */
-  assert_int_equal(stats_lag(x, session, patient, 2, 6, 2, &memory, lagged), STATS_OK);
+  assert_int_equal(stats_lag(&series, 2, &memory, lagged), STATS_OK);
   assert_true(lagged[1] == 10 && isnan(lagged[2]) && lagged[4] == 11);
   assert_true(fabs(stats_nickell_bias(0.4, 6) + 0.28) < 1e-15);
   arena_free(&arena);
@@ -143,14 +145,14 @@ static void test_inertia(void **state) {
       patient[at] = (int32_t)i;
     }
   }
-  assert_int_equal(stats_inertia_fit(x, session, patient, people, rows, &w.memory, &w.scratch, &found, NULL), STATS_OK);
+  const struct stats_series series = {x, session, patient, people, rows};
+  assert_int_equal(stats_inertia_fit(&series, &w.memory, &w.scratch, &found, NULL), STATS_OK);
   assert_true(found.rows == people * (visits - 1) && found.patients == people);
   assert_true(fabs(found.phi - 0.4) < 4 * found.se && found.se > 0.01 && found.se < 0.06);
   assert_true(fabs(found.within - 1) < 0.2 && fabs(found.between - 1) < 0.4 && fabs(found.mean - 4) < 0.3);
   session[1] = session[0];
   struct stats_error error;
-  assert_int_equal(stats_inertia_fit(x, session, patient, people, rows, &w.memory, &w.scratch, &found, &error),
-                   STATS_BAD_DATA);
+  assert_int_equal(stats_inertia_fit(&series, &w.memory, &w.scratch, &found, &error), STATS_BAD_DATA);
   free_world(&w);
 }
 
@@ -223,12 +225,14 @@ static void test_parts_and_lags_as_columns(void **state) {
   w.p[17] = NAN;
   struct stats_table table = w.table;
   assert_int_equal(stats_table_within(&table, "p", "patient", "therapist", &w.memory, &error), STATS_OK);
-  assert_int_equal(stats_table_lag(&table, "p_within", "session", "patient", NULL, &w.memory, &sessions, &error),
-                   STATS_OK);
+  const struct stats_lag_columns lag_within = {"p_within", "session", "patient", NULL};
+  const struct stats_lag_columns alone = {"p", "session", "patient", NULL},
+                                 nested = {"p", "session", "patient", "therapist"};
+  assert_int_equal(stats_table_lag(&table, &lag_within, &w.memory, &sessions, &error), STATS_OK);
   assert_true(table.columns == w.table.columns + 4 && fabs(sessions - (ROWS - 1.0) / (THERAPISTS * PATIENTS)) < 1e-12);
-  stats_decompose(w.p, w.patient, THERAPISTS * PATIENTS, w.therapist, THERAPISTS, ROWS, &w.memory, within, patient,
-                  therapist);
-  stats_lag(within, w.session, w.patient, THERAPISTS * PATIENTS, ROWS, 1, &w.memory, lagged);
+  stats_decompose(w.p, &(struct stats_nested){w.patient, w.therapist, THERAPISTS * PATIENTS, THERAPISTS, ROWS},
+                  &w.memory, &(struct stats_parts){within, patient, therapist});
+  stats_lag(&(struct stats_series){within, w.session, w.patient, THERAPISTS * PATIENTS, ROWS}, 1, &w.memory, lagged);
   assert_memory_equal(made(&table, "p_within"), within, sizeof within);
   assert_memory_equal(made(&table, "p_patient"), patient, sizeof patient);
   assert_memory_equal(made(&table, "p_therapist"), therapist, sizeof therapist);
@@ -239,11 +243,10 @@ static void test_parts_and_lags_as_columns(void **state) {
   assert_int_equal(stats_table_within(&table, "p", "patient", "therapist", &w.memory, &error), STATS_OK);
   assert_memory_equal(made(&table, "p_within"), within, sizeof within);
   table = w.table;
-  assert_int_equal(stats_table_lag(&table, "p", "session", "patient", NULL, &w.memory, NULL, &error), STATS_BAD_DATA);
+  assert_int_equal(stats_table_lag(&table, &alone, &w.memory, NULL, &error), STATS_BAD_DATA);
   assert_non_null(strstr(error.text, "two rows with the same 'session'"));
-  assert_int_equal(stats_table_lag(&table, "p", "session", "patient", "therapist", &w.memory, NULL, &error), STATS_OK);
-  assert_int_equal(stats_table_lag(&table, "p", "session", "patient", "therapist", &w.memory, NULL, &error),
-                   STATS_BAD_DATA);
+  assert_int_equal(stats_table_lag(&table, &nested, &w.memory, NULL, &error), STATS_OK);
+  assert_int_equal(stats_table_lag(&table, &nested, &w.memory, NULL, &error), STATS_BAD_DATA);
   assert_non_null(strstr(error.text, "already have a column 'p_lag'"));
   assert_int_equal(stats_table_within(&table, "q", "patient", NULL, &w.memory, &error), STATS_BAD_DATA);
   assert_int_equal(stats_table_within(&table, "patient", "therapist", NULL, &w.memory, &error), STATS_BAD_DATA);
