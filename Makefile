@@ -41,6 +41,7 @@ EMBED := $(sort $(shell find assets studies src/store/sql -type f ! -name '.*' 2
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 FAULTS := $(patsubst tests/fault/%.c,$(B)/fault/%,$(sort $(wildcard tests/fault/*.c)))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(sort $(wildcard bench/*.c)))
+GOLDEN := $(patsubst tests/golden/%.c,$(B)/golden/%,$(sort $(wildcard tests/golden/*.c)))
 FUZZERS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 .PHONY: all units faults benches fuzzers check flags clean help
@@ -92,6 +93,12 @@ $(B)/fault/%: tests/fault/%.c $(B)/libattune.a
 	@echo '  LD $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -MMD -MP -o $@ $< $(B)/libattune.a $(LIBS)
 
+# Makes what tests/golden keeps of this version.
+$(B)/golden/%: tests/golden/%.c $(B)/libattune.a
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -MMD -MP -o $@ $< $(B)/libattune.a $(LIBS)
+
 $(B)/bench/%: bench/%.c $(B)/libattune.a
 	@mkdir -p $(@D)
 	@echo '  LD $@'
@@ -103,7 +110,7 @@ build/fuzz/%: tests/fuzz/%.c $(SOURCES) $(B)/obj/embed.o
 	@echo '  FUZZ $@'
 	$(Q)clang $(STD) -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(EXACT) $(INC) -include src/base/banned.h -o $@ $< $$(sed -n 's,^ \* fuzz-sources: ,,p' $<) $(B)/obj/embed.o $(LIBS)
 
-units: $(UNITS)
+units: $(UNITS) $(GOLDEN)
 faults: $(FAULTS)
 benches: $(BENCHES)
 fuzzers: $(FUZZERS)
