@@ -20,6 +20,7 @@ struct stats_ratings {
   size_t subjects, raters;
   const double *rating; /* [subjects * raters]; NaN = missing; every subject and every rater has at least one */
 };
+#define STATS_RATING_MAXIMUM 1e100 /* beyond it no sum of squares can be had */
 
 /* The forms of P. E. Shrout and J. L. Fleiss, Psychological Bulletin 86 (1979) 420, with their F tests and intervals;
  * the interval of ICC(2,.) by Satterthwaite's degrees of freedom (as in K. O. McGraw and S. P. Wong, Psychological
@@ -52,6 +53,7 @@ enum stats_agreement_status {
   STATS_AGREEMENT_FEW_SUBJECTS, /* fewer than two subjects with ratings */
   STATS_AGREEMENT_FEW_RATERS,   /* fewer than two raters, or no subject rated twice */
   STATS_AGREEMENT_CONSTANT,     /* all ratings are the same: agreement cannot be told from chance */
+  STATS_AGREEMENT_TOO_LARGE,    /* a rating is beyond STATS_RATING_MAXIMUM */
   STATS_AGREEMENT_NOT_FITTED,   /* an incomplete table has no components of variance that could be found */
   STATS_AGREEMENT_NO_MEMORY
 };

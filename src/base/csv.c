@@ -448,6 +448,14 @@ bool csv_missing(const char *field) {
   return !*field || !strcmp(field, "NA");
 }
 
+bool csv_seems_missing(const char *field) {
+  static const char *const marks[] = {"na", "n/a", "n.a.", "#n/a", "<na>", "nan", "null", "#null!", ".", "?"};
+  if (*field && !field[strspn(field, " \t")]) return true;
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+    if (!strcasecmp(field, marks[i])) return !csv_missing(field);
+  return false;
+}
+
 enum err csv_refuse_count(struct csv *csv, size_t line, size_t count, struct error *error) {
   int column = (int)(count < csv->column_count ? count - 1 : csv->column_count - 1);
   return csv_refuse(csv, line, column, error, "the row has %zu field%s; the header has %zu", count,

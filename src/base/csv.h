@@ -74,6 +74,9 @@ struct csv_row {
 };
 enum err csv_next_row(struct csv *csv, struct csv_row *row, struct error *error);
 bool csv_missing(const char *field); /* empty or NA */
+/* What is written for a missing value elsewhere and is none here: na, n/a, NULL, <NA>, NaN, #N/A, a point, a question
+ * mark or blanks alone. */
+bool csv_seems_missing(const char *field);
 
 /* Fills *error (ERR_INPUT) with "FILE, line L, column C (NAME): ..." for a value that the caller refuses. */
 enum err csv_refuse(const struct csv *csv, size_t line, int column, struct error *error, const char *format, ...)

@@ -61,6 +61,10 @@ static enum err sheet_read(struct sheet *sheet, const char *path, struct error *
       err = csv_refuse(csv, row.line, rater, error, "the rater is missing");
     else if (csv_missing(row.fields[rating]))
       sheet->rows_missing++;
+    else if (csv_seems_missing(row.fields[rating]))
+      err = csv_refuse(csv, row.line, rating, error,
+                       "'%.20s' looks like a missing rating, which is an empty field, NA, or no row at all",
+                       row.fields[rating]);
     else
       sheet_add(sheet, row.fields[subject], row.fields[rater], row.fields[rating], row.line);
   }
@@ -108,6 +112,10 @@ static enum err numbers_table(const struct sheet *sheet, const char *path, struc
     double *cell = &cells[row->subject * sheet->raters.count + row->rater];
     if (!isnan(*cell)) return refuse_twice(sheet, row, path, error);
     *cell = number[row->text];
+    if (fabs(*cell) > STATS_RATING_MAXIMUM)
+      return fail(error, ERR_INPUT, "agree-large", "rating",
+                  "%s, line %zu, column rating: %.40s is too large to compute with (%g at most)", path, row->line,
+                  sheet->texts.names[row->text], STATS_RATING_MAXIMUM);
   }
   *table = (struct stats_ratings){sheet->subjects.count, sheet->raters.count, cells};
   return OK;
@@ -172,6 +180,7 @@ static enum err agreement_fails(enum stats_agreement_status status, const char *
           "fewer than two subjects are rated (by both raters): agreement needs at least two",
       [STATS_AGREEMENT_FEW_RATERS] = "no subject is rated by two raters",
       [STATS_AGREEMENT_CONSTANT] = "all ratings are the same, so that agreement cannot be told from chance",
+      [STATS_AGREEMENT_TOO_LARGE] = "a rating is too large to compute with",
       [STATS_AGREEMENT_NOT_FITTED] = "the components of variance of this incomplete table could not be found",
       [STATS_AGREEMENT_NO_MEMORY] = "the table is too large"};
   return fail(error, ERR_INPUT, "agree-undefined", "rating", "%s: %s", path, why[status]);
@@ -398,5 +407,5 @@ int command_agree(int argc, char **argv) {
     err = icc ? run_icc(&sheet, arguments.words[0], confidence, json, &error)
               : run_kappa(&sheet, arguments.words[0], weights, confidence, json, &error);
   arena_free(&arena);
-  return err ? say_no(&error) : EXIT_DONE;
+  return finish_output(err, &error);
 }

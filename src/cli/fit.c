@@ -18,7 +18,7 @@
 struct wanted {                   /* columns of the file that the formula and the options name */
   const struct fit_columns *made; /* these are not in the file */
   const char *name[NAMES_MAXIMUM];
-  bool as_levels[NAMES_MAXIMUM];
+  enum fit_use use[NAMES_MAXIMUM];
   size_t count;
 };
 
@@ -37,26 +37,26 @@ static void *take(void *state, size_t bytes) {
 }
 
 /* A column is read as text only when nothing needs its numbers. */
-static void want(struct wanted *wanted, const char *name, bool as_levels) {
+static void want(struct wanted *wanted, const char *name, enum fit_use use) {
   for (size_t i = 0; i < wanted->count; i++)
     if (!strcmp(wanted->name[i], name)) {
-      wanted->as_levels[i] &= as_levels;
+      if (use < wanted->use[i]) wanted->use[i] = use;
       return;
     }
   if (wanted->count == NAMES_MAXIMUM || fit_columns_make(wanted->made, name)) return;
   wanted->name[wanted->count] = name;
-  wanted->as_levels[wanted->count++] = as_levels;
+  wanted->use[wanted->count++] = use;
 }
 
 static void want_formula(struct wanted *wanted, const struct formula *formula) {
   for (size_t v = 0; v < formula->variables; v++) {
     const struct formula_variable *variable = &formula->variable[v];
-    if (variable->name) want(wanted, variable->name, variable->kind == FORMULA_FACTOR);
+    if (variable->name) want(wanted, variable->name, variable->kind == FORMULA_FACTOR ? FIT_LEVELS : FIT_VALUES);
     for (size_t i = 0; i < variable->ops; i++)
-      if (variable->op[i].op == 'c') want(wanted, variable->op[i].name, false);
+      if (variable->op[i].op == 'c') want(wanted, variable->op[i].name, FIT_VALUES);
   }
   for (size_t r = 0; r < formula->randoms; r++)
-    for (size_t i = 0; i < formula->random[r].parts; i++) want(wanted, formula->random[r].part[i], false);
+    for (size_t i = 0; i < formula->random[r].parts; i++) want(wanted, formula->random[r].part[i], FIT_GROUPS);
 }
 
 static enum err choose(const struct fit_request *request, struct stats_model_options *options, struct error *error) {
@@ -155,21 +155,22 @@ static enum err want_formula_text(struct wanted *wanted, const char *text, const
 static enum err want_all(const struct fit_request *request, struct wanted *wanted, const struct fit_list *levels,
                          const struct stats_memory *memory, struct error *error) {
   const struct stats_accuracy *c = &request->ready.columns;
-  const char *const named[] = {request->cluster, request->permute.unit, c->truth,   c->judgment,
-                               c->patient,       c->therapist,          c->outcome, c->arm,
-                               c->session};
+  const char *const groups[] = {request->cluster, request->permute.unit, c->patient, c->therapist};
+  const char *const values[] = {c->truth, c->judgment, c->outcome, c->arm, c->session};
   enum err err = OK;
   if (request->formula) err = want_formula_text(wanted, request->formula, memory, error);
   if (!err && request->against) err = want_formula_text(wanted, request->against, memory, error);
-  for (size_t i = 0; i < sizeof named / sizeof *named; i++)
-    if (named[i]) want(wanted, named[i], false);
-  for (size_t i = 0; i < request->levels.count; i++) want(wanted, levels[i].column, true);
+  for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+    if (groups[i]) want(wanted, groups[i], FIT_GROUPS);
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+    if (values[i]) want(wanted, values[i], FIT_VALUES);
+  for (size_t i = 0; i < request->levels.count; i++) want(wanted, levels[i].column, FIT_LEVELS);
   for (size_t i = 0; i < request->columns.withins + request->columns.lags; i++) {
     bool lag = i >= request->columns.withins;
     const struct fit_list *one =
         lag ? &request->columns.lag[i - request->columns.withins] : &request->columns.within[i];
-    want(wanted, one->column, false);
-    for (size_t k = 0; k < one->values; k++) want(wanted, one->value[k], !lag || k > 0);
+    want(wanted, one->column, FIT_VALUES);
+    for (size_t k = 0; k < one->values; k++) want(wanted, one->value[k], lag && k == 0 ? FIT_VALUES : FIT_LEVELS);
   }
   return err;
 }
@@ -218,8 +219,8 @@ static enum err fit(struct fit_request *request, struct arena *arena, struct fit
   if (!err) err = want_all(request, wanted, levels, &memory, error);
   if (!err)
     err = fit_read(data, request->path,
-                   &(struct fit_names){wanted->name, wanted->as_levels, wanted->count, levels, request->levels.count},
-                   arena, error);
+                   &(struct fit_names){wanted->name, wanted->use, wanted->count, levels, request->levels.count}, arena,
+                   error);
   struct stats_table table = data->table;
   struct fit_context context = {NULL, &table, &memory, arena, NULL};
   if (!err) err = fit_columns_add(&request->columns, &table, &memory, error);
@@ -284,5 +285,5 @@ int command_fit(int argc, char **argv) {
   enum err err = fit(&request, &arena, &data, &error);
   fit_data_free(&data);
   arena_free(&arena);
-  return err ? say_no(&error) : EXIT_DONE;
+  return finish_output(err, &error);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/csv.h"
+#include "base/decimal.h"
 
 enum err fit_list_parse(struct fit_list *out, const char *option, const char *form, const char *text,
                         struct arena *arena, struct error *error) {
@@ -56,11 +57,43 @@ void fit_data_free(struct fit_data *data) {
   if (data->column) forget(data);
 }
 
-static enum err take_chunk(struct fit_data *data, const struct csv_chunk *chunk, const int *at, size_t *capacity,
-                           struct error *error) {
+/* The line of each level's first row. */
+struct first_lines {
+  size_t *line, count, capacity;
+};
+
+struct reading {
+  struct fit_data *data;
+  struct arena *arena;
+  const int *at; /* place in the file of each column */
+  size_t capacity;
+  struct first_lines *first; /* beside each column */
+};
+
+/* Codes count up in order of appearance. */
+static void note_lines(struct reading *r, struct first_lines *first, const uint32_t *code,
+                       const struct csv_chunk *chunk) {
+  for (size_t i = 0; i < chunk->rows; i++) {
+    if (code[i] != first->count) continue;
+    if (first->count == first->capacity) {
+      size_t capacity = first->capacity ? 2 * first->capacity : 16,
+             *more = arena_array(r->arena, capacity, sizeof *more);
+      if (first->count) memcpy(more, first->line, first->count * sizeof *more);
+      first->line = more;
+      first->capacity = capacity;
+    }
+    first->line[first->count++] = chunk->lines[i];
+  }
+}
+
+static enum err take_chunk(struct reading *r, const struct csv_chunk *chunk, struct error *error) {
+  struct fit_data *data = r->data;
+  const int *at = r->at;
+  size_t *capacity = &r->capacity;
   if (chunk->restarted) {
     forget(data);
     *capacity = 0;
+    for (size_t i = 0; i < data->table.columns; i++) r->first[i].count = 0;
   }
   size_t rows = data->table.rows, after = rows + chunk->rows;
   bool more = after > *capacity;
@@ -70,6 +103,7 @@ static enum err take_chunk(struct fit_data *data, const struct csv_chunk *chunk,
     const double *numbers = chunk->numbers[at[i]];
     enum err err = more ? grow(column, numbers != NULL, *capacity, error) : OK;
     if (err) return err;
+    if (!numbers) note_lines(r, &r->first[i], chunk->codes[at[i]], chunk);
     if (numbers)
       memcpy((double *)(uintptr_t)column->number + rows, numbers, chunk->rows * sizeof *numbers);
     else
@@ -112,12 +146,11 @@ static void order_levels(struct fit_data *data, struct stats_column *column, con
   column->levels = count;
 }
 
-static enum err read_all(struct fit_data *data, struct csv *csv, const int *at, struct error *error) {
+static enum err read_all(struct reading *r, struct csv *csv, struct error *error) {
   struct csv_chunk chunk;
-  size_t capacity = 0;
   enum err err;
   while (!(err = csv_next_chunk(csv, &chunk, error)) && chunk.rows)
-    if ((err = take_chunk(data, &chunk, at, &capacity, error))) return err;
+    if ((err = take_chunk(r, &chunk, error))) return err;
   return err;
 }
 
@@ -132,6 +165,39 @@ static enum err check_levels(const struct stats_column *column, const struct fit
   return OK;
 }
 
+static bool is_number(const char *text) {
+  double value;
+  return decimal_read(text, strlen(text), &value) == DECIMAL_READ;
+}
+
+static bool names_level(const struct fit_list *asked, const char *text) {
+  for (size_t i = 0; asked && i < asked->values; i++)
+    if (!strcmp(asked->value[i], text)) return true;
+  return false;
+}
+
+/* A column of texts: refuses what is meant as missing, and text among numbers where no factor was asked for. */
+static enum err check_texts(const struct reading *r, const struct csv *csv, size_t i, enum fit_use use,
+                            const struct fit_list *asked, struct error *error) {
+  size_t count, numbers = 0, text = SIZE_MAX;
+  const char *const *level = csv_levels(csv, r->at[i], &count), *name = r->data->column[i].name;
+  for (size_t l = 0; l < count; l++) {
+    if (csv_seems_missing(level[l]) && !names_level(asked, level[l]))
+      return csv_refuse(csv, r->first[i].line[l], r->at[i], error,
+                        "'%.20s' looks like a missing value: leave the field empty or write NA (a level of that name "
+                        "is listed in --levels %s=...)",
+                        level[l], name);
+    bool number = is_number(level[l]);
+    numbers += number;
+    if (!number && text == SIZE_MAX) text = l;
+  }
+  if (use != FIT_VALUES || asked || !numbers || text == SIZE_MAX) return OK;
+  return csv_refuse(csv, r->first[i].line[text], r->at[i], error,
+                    "'%.40s' is not a number, and other values of the column are: correct it, or leave the field empty "
+                    "if it is missing; for a factor write factor(%s)",
+                    level[text], name);
+}
+
 static const struct fit_list *levels_of(const struct fit_names *names, const char *column) {
   for (size_t j = 0; j < names->levels_count; j++)
     if (!strcmp(names->levels[j].column, column)) return &names->levels[j];
@@ -142,6 +208,7 @@ enum err fit_read(struct fit_data *data, const char *path, const struct fit_name
                   struct error *error) {
   struct csv *csv;
   int *at = arena_array(arena, names->count + 1, sizeof *at);
+  struct reading reading = {data, arena, at, 0, arena_array(arena, names->count + 1, sizeof(struct first_lines))};
   *data = (struct fit_data){.column = arena_array(arena, names->count + 1, sizeof *data->column)};
   data->table = (struct stats_table){.column = data->column, .columns = names->count};
   enum err err = csv_open_file(&csv, arena, path, error);
@@ -149,14 +216,15 @@ enum err fit_read(struct fit_data *data, const char *path, const struct fit_name
     const char *name = names->name[i];
     if ((err = csv_need_column(csv, name, &at[i], error))) break;
     data->column[i].name = arena_text(arena, name);
-    csv_want(csv, at[i], names->as_levels[i] || levels_of(names, name) ? CSV_LEVELS : CSV_AUTO);
+    csv_want(csv, at[i], names->use[i] == FIT_LEVELS || levels_of(names, name) ? CSV_LEVELS : CSV_AUTO);
   }
-  if (!err) err = read_all(data, csv, at, error);
+  if (!err) err = read_all(&reading, csv, error);
   if (!err && !data->table.rows) err = fail(error, ERR_INPUT, "rows", path, "%s has no rows under its header", path);
   for (size_t i = 0; i < names->count && !err; i++) {
     const struct fit_list *asked = levels_of(names, names->name[i]);
     size_t count;
     if (!data->column[i].code) continue;
+    if ((err = check_texts(&reading, csv, i, names->use[i], asked, error))) break;
     const char *const *text = csv_levels(csv, at[i], &count);
     order_levels(data, &data->column[i], text, count, asked, arena);
     if (asked) err = check_levels(&data->column[i], asked, error);

@@ -21,17 +21,25 @@ struct fit_data {
 /* `form` is how errors show what `option` wants. */
 enum err fit_list_parse(struct fit_list *out, const char *option, const char *form, const char *text,
                         struct arena *arena, struct error *error);
+/* What a column is wanted for. */
+enum fit_use {
+  FIT_VALUES, /* numbers, or a factor of texts: numbers among texts are refused */
+  FIT_GROUPS, /* the levels of a group, in order of number where all are numbers */
+  FIT_LEVELS  /* a factor that the user asked for, whatever it holds */
+};
+
 /* The columns to read. */
 struct fit_names {
   const char *const *name;
-  const bool *as_levels; /* beside each: a factor, whatever it holds */
+  const enum fit_use *use; /* beside each */
   size_t count;
   const struct fit_list *levels; /* of --levels */
   size_t levels_count;
 };
 
-/* Reads the named columns; those not in `as_levels` become factors when a value is no number. Levels are in byte order,
- * after those asked for. Release with fit_data_free(). */
+/* Reads the named columns; those that hold text become factors. Levels are in byte order, after those asked for.
+ * Refused with the line: a text in a column that otherwise holds numbers, and a text that is meant as a missing value
+ * (csv_seems_missing()) unless --levels names it. Release with fit_data_free(). */
 enum err fit_read(struct fit_data *data, const char *path, const struct fit_names *names, struct arena *arena,
                   struct error *error);
 void fit_data_free(struct fit_data *data);

@@ -81,6 +81,12 @@ int say_no(const struct error *error) {
   return error->code == ERR_USAGE ? EXIT_USAGE : EXIT_SAYS_NO;
 }
 
+int finish_output(enum err err, struct error *error) {
+  bool lost = fflush(stdout) != 0 || ferror(stdout);
+  if (!err && lost) err = fail(error, ERR_STORE, "output", "", "the output could not be written");
+  return err ? say_no(error) : EXIT_DONE;
+}
+
 size_t processors(void) {
   long count = sysconf(_SC_NPROCESSORS_ONLN);
   return count > 0 ? (size_t)count : 1;

@@ -56,4 +56,8 @@ size_t processors(void);
 /* Says the error's sentence on stderr and returns EXIT_SAYS_NO (EXIT_USAGE for ERR_USAGE). */
 int say_no(const struct error *error);
 
+/* What a command that prints on stdout returns at its end: EXIT_DONE where all went well and was written, else the
+ * sentence of the error, or of an output that could not be written (a full disk, a closed pipe). */
+int finish_output(enum err err, struct error *error);
+
 #endif

@@ -456,5 +456,5 @@ int command_power(int argc, char **argv) {
   if (!err) (task.json ? print_json : print_text)(&task);
   arena_free(&task.scratch);
   arena_free(&task.arena);
-  return err ? say_no(&error) : EXIT_DONE;
+  return finish_output(err, &error);
 }

@@ -236,6 +236,7 @@ static enum stats_agreement_status survey(const struct stats_ratings *r, struct 
     for (size_t j = 0; j < r->raters; j++) {
       double rating = r->rating[i * r->raters + j];
       if (isnan(rating)) continue;
+      if (!(fabs(rating) <= STATS_RATING_MAXIMUM)) return STATS_AGREEMENT_TOO_LARGE;
       if (isnan(first)) first = rating;
       constant &= rating == first;
       count++;

@@ -123,6 +123,9 @@ static void perfect_and_impossible_tables(void **state) {
     assert_true(table.form[i].icc == 1 && table.form[i].lower == 1 && table.form[i].upper == 1 && table.form[i].p == 0);
   assert_int_equal(stats_icc_compute(&(struct stats_ratings){2, 2, constant}, 0.95, &memory, &table),
                    STATS_AGREEMENT_CONSTANT);
+  const double large[] = {1e308, 3, 4, 2, 1, 2};
+  assert_int_equal(stats_icc_compute(&(struct stats_ratings){3, 2, large}, 0.95, &memory, &table),
+                   STATS_AGREEMENT_TOO_LARGE);
   assert_int_equal(stats_icc_compute(&(struct stats_ratings){1, 3, one}, 0.95, &memory, &table),
                    STATS_AGREEMENT_FEW_SUBJECTS);
   assert_int_equal(stats_icc_compute(&(struct stats_ratings){3, 1, one}, 0.95, &memory, &table),

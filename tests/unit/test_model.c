@@ -50,7 +50,7 @@ static void open_fixture(struct fixture *f, const char *name) {
   struct fit_list levels[8];
   struct error error;
   const char *column[32];
-  bool as_levels[32] = {false};
+  enum fit_use use[32] = {FIT_VALUES};
   size_t columns = 0, asked = 0;
   memset(f, 0, sizeof *f);
   arena_init(&f->arena, 0);
@@ -74,7 +74,7 @@ static void open_fixture(struct fixture *f, const char *name) {
   for (size_t r = 0; r < formula.randoms; r++)
     for (size_t i = 0; i < formula.random[r].parts; i++) add_name(column, &columns, formula.random[r].part[i]);
   const char *path = arena_printf(&f->arena, "tests/golden/stats/%s.csv", name);
-  const struct fit_names names = {column, as_levels, columns, levels, asked};
+  const struct fit_names names = {column, use, columns, levels, asked};
   assert_int_equal(fit_read(&f->data, path, &names, &f->arena, &error), OK);
 }
 
