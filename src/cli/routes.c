@@ -16,10 +16,11 @@ static void print_json(void) {
   json_t *list = json_array();
   for (size_t i = 0; i < route_count; i++) {
     const struct route *route = &routes[i];
-    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:s}", "method",
+    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:s, s:s}", "method",
                                           route->method == METHOD_POST ? "POST" : "GET", "path", route->path, "site",
                                           route->site, "roles", roles_json(route->roles), "reader",
-                                          reader_name(route->reader), "purpose", route->purpose));
+                                          reader_name(route->reader), "body", body_name(route->body),
+                                          "purpose", route->purpose));
   }
   struct arena arena;
   arena_init(&arena, 0);

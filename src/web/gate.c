@@ -19,7 +19,7 @@ static int language_from_header(const char *header) {
   return -1;
 }
 
-static void choose_language(struct request *request) {
+void gate_language(struct request *request) {
   const char *asked = pairs_get(&request->query, "language");
   int language = asked ? language_find(asked) : -1;
   if (language >= 0) request_cookie(request, "language", language_code((enum language)language), 365 * 24 * 3600);
@@ -70,14 +70,10 @@ static void serve_by_token(struct request *request, const char *token) {
   }
 }
 
-static bool at_root(const char *path) {
-  return !strcmp(path, "/") || !strncmp(path, "/f/", 3) || !strncmp(path, "/assets/", 8) || !strcmp(path, "/leave") ||
-         !strcmp(path, "/favicon.ico");
-}
-
 static enum route_match find_route(struct request *request) {
   const char *path = request->path;
-  if (at_root(path)) {
+  request->route = NULL;
+  if (route_at_root(path)) {
     enum route_match match =
         route_find(request->arena, true, request->method, path, &request->route, request->parameters);
     if (match == ROUTE_FOUND && (request->route->roles & ROLE_PATIENT)) serve_by_token(request, request->parameters[0]);
@@ -203,22 +199,15 @@ static bool choose_reader(struct request *request) {
   return true;
 }
 
-/* Names the methods that a path has, for 405. */
-static void refuse_method(struct request *request) {
-  enum method other = request->method == METHOD_GET ? METHOD_POST : METHOD_GET;
-  request_header(request, "Allow", other == METHOD_GET ? "GET, HEAD" : "POST");
-  web_refuse(request, 405);
-}
-
 void gate_enter(struct request *request) {
   enum route_match match = find_route(request);
   if (request->served) find_who(request);
-  choose_language(request);
+  gate_language(request);
   if (match != ROUTE_FOUND && request->who && (!request->who->full || request->who->locked)) request->who = NULL;
   if (match == ROUTE_NO_PATH)
     request_error(request, ERR_MISSING, &(struct error){.code = ERR_MISSING, .id = "page"});
   else if (match == ROUTE_NO_METHOD)
-    refuse_method(request);
+    web_refuse(request, 405);
   else if (door_opens(request) && choose_reader(request)) {
     if (request->method == METHOD_POST && !post_is_ours(request))
       request_error(request, ERR_DENIED, &(struct error){.code = ERR_DENIED, .id = "form-token"});

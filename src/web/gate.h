@@ -12,6 +12,8 @@
 
 void gate_enter(struct request *request);
 void gate_resume(struct request *request);
+/* Chooses the language; called by gate_enter(), and for a request that is refused before it gets there. */
+void gate_language(struct request *request);
 
 /* The token of the sign-in pages' forms, before anyone is signed in: makes the cookie if there is none. */
 const char *gate_door_token(struct request *request);

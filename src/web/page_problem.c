@@ -1,4 +1,5 @@
 /* page_problem.c: when something cannot be had or done: what happened, what was kept, what to do. */
+#include "web/gate.h"
 #include "web/page.h"
 #include "web/web.h"
 
@@ -135,7 +136,17 @@ void request_error(struct request *request, enum err err, const struct error *er
   write_error_page(request, status_of(err), request_error_words(request, err, error));
 }
 
+/* Names the methods that a path has; none: there is no such page. */
+static unsigned name_methods(struct request *request) {
+  bool get = route_of(METHOD_GET, request->path), post = route_of(METHOD_POST, request->path);
+  if (!get && !post) return 404;
+  request_header(request, "Allow", get && post ? "GET, HEAD, POST" : get ? "GET, HEAD" : "POST");
+  return 405;
+}
+
 void web_refuse(struct request *request, unsigned status) {
+  if (!request->home) gate_language(request);
+  if (status == 405) status = name_methods(request);
   enum word words = status == 413   ? WORD_ERROR_TOO_LARGE
                     : status == 503 ? WORD_ERROR_STOPPING
                     : status == 404 ? WORD_ERROR_PAGE

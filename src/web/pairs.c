@@ -36,26 +36,28 @@ static char *decode(struct arena *arena, const char *text, size_t length, size_t
   return out;
 }
 
+static bool pair_decode(struct arena *arena, struct pair *pair, const char *text, size_t length) {
+  const char *equals = memchr(text, '=', length);
+  size_t split = equals ? (size_t)(equals - text) : length, name_length = 0;
+  pair->name = decode(arena, text, split, &name_length);
+  pair->value = equals ? decode(arena, equals + 1, length - split - 1, &pair->length) : "";
+  return pair->name && pair->value && !memchr(pair->name, 0, name_length);
+}
+
 bool pairs_decode(struct arena *arena, struct pairs *pairs, const char *text, size_t length) {
   *pairs = (struct pairs){0};
   if (!length) return true;
   size_t count = 1;
   for (size_t i = 0; i < length; i++) count += text[i] == '&';
   if (count > REQUEST_FIELDS_MAXIMUM) return false;
-  pairs->list = arena_array(arena, count, sizeof *pairs->list);
+  struct pairs found = {.list = arena_array(arena, count, sizeof *found.list)};
   for (size_t start = 0; start <= length;) {
     size_t end = start;
     while (end < length && text[end] != '&') end++;
-    if (end > start) {
-      const char *equals = memchr(text + start, '=', end - start);
-      size_t split = equals ? (size_t)(equals - text) : end, name_length = 0;
-      struct pair *pair = &pairs->list[pairs->count++];
-      pair->name = decode(arena, text + start, split - start, &name_length);
-      pair->value = equals ? decode(arena, equals + 1, end - split - 1, &pair->length) : "";
-      if (!pair->name || !pair->value || memchr(pair->name, 0, name_length)) return false;
-    }
+    if (end > start && !pair_decode(arena, &found.list[found.count++], text + start, end - start)) return false;
     start = end + 1;
   }
+  *pairs = found;
   return true;
 }
 

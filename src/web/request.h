@@ -88,7 +88,7 @@ struct request {
 const char *pairs_get(const struct pairs *pairs, const char *name);         /* the first; NULL when absent or with a NUL inside */
 const char *request_query(const struct request *request, const char *name); /* "" when absent */
 const char *request_field(const struct request *request, const char *name); /* "" when absent */
-/* Splits "a=b&c=d" (form) decoding %XX and +; false when it is malformed or has too many fields. */
+/* Splits "a=b&c=d" (form) decoding %XX and +; false, and no pairs at all, when it is malformed or has too many fields. */
 bool pairs_decode(struct arena *arena, struct pairs *pairs, const char *text, size_t length);
 void pairs_cookies(struct arena *arena, struct pairs *pairs, const char *header);
 bool request_may(const struct request *request, unsigned roles); /* who holds one of them */

@@ -43,6 +43,24 @@ enum route_match route_find(struct arena *arena, bool site, enum method method, 
   return match;
 }
 
+bool route_at_root(const char *path) {
+  return !strcmp(path, "/") || !strncmp(path, "/f/", 3) || !strncmp(path, "/assets/", 8) || !strcmp(path, "/leave") ||
+         !strcmp(path, "/favicon.ico");
+}
+
+const struct route *route_of(enum method method, const char *path) {
+  bool site = route_at_root(path);
+  if (!site && *path) path += 1 + strcspn(path + 1, "/");
+  for (size_t i = 0; i < route_count; i++)
+    if (routes[i].site == site && routes[i].method == method && path_matches(routes[i].path, *path ? path : "/"))
+      return &routes[i];
+  return NULL;
+}
+
+const char *body_name(enum body body) {
+  return body == BODY_FIELDS ? "fields" : "none";
+}
+
 const char *reader_name(enum reader reader) {
   switch (reader) {
   case READER_NONE:

@@ -7,6 +7,7 @@
 #ifndef ATTUNE_WEB_ROUTE_H
 #define ATTUNE_WEB_ROUTE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -25,6 +26,12 @@ enum reader {
   READER_OPEN    /* everything */
 };
 
+/* What a request to the row may carry. A third, a stream that is handed on in pieces, comes with recordings. */
+enum body {
+  BODY_NONE,  /* nothing: a request with a body is refused (400) and its connection closed */
+  BODY_FIELDS /* names and values, REQUEST_BODY_MAXIMUM bytes, whole in the arena before the handler runs */
+};
+
 typedef void handler(struct request *request);
 
 struct route {
@@ -34,6 +41,7 @@ struct route {
   handler *handler;
   unsigned roles;
   enum reader reader;
+  enum body body; /* none for GET, fields for POST */
   const char *purpose;
 };
 
@@ -43,7 +51,7 @@ struct route {
     .site = (site_), .method = METHOD_##method_, .path = (path_), .handler = (handler_),                               \
     .roles = (unsigned)((roles_) + ROUTE_MUST((roles_) != 0) +                                                         \
                         ROUTE_MUST((reader_) != READER_OPEN || !((roles_)&ROLES_MASKED))),                             \
-    .reader = (reader_), .purpose = (purpose_)                                                                         \
+    .reader = (reader_), .body = METHOD_##method_ == METHOD_POST ? BODY_FIELDS : BODY_NONE, .purpose = (purpose_)      \
   }
 #define ROUTE(method, path, handler, roles, reader, purpose)                                                           \
   ROUTE_ROW(false, method, path, handler, roles, reader, purpose)
@@ -58,6 +66,11 @@ enum route_match { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };
 /* Finds the row for a path ("/patients/P-7K3QX9M"); what ":name" took is copied into the arena, in order. */
 enum route_match route_find(struct arena *arena, bool site, enum method method, const char *path,
                             const struct route **route, const char *parameters[ROUTE_PARAMETERS]);
+/* The row for a path as it was asked, whole, whether or not there is such a study; NULL when there is none. */
+const struct route *route_of(enum method method, const char *path);
+/* Whether this path is of the site itself, not of a study. */
+bool route_at_root(const char *path);
 const char *reader_name(enum reader reader);
+const char *body_name(enum body body);
 
 #endif

@@ -44,6 +44,7 @@ struct exchange {
   struct buf body;
   int64_t began_ms;
   unsigned refused; /* a status that is answered without running anything; 0 none */
+  bool early;       /* a body comes that will not be taken: answered at once, and the connection closed */
   bool running;
   struct exchange *next;
 };
@@ -152,14 +153,12 @@ static bool body_type_acceptable(struct MHD_Connection *connection) {
   return !type || (!strncasecmp(type, wanted, sizeof wanted - 1) && strchr("; ", type[sizeof wanted - 1]));
 }
 
-static void exchange_begin(struct exchange *exchange, const char *path, const char *method) {
+static void exchange_fill(struct exchange *exchange, const char *path, enum method method) {
   struct MHD_Connection *connection = exchange->connection;
   struct request *request = &exchange->request;
-  exchange->began_ms = clock_elapsed_ms();
-  bool get = !strcmp(method, "GET") || !strcmp(method, "HEAD"), post = !strcmp(method, "POST");
   *request = (struct request){.arena = &exchange->arena,
                               .web = &exchange->server->web,
-                              .method = post ? METHOD_POST : METHOD_GET,
+                              .method = method,
                               .path = arena_text(&exchange->arena, path),
                               .status = 200,
                               .type = "text/html; charset=utf-8",
@@ -170,19 +169,40 @@ static void exchange_begin(struct exchange *exchange, const char *path, const ch
   request->now_ms = clock_now(&exchange->server->web.config->clock);
   request->network = client_of(exchange);
   pairs_cookies(&exchange->arena, &request->cookies, header_of(connection, "Cookie"));
+}
+
+static bool query_read(struct exchange *exchange) {
   struct query_reading reading = {.exchange = exchange, .text = buf_in(&exchange->arena, 64)};
-  MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, query_pair, &reading);
-  if (!pairs_decode(&exchange->arena, &request->query, reading.text.data, reading.text.length)) exchange->refused = 400;
-  if (!path_acceptable(path)) exchange->refused = 404;
-  if (!get && !post) exchange->refused = 405;
-  if (!post) return;
-  const char *length = header_of(connection, "Content-Length");
-  if (length && strtoull(length, NULL, 10) > REQUEST_BODY_MAXIMUM)
+  MHD_get_connection_values_n(exchange->connection, MHD_GET_ARGUMENT_KIND, query_pair, &reading);
+  return pairs_decode(&exchange->arena, &exchange->request.query, reading.text.data, reading.text.length);
+}
+
+/* The body that the head announces. */
+static void body_begin(struct exchange *exchange) {
+  const char *length = header_of(exchange->connection, "Content-Length");
+  unsigned long long bytes = length ? strtoull(length, NULL, 10) : 0;
+  const struct route *route = exchange->request.route;
+  if (!bytes && !header_of(exchange->connection, "Transfer-Encoding")) return;
+  if (!exchange->refused && route && route->body == BODY_NONE)
+    exchange->refused = 400;
+  else if (bytes > REQUEST_BODY_MAXIMUM)
     exchange->refused = 413;
-  else if (!body_type_acceptable(connection))
+  else if (!exchange->refused && route && !body_type_acceptable(exchange->connection))
     exchange->refused = 415;
-  exchange->body =
-      buf_in(&exchange->arena, length ? strtoull(length, NULL, 10) % (REQUEST_BODY_MAXIMUM + 1) + 1 : 4096);
+  exchange->early = exchange->refused || !route;
+  if (!exchange->early) exchange->body = buf_in(&exchange->arena, bytes ? (size_t)bytes + 1 : 4096);
+}
+
+static void exchange_begin(struct exchange *exchange, const char *path, const char *method) {
+  bool get = !strcmp(method, "GET") || !strcmp(method, "HEAD"), post = !strcmp(method, "POST");
+  exchange->began_ms = clock_elapsed_ms();
+  exchange_fill(exchange, path, post ? METHOD_POST : METHOD_GET);
+  if (!query_read(exchange)) exchange->refused = 400;
+  if (!get && !post) exchange->refused = 405;
+  if (!path_acceptable(path)) exchange->refused = 404;
+  if (exchange->refused != 404 && exchange->refused != 405)
+    exchange->request.route = route_of(exchange->request.method, path);
+  body_begin(exchange);
 }
 
 /* ---- answering ---- */
@@ -238,10 +258,11 @@ static enum MHD_Result exchange_go_on(struct exchange *exchange) {
   return MHD_YES;
 }
 
+/* A body is kept only where exchange_begin() made room for it. */
 static enum MHD_Result take_body(struct exchange *exchange, const char *data, size_t *length) {
   if (clock_elapsed_ms() - exchange->began_ms > REQUEST_SECONDS * 1000) return MHD_NO;
   if (!exchange->refused && exchange->body.length + *length > REQUEST_BODY_MAXIMUM) exchange->refused = 413;
-  if (!exchange->refused) buf_add(&exchange->body, data, *length);
+  if (!exchange->refused && exchange->body.arena) buf_add(&exchange->body, data, *length);
   *length = 0;
   return MHD_YES;
 }
@@ -256,8 +277,7 @@ static enum MHD_Result on_request(void *state, struct MHD_Connection *connection
     exchange->server = server;
     exchange->connection = connection;
     exchange_begin(exchange, path, method);
-    /* A body that is too large is refused before it is sent. */
-    return exchange->refused == 413 ? exchange_go_on(exchange) : MHD_YES;
+    return exchange->early ? exchange_go_on(exchange) : MHD_YES; /* the library closes after an early answer */
   }
   if (*length) return take_body(exchange, data, length);
   if (!exchange->running) {

@@ -139,6 +139,15 @@ def read_head(connection, data):
     return data
 
 
+def read_all(connection):
+    """Everything that comes until the other side closes (or says nothing for as long as the socket waits)."""
+    data = b""
+    with contextlib.suppress(ConnectionResetError, socket.timeout):
+        while piece := connection.recv(65536):
+            data += piece
+    return data
+
+
 def read_answer(connection, method="GET"):
     data = b""
     with contextlib.suppress(ConnectionResetError, socket.timeout):

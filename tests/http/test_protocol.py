@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from served import ROOT, Person, Served, words_of
+from served import ROOT, Person, Served, read_all, words_of
 
 # Header: what its value must hold.
 SECURITY = {
@@ -162,10 +162,49 @@ class Protocol(unittest.TestCase):
         for body in (b"login=%zz", b"login=%", b"&".join(b"a%d=1" % i for i in range(3000))):
             with self.subTest(body=body[:20]):
                 self.assertEqual(self.ask("POST", f"/{name}/sign-in", form, body).status, 400)
-        for query in ("?a=%zz", "?" + "&".join(f"a{i}=1" for i in range(3000))):
-            with self.subTest(query=query[:20]):
-                answer = self.ask("GET", f"/{name}/sign-in{query}")
-                self.assertTrue(answer is None or answer.status in (400, 413, 414, 431), answer)
+
+    def test_queries_that_cannot_be_read(self):
+        name = self.served.world["studies"][0]["name"]
+        pages = set()
+        for query in ("?%zz", "?%", "?done=%", "?a=1&%zz", "?%zz&a=1", "?a=%zz", "?a=%z", "?%00=1", "?=%", "?a=1&b=%f"):
+            for path in ("/", f"/{name}/", f"/{name}/sign-in", f"/{name}/caseload", "/f/none", "/none"):
+                for method in ("GET", "HEAD", "POST"):
+                    with self.subTest(method=method, path=path + query):
+                        answer = self.ask(method, path + query)
+                        self.assertEqual(answer.status, 400)
+                        self.check_headers(answer, path + query)
+                        if method == "GET" and not path.startswith("/f/"):
+                            pages.add(answer.text)
+            for method in ("PUT", "DELETE", "PATCH"):
+                with self.subTest(method=method, query=query):
+                    self.assertIn(self.ask(method, f"/{name}/sign-in{query}").status, (400, 405))
+        self.assertEqual(len(pages), 1)  # one page, whatever was asked for
+        answer = self.ask("GET", "/?" + "&".join(f"a{i}=1" for i in range(3000)))
+        self.assertTrue(answer is None or answer.status in (400, 413, 414, 431), answer)
+        self.assertIn('lang="fr', self.ask("GET", "/?%zz", [("Accept-Language", "fr")]).text)
+
+    def test_a_body_where_none_belongs(self):
+        """Refused and the connection closed: what follows on it is not taken for a request."""
+        name = self.served.world["studies"][0]["name"]
+        host = f"Host: {self.served.address[0]}".encode()
+        chunked = b"5\r\nhello\r\n0\r\n\r\n"
+        asked = 0
+        for path, want in (("/", 400), (f"/{name}/sign-in", 400), ("/f/none", 400), ("/none/none", 404), (f"/{name}/none", 404)):
+            for framing, body in ((b"Content-Length: 5", b"hello"), (b"Transfer-Encoding: chunked", chunked)):
+                with self.subTest(path=path, framing=framing):
+                    head = b"GET " + path.encode() + b" HTTP/1.1\r\n" + host + b"\r\n" + framing + b"\r\n\r\n"
+                    after = b"GET /after HTTP/1.1\r\n" + host + b"\r\n\r\n"
+                    with self.served.connect() as connection:
+                        connection.sendall(head + body + after)
+                        said = read_all(connection)
+                    self.assertEqual(said.count(b"HTTP/1.1 "), 1, said)
+                    self.assertIn(b"HTTP/1.1 %d " % want, said)
+                    asked += 1
+        for method, want in (("PUT", 405), ("DELETE", 405), ("FOO", 405)):
+            self.assertEqual(self.ask(method, "/", body=b"hello").status, want)
+        self.assertEqual(self.ask("PUT", "/none/none", body=b"hello").status, 404)
+        self.assertEqual(self.ask("GET", "/", [("Content-Length", "0")]).status, 200)
+        self.assertEqual(asked, 10)
 
     def test_requests_that_are_not_http(self):
         host = f"Host: {self.served.address[0]}".encode()
