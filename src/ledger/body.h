@@ -19,6 +19,11 @@ const struct entry_kind *entry_kind_find(const struct entry_kind *kinds, const c
 /* Writes the row that masked roles see; from the header alone, so that it outlives the body. */
 enum err entry_audit(struct db *db, const struct entry_kind *kind, const struct entry *entry, struct error *error);
 
+/* Applies all entries of `from` to the empty derived tables of `into` (which may be the same), in a transaction that is
+ * open there. */
+enum err entries_replay(struct db *from, const struct keys *keys, const struct entry_kind *kinds, struct db *into,
+                        struct error *error);
+
 /* Keys in the clear, each at the place that its subject's hash names. Wiped whole when a transaction that made or
  * destroyed a key is rolled back. */
 #define KEY_SLOTS 1024

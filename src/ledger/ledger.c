@@ -395,7 +395,28 @@ struct ledger_counts ledger_counts(const struct ledger *ledger) {
 
 /* ---- opening ---- */
 
+static enum err not_signed(struct error *error) {
+  return fail(error, ERR_STORE, "ledger-signature", "",
+              "the ledger's checkpoint is not signed by this home's log key; are these the keys of this home?");
+}
+
+/* Which ledger this is, by its newest checkpoint. */
+static enum err origin_read(struct ledger *ledger, struct error *error) {
+  struct arena arena = {0};
+  struct checkpoint checkpoint;
+  char *note;
+  enum err err = db_text(ledger->db, error, &arena, &note, "SELECT checkpoint FROM ledger_head WHERE one = 1 ORDER BY one", NO_ARGS);
+  if (!err && !note)
+    err = fail(error, ERR_STATE, "home-empty", "", "%s: this home holds no study yet; remove it and run 'attune init' again",
+               store_home(ledger->config.store));
+  if (!err && !checkpoint_read(&checkpoint, note, ledger->config.keys->log_public)) err = not_signed(error);
+  if (!err) snprintf(ledger->origin, sizeof ledger->origin, "%s", checkpoint.origin);
+  arena_free(&arena);
+  return err;
+}
+
 static enum err head_make(struct ledger *ledger, struct error *error) {
+  if (!*ledger->origin) return origin_read(ledger, error);
   char note[CHECKPOINT_BYTES];
   const struct ledger_config *config = &ledger->config;
   struct frontier empty = {0};
@@ -436,13 +457,21 @@ static enum err head_check(struct ledger *ledger, const struct frontier *rebuilt
     err = fail(error, ERR_STORE, "ledger-broken", "",
                "the ledger's entries and its head do not agree; stop here and run attune verify");
   if (!err && !checkpoint_read(&checkpoint, note, config->keys->log_public))
-    err = fail(error, ERR_STORE, "ledger-signature", "",
-               "the ledger's checkpoint is not signed by this home's log key; are these the keys of this home?");
+    err = not_signed(error);
   if (!err && strcmp(checkpoint.origin, config->origin))
     err = fail(error, ERR_STATE, "ledger-origin", "", "the ledger belongs to %s, not to %s", checkpoint.origin,
                config->origin);
   arena_free(&arena);
   return err;
+}
+
+/* After a step of the schema that altered derived tables. */
+static enum err tables_refill(struct ledger *ledger, struct error *error) {
+  bool due;
+  enum err err = db_replay_begin(ledger->db, &due, error);
+  if (err || !due) return err;
+  log_line(LOG_INFO, "replay", "%s: the tables are filled again from %lld entries", ledger->origin, (long long)ledger->frontier.size);
+  return entries_replay(ledger->db, ledger->config.keys, ledger->config.kinds, ledger->db, error);
 }
 
 static enum err start(struct ledger *ledger, struct error *error) {
@@ -453,6 +482,7 @@ static enum err start(struct ledger *ledger, struct error *error) {
   if (!err) err = head_take(ledger, error);
   if (!err) err = frontier_rebuild(ledger->db, &rebuilt, error);
   if (!err) err = head_check(ledger, &rebuilt, error);
+  if (!err) err = tables_refill(ledger, error);
   if (!err)
     err =
         db_int(ledger->db, error, &kept_ms, -DAY_MS, "SELECT max(time_ms) FROM ledger_checkpoint ORDER BY 1", NO_ARGS);
@@ -477,13 +507,13 @@ static void ledger_free(struct ledger *ledger) {
 
 enum err ledger_open(struct ledger **out, const struct ledger_config *config, struct error *error) {
   *out = NULL;
-  if (!checkpoint_origin_valid(config->origin))
+  if (config->origin && !checkpoint_origin_valid(config->origin))
     return fail(error, ERR_INPUT, "ledger-origin", "", "'%s' cannot name a ledger: 1 to 128 letters without blanks",
                 config->origin);
   struct ledger *ledger = calloc(1, sizeof *ledger);
   if (!ledger) die("out of memory");
   ledger->config = *config;
-  snprintf(ledger->origin, sizeof ledger->origin, "%s", config->origin);
+  snprintf(ledger->origin, sizeof ledger->origin, "%s", config->origin ? config->origin : "");
   ledger->config.origin = ledger->origin;
   ledger->txn.ledger = ledger;
   ledger->erased = json_array();

@@ -54,11 +54,12 @@ struct ledger_config { /* copied, the origin's text too; the store, the keys and
   const struct keys *keys;
   struct clock clock;
   struct chance chance;
-  const char *origin;             /* the checkpoint's first line: "attune.local/NAME" */
+  const char *origin;             /* the checkpoint's first line: "attune.local/NAME"; NULL: as it is, for a ledger that has a head */
   const struct entry_kind *kinds; /* ends with a row without a name */
 };
 
-/* Rebuilds the frontier, checks it against the head, starts the writer. A fresh store gets its empty head. */
+/* Rebuilds the frontier, checks it against the head, starts the writer. A fresh store gets its empty head; one whose
+ * derived tables the schema has altered gets them filled again from its entries (store.h: db_replay_begin), or nothing. */
 enum err ledger_open(struct ledger **ledger, const struct ledger_config *config, struct error *error);
 /* Finishes what is queued, stops the writer. */
 void ledger_close(struct ledger *ledger);

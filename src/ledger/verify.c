@@ -98,21 +98,27 @@ static enum err replay_entry(void *state, const struct stored *stored, bool *dif
   return err;
 }
 
-enum err ledger_replay(struct db *from, const struct keys *keys, const struct entry_kind *kinds, struct db *into,
-                       struct error *error) {
+enum err entries_replay(struct db *from, const struct keys *keys, const struct entry_kind *kinds, struct db *into,
+                        struct error *error) {
   struct replay replay = {.from = from, .into = into, .keys = keys, .kinds = kinds};
   replay.cache = calloc(1, sizeof *replay.cache);
   if (!replay.cache) die("out of memory");
   bool differs;
+  enum err err = entries_visit(from, &(struct visit){replay_entry, &replay}, &differs, error);
+  key_cache_wipe(replay.cache);
+  free(replay.cache);
+  arena_free(&replay.arena);
+  return err;
+}
+
+enum err ledger_replay(struct db *from, const struct keys *keys, const struct entry_kind *kinds, struct db *into,
+                       struct error *error) {
   enum err err = db_begin(into, error);
-  if (!err) err = entries_visit(from, &(struct visit){replay_entry, &replay}, &differs, error);
+  if (!err) err = entries_replay(from, keys, kinds, into, error);
   if (!err)
     err = db_commit(into, error);
   else
     db_rollback(into);
-  key_cache_wipe(replay.cache);
-  free(replay.cache);
-  arena_free(&replay.arena);
   return err;
 }
 

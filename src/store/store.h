@@ -156,6 +156,11 @@ enum err db_dump(struct db *db, dump_write *write, void *state, struct error *er
  * sentence naming the first table and row that differ. */
 enum err db_first_difference(struct db *a, struct db *b, char *out, size_t capacity, struct error *error);
 
+/* In the writer's transaction: has the schema's way forward altered derived tables (a file of src/store/sql/ that begins
+ * with the line "-- replay")? Then all of them are emptied here, and whoever asked fills them from the ledger before it
+ * commits. Nothing reads a home between the two: opened to look it is refused as older. */
+enum err db_replay_begin(struct db *db, bool *due, struct error *error);
+
 /* Deletes every row of every derived, cache and run table whose `subject` is this one. Part of applying an erasure: a
  * replay that skips the entries of an erased subject gives the same tables, because an entry writes rows of its own
  * subject alone. */

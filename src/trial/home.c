@@ -62,7 +62,7 @@ static enum err ledger_start(struct home *home, struct error *error) {
                                  .keys = &home->keys,
                                  .clock = home->clock,
                                  .chance = home->chance,
-                                 .origin = origin,
+                                 .origin = *home->name ? origin : NULL,
                                  .kinds = trial_kinds};
   return ledger_open(&home->ledger, &config, error);
 }
@@ -103,13 +103,13 @@ void home_close(struct home *home) {
 static enum err home_fill(struct home *home, enum store_mode mode, struct error *error) {
   enum err err = store_open(&home->store, home->directory, mode, error);
   if (!err) err = keys_load(&home->keys, home->directory, error);
+  if (!err && mode != STORE_LOOK) err = ledger_start(home, error); /* first: it may have to fill the tables again */
   if (!err) err = home_refresh(home, error);
   if (err) return err;
   if (!home->versions->current)
     return fail(error, ERR_STATE, "home-empty", home->directory,
                 "%s: this home holds no study yet; remove it and run 'attune init' again", home->directory);
   snprintf(home->name, sizeof home->name, "%s", home_study(home)->name);
-  if (mode != STORE_LOOK && (err = ledger_start(home, error))) return err;
   return detector_open(&home->detector, home, error);
 }
 
