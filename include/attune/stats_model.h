@@ -96,6 +96,13 @@ struct stats_term_test {
   double numerator_df, denominator_df, f, p;
 };
 
+/* Starts of the search. Other starts than the first are tried where that one ends at a singular fit, since such a point
+ * may be one of several; what is reported is the lowest end. */
+struct stats_starts {
+  size_t tried, apart; /* starts that ended; how many of them at a higher criterion than the one reported */
+  double other;        /* the lowest of these, on the scale of `criterion` */
+};
+
 struct stats_model_work; /* the engine's own part of a model */
 
 struct stats_model {
@@ -109,6 +116,7 @@ struct stats_model {
   struct stats_random *random; /* [terms] in lme4's order: most levels first */
   double gradient;             /* largest absolute derivative at the end, of the criterion by theta (scaled data) */
   size_t evaluations;          /* of the criterion and its gradient */
+  struct stats_starts starts;
   size_t dropped;              /* columns of X that were linear combinations of others */
   const char *const *dropped_name;
   const char *response, *formula;

@@ -62,5 +62,8 @@ json_t *fit_json(const struct stats_model *model) {
   json_object_set_new(out, "gradient", fit_number(model->gradient));
   json_object_set_new(out, "singular", json_boolean(model->singular));
   json_object_set_new(out, "evaluations", json_integer((json_int_t)model->evaluations));
+  json_object_set_new(out, "starts",
+                      json_pack("{s:I, s:I, s:o}", "tried", (json_int_t)model->starts.tried, "apart",
+                                (json_int_t)model->starts.apart, "other", fit_number(model->starts.other)));
   return out;
 }

@@ -92,6 +92,10 @@ static void print_notes(FILE *to, const struct stats_model *model) {
   }
   if (model->singular)
     fprintf(to, "the fit is singular: a variance is zero, or a correlation is exactly 1 or -1 (see docs/fit.md)\n");
+  if (model->starts.apart)
+    fprintf(to,
+            "the criterion has several valleys: of %zu starts %zu ended at a higher one (%.10g); the lowest is shown\n",
+            model->starts.tried, model->starts.apart, model->starts.other);
 }
 
 void fit_print(FILE *to, const struct stats_model *model) {

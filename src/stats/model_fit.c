@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "stats/model_df.h"
+#include "stats/model_restart.h"
 #include "stats/model_robust.h"
 
 #define RESIDUAL_LEAST 1e-14 /* share of the response's variance below which the residual is rounding */
@@ -116,8 +117,10 @@ static void fill_scalars(struct stats_model *model) {
   const struct stats_model_work *work = model->work;
   const struct kernel *kernel = &work->data.kernel;
   double df = (double)(kernel->n - (kernel->reml ? kernel->p : 0));
-  model->criterion = work->outcome.criterion + 2 * df * log(work->y_scale);
-  for (size_t j = 0; j < kernel->p && kernel->reml; j++) model->criterion -= 2 * log(work->to_beta[j * kernel->p + j]);
+  double constant = 2 * df * log(work->y_scale);
+  for (size_t j = 0; j < kernel->p && kernel->reml; j++) constant -= 2 * log(work->to_beta[j * kernel->p + j]);
+  model->criterion = work->outcome.criterion + constant;
+  model->starts.other += constant;
   model->sigma2 = work->outcome.sigma2 * work->y_scale * work->y_scale;
   model->gradient = work->outcome.gradient;
   model->singular = work->outcome.singular;
@@ -212,6 +215,7 @@ enum stats_status stats_model_fit(const char *formula, const struct stats_table 
   TRY(formula_read(formula, memory, &work->formula, error));
   TRY(frame_build(&work->formula, table, memory, &work->frame, error));
   TRY(build_and_minimise(work, !options->ml, error));
+  TRY(model_search_elsewhere(work, &model->starts, error));
   TRY(find_transforms(work, error));
   fill_scalars(model);
   TRY(fill_fixed(model, error));

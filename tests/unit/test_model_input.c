@@ -207,10 +207,69 @@ static void test_gradient_vanishes(void **s) {
   arena_free(&b.arena);
 }
 
+/* 46 rows in six groups a (in turn) and four groups b. */
+static void simulate_valleys(struct bench *b, uint64_t which) {
+  double by_a[60], by_b[60], slope[60];
+  memset(b, 0, sizeof *b);
+  arena_init(&b->arena, 0);
+  b->memory = (struct stats_memory){take, &b->arena};
+  seed = which;
+  double sd_a = uniform() < .4 ? 0 : 2 * uniform(), sd_b = uniform() < .4 ? 0 : 2 * uniform();
+  double sd_slope = uniform() < .4 ? 0 : uniform();
+  for (int i = 0; i < ROWS; i++) {
+    by_a[i] = sd_a * normal();
+    by_b[i] = sd_b * normal();
+    slope[i] = sd_slope * normal();
+  }
+  for (int i = 0; i < 46; i++) {
+    b->g[i] = i % 6;
+    b->f[i] = (int32_t)(4 * uniform());
+    uniform();
+    b->x[i] = normal();
+    b->x2[i] = normal();
+    b->y[i] = by_a[b->g[i]] + by_b[b->f[i]] + (slope[b->g[i]] + .2) * b->x[i] + normal();
+  }
+  for (int i = 0; i < 4; i++) b->f[i] = i;
+  const struct stats_column columns[] = {{"y", b->y, NULL, NULL, 0},
+                                         {"x", b->x, NULL, NULL, 0},
+                                         {"z", b->x2, NULL, NULL, 0},
+                                         {"a", NULL, b->g, names, 6},
+                                         {"b", NULL, b->f, names, 4}};
+  memcpy(b->column, columns, sizeof columns);
+  b->table = (struct stats_table){46, 5, b->column};
+}
+
+/* The first start ends at a singular point that is stationary, and .13 to .29 above the lowest; the values are the
+ * least of 40 random starts. */
+static void test_a_singular_end_is_looked_at_from_elsewhere(void **state) {
+  (void)state;
+  static const struct {
+    uint64_t seed;
+    const char *formula;
+    double least;
+  } valleys[] = {{5030, "y ~ x + (1 + x + z | a)", 127.277689368},
+                 {11842, "y ~ 1 + (1 + x | a) + (1 + z | b)", 164.109392550},
+                 {12203, "y ~ x + (1 + x + z | a)", 143.009225324}};
+  struct bench b;
+  for (size_t i = 0; i < 3; i++) {
+    simulate_valleys(&b, valleys[i].seed);
+    struct stats_model_options options = {.ml = true, .df = STATS_DF_NONE};
+    assert_int_equal(stats_model_fit(valleys[i].formula, &b.table, &options, &b.memory, &b.model, &b.error), STATS_OK);
+    if (fabs(b.model->criterion - valleys[i].least) > 1e-6) fail_msg("criterion %.9f", b.model->criterion);
+    assert_true(b.model->gradient < 1e-6);
+    assert_true(b.model->starts.tried > 3 && b.model->starts.apart > 0);
+    assert_true(b.model->starts.other > valleys[i].least + 0.1);
+    arena_free(&b.arena);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_words_for_bad_data),  cmocka_unit_test(test_odd_data_are_fitted),
-      cmocka_unit_test(test_units_do_not_matter), cmocka_unit_test(test_many_levels),
+      cmocka_unit_test(test_a_singular_end_is_looked_at_from_elsewhere),
+      cmocka_unit_test(test_words_for_bad_data),
+      cmocka_unit_test(test_odd_data_are_fitted),
+      cmocka_unit_test(test_units_do_not_matter),
+      cmocka_unit_test(test_many_levels),
       cmocka_unit_test(test_gradient_vanishes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
