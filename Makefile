@@ -36,7 +36,10 @@ $(B)/obj/src/alliance/%.o $(B)/obj/src/operating/%.o $(B)/obj/src/cli/fixed.o: W
 
 SOURCES := $(sort $(wildcard src/*/*.c))
 MAIN := src/cli/main.c
-LIB_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(MAIN),$(SOURCES)))
+# Tables gathered from where their rows stand (tools/assemble.sh).
+SQL := $(sort $(wildcard src/store/sql/*.sql))
+ASSEMBLED := build/assembled/kinds.c build/assembled/routes.c build/assembled/tables.c build/assembled/log_words.c
+LIB_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(MAIN),$(SOURCES))) $(patsubst build/%.c,$(B)/obj/%.o,$(ASSEMBLED))
 EMBED := $(sort $(shell find assets studies src/store/sql -type f ! -name '.*' 2>/dev/null))
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 FAULTS := $(patsubst tests/fault/%.c,$(B)/fault/%,$(sort $(wildcard tests/fault/*.c)))
@@ -76,6 +79,15 @@ $(B)/obj/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo '  CC $<'
 	$(Q)$(CC) $(ALL_CFLAGS) $(ROOM_CFLAGS) $(WIDE) -include base/banned.h -MMD -MP -c -o $@ $<
+
+build/assembled/stamp: $(SOURCES) $(SQL) tools/assemble.sh
+	$(Q)tools/assemble.sh build/assembled
+	@touch $@
+$(ASSEMBLED): build/assembled/stamp ;
+
+$(B)/obj/assembled/%.o: build/assembled/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -include base/banned.h -MMD -MP -c -o $@ $<
 
 $(B)/unit/%: tests/unit/%.c $(B)/libattune.a
 	@mkdir -p $(@D)

@@ -46,7 +46,7 @@ static enum err apply_session(struct db *db, const struct entry *entry, const js
   return err;
 }
 
-static const struct entry_kind kinds[] = {{"session.record", true, apply_session}, {NULL, false, NULL}};
+static const struct entry_kind *const kinds[] = {&(const struct entry_kind){"session.record", LOG_MASKED, apply_session}, NULL};
 
 struct load {
   int patient;

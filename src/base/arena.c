@@ -59,6 +59,15 @@ char *arena_text_n(struct arena *arena, const char *text, size_t length) {
   return copy;
 }
 
+void *list_grow(struct arena *arena, void *list, size_t count, size_t *room, size_t size) {
+  if (count < *room) return list;
+  size_t more = *room ? *room * 2 : 16;
+  void *wider = arena_array(arena, more, size);
+  if (count) memcpy(wider, list, count * size);
+  *room = more;
+  return wider;
+}
+
 char *arena_text(struct arena *arena, const char *text) { return arena_text_n(arena, text ? text : "", text ? strlen(text) : 0); }
 
 char *arena_printf(struct arena *arena, const char *format, ...) {

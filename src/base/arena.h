@@ -22,6 +22,9 @@ void *arena_alloc(struct arena *arena, size_t bytes);
 void *arena_raw(struct arena *arena, size_t bytes); /* the same, not zeroed: for what is written before it is read */
 /* `count` elements of `size` bytes; a product that overflows ends the process. */
 void *arena_array(struct arena *arena, size_t count, size_t size);
+/* Room for one more in a growing list: `count` elements of `size` bytes stand in room for *room. Returns the list, wider
+ * when it was full; begin with NULL, 0 and 0:   list = list_grow(arena, list, count, &room, sizeof *list); */
+void *list_grow(struct arena *arena, void *list, size_t count, size_t *room, size_t size);
 char *arena_text(struct arena *arena, const char *text);                  /* a copy; NULL gives "" */
 char *arena_text_n(struct arena *arena, const char *text, size_t length); /* copies and ends with a NUL */
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -6,8 +6,7 @@
 #include "cli/options.h"
 #include "cli/study_from.h"
 #include "people/sign_in.h"
-#include "trial/demonstration.h"
-#include "trial/learner.h"
+#include "rehearsal/demonstration.h"
 #include "web/server.h"
 
 #define FROZEN_MS (INT64_C(20514) * DAY_MS + 10 * HOUR_MS) /* 2026-03-02T10:00:00Z, a Monday */
@@ -18,7 +17,6 @@ static const char *const shipped[] = {"tensions-and-repair", "practice"};
 struct shown { /* one study of the demonstration */
   struct home *home;
   struct demonstration made;
-  struct learner *learner; /* while time goes on */
   char *directory;
 };
 struct demo {
@@ -153,11 +151,8 @@ static enum err serve(struct demo *demo, struct error *error) {
   struct home *homes[STUDIES_MOST];
   struct password_pool *passwords = password_pool_start(&demo->chance, 1, error);
   if (!passwords) return error->code;
-  for (size_t i = 0; i < demo->count; i++) {
-    homes[i] = demo->shown[i].home;
-    if (!demo->frozen) demo->shown[i].learner = learner_start(homes[i]);
-  }
-  struct server_config config = {.homes = homes, .home_count = demo->count, .listen = demo->listen, .clock = demo->clock, .chance = demo->chance, .passwords = passwords};
+  for (size_t i = 0; i < demo->count; i++) homes[i] = demo->shown[i].home;
+  struct server_config config = {.homes = homes, .home_count = demo->count, .listen = demo->listen, .learn = !demo->frozen, .clock = demo->clock, .chance = demo->chance, .passwords = passwords};
   struct server *server;
   enum err err = server_start(&server, &config, error);
   if (!err) {
@@ -165,7 +160,6 @@ static enum err serve(struct demo *demo, struct error *error) {
     if (!err) server_wait(server);
     server_stop(server);
   }
-  for (size_t i = 0; i < demo->count; i++) learner_stop(demo->shown[i].learner);
   password_pool_stop(passwords);
   return err;
 }

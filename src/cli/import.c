@@ -2,7 +2,9 @@
 #include <stdio.h>
 
 #include "cli/options.h"
+#include "feedback/detection.h"
 #include "trial/import.h"
+#include "trial/person.h"
 
 static void print_refusal(void *state, size_t line, const char *sentence) {
   fprintf(stderr, "attune: %s, line %zu: %s\n", (const char *)state, line, sentence);
@@ -62,7 +64,11 @@ int command_import(int argc, char **argv) {
   import.file = import.state = (void *)(uintptr_t)arguments.words[2];
   import.refused = print_refusal;
   if (!err) err = home_open(&import.home, arguments.words[1], STORE_OWN, clock_system(), chance_system(), &error);
+  struct detector *detector = NULL;
+  if (!err) err = detector_open(&detector, import.home, &error);
   if (!err) err = import_sessions(&import, &error);
+  if (!err) err = detector_learn(detector, &error);
+  detector_close(detector);
   home_close(import.home);
   return err ? say_no(&error) : print_report(&import, json);
 }

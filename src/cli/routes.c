@@ -14,8 +14,8 @@ static json_t *roles_json(unsigned roles) {
 
 static void print_json(void) {
   json_t *list = json_array();
-  for (size_t i = 0; i < route_count; i++) {
-    const struct route *route = &routes[i];
+  const struct route *route;
+  for (struct route_walk walk = {0}; (route = route_next(&walk));) {
     json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:s, s:s}", "method",
                                           route->method == METHOD_POST ? "POST" : "GET", "path", route->path, "site",
                                           route->site, "roles", roles_json(route->roles), "reader",
@@ -31,8 +31,8 @@ static void print_json(void) {
 }
 
 static void print_table(void) {
-  for (size_t i = 0; i < route_count; i++) {
-    const struct route *route = &routes[i];
+  const struct route *route;
+  for (struct route_walk walk = {0}; (route = route_next(&walk));) {
     printf("%-4s %-28s %-7s", route->method == METHOD_POST ? "POST" : "GET", route->path, reader_name(route->reader));
     for (int k = 0; k < ROLE_COUNT; k++)
       if (route->roles & (1U << k)) printf(" %s", role_name((enum role)(1 << k)));

@@ -1,7 +1,6 @@
 /* attune serve: serves one or more homes over HTTP, each study under its own path. */
 #include "cli/options.h"
 #include "trial/home.h"
-#include "trial/learner.h"
 #include "web/server.h"
 
 #include <stdio.h>
@@ -21,12 +20,11 @@ static enum err serve(struct home **homes, size_t count, const char *listen, boo
                                  .home_count = count,
                                  .listen = listen,
                                  .behind_tls = behind_tls,
+                                 .learn = true,
                                  .clock = clock_system(),
                                  .chance = chance,
                                  .passwords = passwords};
   struct server *server;
-  struct learner *learners[HOMES_MAXIMUM];
-  for (size_t i = 0; i < count; i++) learners[i] = learner_start(homes[i]);
   enum err err = server_start(&server, &config, error);
   if (!err) {
     for (size_t i = 0; i < count; i++) printf("%s/%s/\n", server_address(server), homes[i]->name);
@@ -34,10 +32,7 @@ static enum err serve(struct home **homes, size_t count, const char *listen, boo
     server_wait(server);
     server_stop(server);
   }
-  for (size_t i = 0; i < count; i++) {
-    learner_stop(learners[i]);
-    home_log_counts(homes[i]);
-  }
+  for (size_t i = 0; i < count; i++) home_log_counts(homes[i]);
   password_pool_stop(passwords);
   return err;
 }

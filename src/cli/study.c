@@ -3,6 +3,7 @@
 
 #include "cli/options.h"
 #include "cli/study_from.h"
+#include "trial/amendment.h"
 #include "trial/home.h"
 
 static enum err show_difference(const struct home *home, const struct study *after, struct arena *arena, struct error *error) {

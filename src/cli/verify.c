@@ -73,7 +73,7 @@ int command_verify(int argc, char **argv) {
   struct verify_report report;
   enum err err = store_open(&store, home, STORE_LOOK, &error);
   if (!err) err = keys_load(&keys, home, &error);
-  if (!err) err = ledger_verify(store, &keys, trial_kinds, &report, &error);
+  if (!err) err = ledger_verify(store, &keys, assembled_kinds, &report, &error);
   if (!err && dumped) err = dump(store, &error);
   store_close(store);
   keys_wipe(&keys);

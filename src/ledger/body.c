@@ -39,14 +39,14 @@ bool entry_word_valid(const char *word, size_t capacity) {
   return true;
 }
 
-const struct entry_kind *entry_kind_find(const struct entry_kind *kinds, const char *name) {
-  for (; kinds->name; kinds++)
-    if (!strcmp(kinds->name, name)) return kinds;
+const struct entry_kind *entry_kind_find(const struct entry_kind *const *kinds, const char *name) {
+  for (; *kinds; kinds++)
+    if (!strcmp((*kinds)->name, name)) return *kinds;
   return NULL;
 }
 
 enum err entry_audit(struct db *db, const struct entry_kind *kind, const struct entry *entry, struct error *error) {
-  if (!kind->masked_shown) return OK;
+  if (kind->log != LOG_MASKED) return OK;
   return db_exec(db, error,
                  "INSERT INTO audit_masked (number, time_ms, actor, kind, about) "
                  "SELECT coalesce(max(number), 0) + 1, $1, $2, $3, $4 FROM audit_masked ORDER BY 1",

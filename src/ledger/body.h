@@ -15,13 +15,13 @@ void body_commitment(uint8_t out[SHA256_BYTES], const uint8_t salt[SALT_BYTES], 
 void entry_leaf(uint8_t out[SHA256_BYTES], const struct entry *entry, const uint8_t commitment[SHA256_BYTES]);
 /* Printable ASCII without blanks, not empty, within its field: such a text can stand in a line of a leaf. */
 bool entry_word_valid(const char *word, size_t capacity);
-const struct entry_kind *entry_kind_find(const struct entry_kind *kinds, const char *name);
+const struct entry_kind *entry_kind_find(const struct entry_kind *const *kinds, const char *name);
 /* Writes the row that masked roles see; from the header alone, so that it outlives the body. */
 enum err entry_audit(struct db *db, const struct entry_kind *kind, const struct entry *entry, struct error *error);
 
 /* Applies all entries of `from` to the empty derived tables of `into` (which may be the same), in a transaction that is
  * open there. */
-enum err entries_replay(struct db *from, const struct keys *keys, const struct entry_kind *kinds, struct db *into,
+enum err entries_replay(struct db *from, const struct keys *keys, const struct entry_kind *const *kinds, struct db *into,
                         struct error *error);
 
 /* Keys in the clear, each at the place that its subject's hash names. Wiped whole when a transaction that made or

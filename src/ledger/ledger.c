@@ -31,6 +31,7 @@ struct ledger {
   int waiting;
   bool stopping;
   struct ledger_counts counts;
+  void *follow_with; /* set while no job waits */
 
   /* The writer thread's own. */
   struct txn txn;
@@ -104,6 +105,15 @@ static enum err entry_insert(struct txn *txn, const struct entry *entry, const u
   return err;
 }
 
+static enum err follow(struct txn *txn, const struct entry *entry, const json_t *body, struct error *error) {
+  const struct entry_follow *const *row = txn->ledger->config.follows;
+  void *with = txn->ledger->follow_with;
+  enum err err = OK;
+  for (; with && row && *row && !err; row++)
+    if (!strcmp((*row)->kind, entry->kind)) err = (*row)->run(txn, with, entry, body, error);
+  return err;
+}
+
 static enum err append(struct txn *txn, const char *actor, const char *kind_name, const char *subject, json_t *body,
                        struct error *error) {
   struct ledger *ledger = txn->ledger;
@@ -126,6 +136,7 @@ static enum err append(struct txn *txn, const char *actor, const char *kind_name
   bytes_wipe(key, sizeof key);
   if (!err) err = entry_audit(ledger->db, kind, &entry, error);
   if (!err) err = kind->apply(ledger->db, &entry, body, error);
+  if (!err) err = follow(txn, &entry, body, error);
   if (!err) txn->job->sequence = entry.sequence;
   return err;
 }
@@ -526,6 +537,12 @@ enum err ledger_open(struct ledger **out, const struct ledger_config *config, st
   else
     *out = ledger;
   return err;
+}
+
+void ledger_follow(struct ledger *ledger, void *with) {
+  pthread_mutex_lock(&ledger->mutex);
+  ledger->follow_with = with;
+  pthread_mutex_unlock(&ledger->mutex);
 }
 
 void ledger_close(struct ledger *ledger) {

@@ -41,13 +41,31 @@ struct entry {
   char actor[ACTOR_BYTES], kind[KIND_BYTES], subject[SUBJECT_BYTES];
 };
 
+/* Who sees an entry in a log. LOG_MASKED: masked roles too, only when neither its being there, nor its time, nor its
+ * actor, nor its subject depends on an arm. */
+enum entry_log { LOG_OPEN, LOG_MASKED };
+
 struct entry_kind {
-  const char *name;  /* "session.record" */
-  bool masked_shown; /* true: in the log that masked roles see. Only when neither its being there, nor its time, nor its
-                        actor, nor its subject depends on an arm */
+  const char *name; /* "session.record" */
+  enum entry_log log;
   /* ERR_STORE when the database fails; anything else is a defect (the verb has checked). */
   enum err (*apply)(struct db *db, const struct entry *entry, const json_t *body, struct error *error);
 };
+/* A row of the table of kinds, at the end of the activity's file: KIND(person_screen, "person.screen", LOG_MASKED, apply).
+ * The build finds it there (tools/assemble.sh) and puts all rows into one table. */
+#define KIND(id, ...)                                                                                                  \
+  extern const struct entry_kind kind_##id;                                                                            \
+  const struct entry_kind kind_##id = {__VA_ARGS__}
+
+/* What a higher room does after an entry was applied, in the same savepoint: it writes cache_ tables only, so a replay
+ * goes without it. `with` is what that room gave to ledger_follow(). */
+struct entry_follow {
+  const char *kind;
+  enum err (*run)(struct txn *txn, void *with, const struct entry *entry, const json_t *body, struct error *error);
+};
+#define FOLLOW(id, ...)                                                                                                \
+  extern const struct entry_follow follow_##id;                                                                        \
+  const struct entry_follow follow_##id = {__VA_ARGS__}
 
 struct ledger_config { /* copied, the origin's text too; the store, the keys and the kinds must outlive the ledger */
   struct store *store;
@@ -55,7 +73,8 @@ struct ledger_config { /* copied, the origin's text too; the store, the keys and
   struct clock clock;
   struct chance chance;
   const char *origin;             /* the checkpoint's first line: "attune.local/NAME"; NULL: as it is, for a ledger that has a head */
-  const struct entry_kind *kinds; /* ends with a row without a name */
+  const struct entry_kind *const *kinds;     /* ends with NULL */
+  const struct entry_follow *const *follows; /* ends with NULL; may be NULL */
 };
 
 /* Rebuilds the frontier, checks it against the head, starts the writer. A fresh store gets its empty head; one whose
@@ -63,6 +82,8 @@ struct ledger_config { /* copied, the origin's text too; the store, the keys and
 enum err ledger_open(struct ledger **ledger, const struct ledger_config *config, struct error *error);
 /* Finishes what is queued, stops the writer. */
 void ledger_close(struct ledger *ledger);
+/* From now on what follows on entries runs, with this; NULL: no more. Only while no job waits. */
+void ledger_follow(struct ledger *ledger, void *with);
 
 /* ---- jobs ---- */
 
@@ -133,10 +154,10 @@ struct verify_report {
 };
 /* Recomputes leaves, tree, commitments and signatures; replays every entry into a database in memory and compares the
  * canonical dumps. Reads from a snapshot beside a running server. ERR_STORE only when it could not be done. */
-enum err ledger_verify(struct store *store, const struct keys *keys, const struct entry_kind *kinds,
+enum err ledger_verify(struct store *store, const struct keys *keys, const struct entry_kind *const *kinds,
                        struct verify_report *report, struct error *error);
 /* Applies all entries of `from` to the tables of `into` (fresh, in memory). */
-enum err ledger_replay(struct db *from, const struct keys *keys, const struct entry_kind *kinds, struct db *into,
+enum err ledger_replay(struct db *from, const struct keys *keys, const struct entry_kind *const *kinds, struct db *into,
                        struct error *error);
 
 #endif

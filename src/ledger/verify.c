@@ -64,7 +64,7 @@ static enum err entries_visit(struct db *db, const struct visit *visit, bool *di
 struct replay {
   struct db *from, *into;
   const struct keys *keys;
-  const struct entry_kind *kinds;
+  const struct entry_kind *const *kinds;
   struct key_cache *cache;
   struct arena arena;
 };
@@ -98,7 +98,7 @@ static enum err replay_entry(void *state, const struct stored *stored, bool *dif
   return err;
 }
 
-enum err entries_replay(struct db *from, const struct keys *keys, const struct entry_kind *kinds, struct db *into,
+enum err entries_replay(struct db *from, const struct keys *keys, const struct entry_kind *const *kinds, struct db *into,
                         struct error *error) {
   struct replay replay = {.from = from, .into = into, .keys = keys, .kinds = kinds};
   replay.cache = calloc(1, sizeof *replay.cache);
@@ -111,7 +111,7 @@ enum err entries_replay(struct db *from, const struct keys *keys, const struct e
   return err;
 }
 
-enum err ledger_replay(struct db *from, const struct keys *keys, const struct entry_kind *kinds, struct db *into,
+enum err ledger_replay(struct db *from, const struct keys *keys, const struct entry_kind *const *kinds, struct db *into,
                        struct error *error) {
   enum err err = db_begin(into, error);
   if (!err) err = entries_replay(from, keys, kinds, into, error);
@@ -332,7 +332,7 @@ static enum err record_verify(struct verification *v, struct error *error) {
 }
 
 /* A replay that cannot be done to its end is a difference, not a failure to verify. */
-static enum err tables_verify(struct verification *v, const struct entry_kind *kinds, struct error *error) {
+static enum err tables_verify(struct verification *v, const struct entry_kind *const *kinds, struct error *error) {
   struct store *memory;
   struct db *into = NULL;
   struct error detail = {0};
@@ -351,7 +351,7 @@ static enum err tables_verify(struct verification *v, const struct entry_kind *k
   return err;
 }
 
-enum err ledger_verify(struct store *store, const struct keys *keys, const struct entry_kind *kinds,
+enum err ledger_verify(struct store *store, const struct keys *keys, const struct entry_kind *const *kinds,
                        struct verify_report *report, struct error *error) {
   *report =
       (struct verify_report){.tree_holds = true, .checkpoints_hold = true, .bodies_hold = true, .tables_hold = true};

@@ -78,14 +78,4 @@ struct account_credential {
 };
 verb account_credential;
 
-/* ---- how their entries are applied (rows of the table of kinds) ---- */
-enum err account_apply_create(struct db *db, const struct entry *entry, const json_t *body,
-                              struct error *error); /* "account.create" */
-enum err account_apply_change(struct db *db, const struct entry *entry, const json_t *body,
-                              struct error *error); /* "account.change" */
-enum err account_apply_credential(struct db *db, const struct entry *entry, const json_t *body,
-                                  struct error *error); /* "account.credential" */
-enum err account_apply_sign_in(struct db *db, const struct entry *entry, const json_t *body,
-                               struct error *error); /* "account.sign_in" */
-
 #endif

@@ -21,7 +21,7 @@ static enum err put_roles(struct db *db, const struct entry *entry, const json_t
   return err;
 }
 
-enum err account_apply_create(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
+static enum err account_apply_create(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
   uint8_t identity[IDENTITY_MOST];
   long length = base64_read(json_text(body, "identity", ""), identity, sizeof identity);
   if (length < 0) return bad_body(entry, error);
@@ -37,7 +37,7 @@ enum err account_apply_create(struct db *db, const struct entry *entry, const js
   return put_roles(db, entry, json_object_get(body, "roles"), error);
 }
 
-enum err account_apply_change(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
+static enum err account_apply_change(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
   enum err err = OK;
   const json_t *roles = json_object_get(body, "roles");
   int64_t disabled = json_int(body, "disabled", -1);
@@ -52,7 +52,7 @@ enum err account_apply_change(struct db *db, const struct entry *entry, const js
   return err;
 }
 
-enum err account_apply_credential(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
+static enum err account_apply_credential(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
   const char *password = json_text(body, "password", NULL), *totp = json_text(body, "totp", NULL);
   enum err err = db_exec(db, error, "UPDATE account SET credentials = credentials + 1 WHERE code = $1",
                          ARGS(v_text(entry->subject)));
@@ -65,8 +65,14 @@ enum err account_apply_credential(struct db *db, const struct entry *entry, cons
   return err;
 }
 
-enum err account_apply_sign_in(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
+static enum err account_apply_sign_in(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
   (void)body; /* by which means: for the log alone */
   return db_exec(db, error, "UPDATE account SET sign_ins = sign_ins + 1, signed_in_ms = $1 WHERE code = $2",
                  ARGS(v_int(entry->time_ms), v_text(entry->subject)));
 }
+
+KIND(account_create, "account.create", LOG_MASKED, account_apply_create);
+KIND(account_change, "account.change", LOG_MASKED, account_apply_change);
+KIND(account_credential, "account.credential", LOG_MASKED, account_apply_credential);
+/* A trainer, or a therapist whom the study gives feedback, signs in at other times than the others. */
+KIND(account_sign_in, "account.sign_in", LOG_OPEN, account_apply_sign_in);

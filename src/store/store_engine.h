@@ -67,6 +67,15 @@ enum err postgresql_prepare(const char *connect, char **connect_masked, struct e
 
 /* ---- store_tables.c: the lists of tables, beside those in store.h ---- */
 
+/* Assembled by the build from src/store/sql/ (tools/assemble.sh), in byte order. A test compares them with the schema. */
+struct table_list {
+  const char *const *names;
+  size_t count;
+};
+extern const struct table_list assembled_derived, assembled_ledger, assembled_working; /* each table is in one of these */
+extern const struct table_list assembled_masked;                                       /* the masked reader's */
+extern const struct table_list assembled_without_subject;
+
 const char *const *store_ledger_tables(size_t *count);
 const char *const *store_working_tables(size_t *count); /* cache_ and run_ */
 bool store_table_masked(const char *name);

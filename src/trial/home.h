@@ -6,8 +6,6 @@
 #include "ledger/ledger.h"
 #include "study/study.h"
 
-struct detector; /* trial/detection.h */
-
 struct home {
   char *directory;
   char name[64]; /* of the study: its path under the server, letters, digits and dashes */
@@ -16,7 +14,6 @@ struct home {
   struct ledger *ledger; /* NULL when opened to look */
   struct clock clock;
   struct chance chance;
-  struct detector *detector;
   struct expression_desk *writer_desk; /* for what the writer checks again (corrections) */
   struct home_versions *versions;
 };
@@ -44,19 +41,6 @@ const struct study *home_study(const struct home *home);
 const struct study *home_study_version(const struct home *home, int64_t version);
 int64_t home_version(const struct home *home);
 
-/* What `after` would change of the study as it is now, and every refusal: answers may be stored under any version so
- * far, so it is held against each of them (an item that went may not come back as another). */
-void home_compare(const struct home *home, const struct study *after, struct arena *arena,
-                  struct study_difference *out);
-
-/* Takes a new version in: "study-reinterprets" when home_compare() refuses. */
-struct study_amend {
-  struct home *home;
-  const char *by, *approval, *approval_date;
-  const struct study *study;
-};
-verb study_amend;
-enum err home_apply_study(struct db *db, const struct entry *entry, const json_t *body, struct error *error);
 /* After a successful amendment: makes the new version the current one for this process. */
 enum err home_refresh(struct home *home, struct error *error);
 

@@ -1,8 +1,8 @@
 #include "trial/import.h"
 
 #include "base/csv.h"
-#include "trial/detection.h"
-#include "trial/visit.h"
+#include "trial/enrolment.h"
+#include "trial/rating.h"
 
 struct imported_patient {
   const char *name, *therapist;
@@ -167,5 +167,5 @@ enum err import_sessions(struct import_sessions *import, struct error *error) {
   for (size_t i = 0; i < reading.count && !err; i++)
     if (reading.patients[i].count) err = store_patient(&reading, &reading.patients[i], error);
   arena_free(&reading.arena);
-  return err ? err : detector_learn(import->home, error);
+  return err;
 }

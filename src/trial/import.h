@@ -3,7 +3,8 @@
 #ifndef ATTUNE_TRIAL_IMPORT_H
 #define ATTUNE_TRIAL_IMPORT_H
 
-#include "trial/enrol.h"
+#include "trial/home.h"
+#include "trial/person.h"
 
 struct import_sessions {
   struct home *home;

@@ -1,5 +1,5 @@
 /* occasion.c: forms open to one person on one occasion, and the links that lead to them. */
-#include "trial/visit.h"
+#include "trial/occasion.h"
 
 /* A session's number is part of what makes an occasion one of a kind; -1 when it belongs to none. */
 static enum err occasion_code(struct txn *txn, const char *name, const char *respondent, const char *patient,
@@ -15,13 +15,7 @@ static enum err occasion_code(struct txn *txn, const char *name, const char *res
   return fail(error, ERR_STORE, "code-taken", "", "no free code was found in 64 draws");
 }
 
-struct opening {
-  const struct study_occasion *occasion;
-  const char *respondent, *patient, *language;
-  int64_t session_number;
-};
-
-static enum err opening_body(struct txn *txn, const struct opening *opening, json_t *opened, struct error *error) {
+static enum err opening_body(struct txn *txn, const struct occasion_opening *opening, json_t *opened, struct error *error) {
   char id[CODE_BYTES], token[LINK_TOKEN_BYTES], hash[65];
   enum err err = occasion_code(txn, opening->occasion->name, opening->respondent, opening->patient,
                                opening->session_number, id, error);
@@ -58,7 +52,7 @@ enum err occasions_make(struct txn *txn, const struct home *home, enum study_tri
     if (!opens_now(study, occasion, trigger, session_number) || (of_patient && !*patient)) continue;
     /* Without a session, a therapist's form is opened by the therapist's own moment, not by each patient's. */
     if (trigger != TRIGGER_SESSION && !of_patient && *patient) continue;
-    struct opening opening = {.occasion = occasion,
+    struct occasion_opening opening = {.occasion = occasion,
                               .respondent = of_patient ? patient : therapist,
                               .patient = patient,
                               .language = language,
@@ -93,50 +87,13 @@ enum err occasions_apply(struct db *db, const struct entry *entry, const json_t 
   return OK;
 }
 
-/* ---- opening by hand ---- */
-
-static enum err never_opened(struct txn *txn, const struct form_open *open, const char *respondent, const char *patient,
-                             struct error *error) {
-  int64_t there;
-  enum err err = db_int(txn_db(txn), error, &there, 0,
-                        "SELECT count(*) FROM occasion WHERE name = $1 AND respondent = $2 AND patient = $3 AND session_number = $4",
-                        ARGS(v_text(open->name), v_text(respondent), v_text(patient), v_int(open->session_number)));
-  if (err || !there) return err;
-  return fail(error, ERR_CONFLICT, "form-open-already", "name", "this form was opened already");
-}
-
-enum err form_open(struct txn *txn, void *input, struct error *error) {
-  struct form_open *open = input;
-  const struct study *study = home_study(open->home);
-  const struct study_occasion *occasion = study_occasion(study, open->name);
-  if (!occasion) return fail(error, ERR_INPUT, "no-such-occasion", "name", "the study has no occasion '%s'", open->name);
-  if (*study_form_closed(study, occasion->form))
-    return fail(error, ERR_STATE, "form-closed", "name", "%s", study_form_closed(study, occasion->form));
-  struct person person;
-  enum err err = actor_person(txn_db(txn), open->by, ROLE_COORDINATOR | ROLE_ASSISTANT, open->person, &person, error);
-  if (err) return err;
-  if (person.withdrawn_ms) return fail(error, ERR_STATE, "person-withdrawn", "person", "%s has withdrawn", person.code);
-  bool about_patient = !strcmp(person.kind, "patient"), of_patient = !strcmp(occasion->rater, "patient");
-  if (of_patient && !about_patient)
-    return fail(error, ERR_INPUT, "no-such-person", "person", "this form is answered by a patient; %s is a therapist", person.code);
-  struct opening opening = {.occasion = occasion,
-                            .respondent = about_patient && !of_patient ? person.therapist : person.code,
-                            .patient = about_patient ? person.code : "",
-                            .language = person.language,
-                            .session_number = open->session_number};
-  err = never_opened(txn, open, opening.respondent, opening.patient, error);
-  json_t *opened = json_array();
-  if (!err) err = opening_body(txn, &opening, opened, error);
-  if (err) {
-    json_decref(opened);
-    return err;
-  }
-  snprintf(open->occasion, sizeof open->occasion, "%s", json_text(json_array_get(opened, 0), "id", ""));
-  return ledger_append(txn, open->by->code, "form.open", person.code, json_pack("{s:o}", "opened", opened), error);
-}
-
-enum err visit_apply_opening(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
-  return occasions_apply(db, entry, json_object_get(body, "opened"), error);
+enum err occasion_make(struct txn *txn, const struct occasion_opening *opening, json_t **opened, struct error *error) {
+  *opened = json_array();
+  enum err err = opening_body(txn, opening, *opened, error);
+  if (!err) return OK;
+  json_decref(*opened);
+  *opened = NULL;
+  return err;
 }
 
 /* ---- reading ---- */

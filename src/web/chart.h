@@ -5,8 +5,8 @@
 #ifndef ATTUNE_WEB_CHART_H
 #define ATTUNE_WEB_CHART_H
 
-#include "trial/feedback.h"
-#include "trial/monitoring.h"
+#include "feedback/course.h"
+#include "report/overview.h"
 #include "web/request.h"
 
 /* The words and the shape of a course: steady, tension, repaired, too early to tell (page_caseload.c). */

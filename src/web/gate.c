@@ -1,6 +1,7 @@
 #include "web/gate.h"
 
-#include "trial/visit.h"
+#include "trial/occasion.h"
+#include "trial/person.h"
 #include "web/page.h"
 #include "web/page_door.h"
 #include "web/web.h"
@@ -36,6 +37,7 @@ void gate_language(struct request *request) {
 void request_serve(struct request *request, struct served *served) {
   request->served = served;
   request->home = served->home;
+  request->detector = served->detector;
   request->study = home_study(served->home);
   request->now_ms = clock_now(&served->home->clock);
   request->seat = seat_take(served);

@@ -1,7 +1,6 @@
 /* page_administration.c: accounts and roles, versions of the study, mail. No names of patients, no arms, no outcomes. */
 #include "web/fields.h"
 #include "web/page.h"
-#include "web/pages.h"
 #include "web/web.h"
 
 #define LINK_VALID_MS DAY_MS
@@ -99,7 +98,7 @@ static enum err write_mail(struct request *request, struct error *error) {
   return OK;
 }
 
-void page_administration(struct request *request) {
+static void page_administration(struct request *request) {
   struct error error = {0};
   page_open(request, &(struct page){.kind = PAGE_STAFF,
                                     .title = said(request, WORD_ADMIN_TITLE),
@@ -162,7 +161,7 @@ static void draw_new(struct request *request, const struct fields *fields) {
   page_close(request);
 }
 
-void page_account_new(struct request *request) {
+static void page_account_new(struct request *request) {
   struct fields fields = fields_blank(request, new_fields, COUNT(new_fields));
   draw_new(request, &fields);
 }
@@ -179,7 +178,7 @@ static void after_new(struct request *request, enum err err, const struct error 
   draw_new(request, &fields);
 }
 
-void page_account_create(struct request *request) {
+static void page_account_create(struct request *request) {
   struct new_account form;
   struct fields fields = fields_read(request, new_fields, COUNT(new_fields), &form);
   enum role role = fields.valid ? role_from_name(form.role) : 0;
@@ -259,7 +258,7 @@ static bool read_account(struct request *request, struct account *account) {
   return !err;
 }
 
-void page_account(struct request *request) {
+static void page_account(struct request *request) {
   struct account account;
   if (read_account(request, &account)) draw_account(request, &account, NULL, NULL);
 }
@@ -289,7 +288,7 @@ static void after_change(struct request *request, enum err err, const struct err
   request_redirect(request, address(request, "/accounts/%s?done=account", request->parameters[0]));
 }
 
-void page_account_change(struct request *request) {
+static void page_account_change(struct request *request) {
   struct account account;
   if (!read_account(request, &account)) return;
   struct account_change *input = arena_alloc(request->arena, sizeof *input);
@@ -315,10 +314,20 @@ static void after_link(struct request *request, enum err err, const struct error
                             server_sign_in_path(request->arena, request->home, input->token)), NULL);
 }
 
-void page_account_link(struct request *request) {
+static void page_account_link(struct request *request) {
   struct sign_in_link_make *input = arena_alloc(request->arena, sizeof *input);
   *input = (struct sign_in_link_make){
       .account = request->parameters[0], .valid_ms = LINK_VALID_MS, .purpose = "administrator"};
   request->state = input;
   request_write(request, sign_in_link_make, input, after_link);
 }
+
+ROUTES(administration) = {
+    ROUTE(GET, "/administration", page_administration, ROLE_ADMINISTRATOR, READER_OPEN, "accounts, versions, mail"),
+    ROUTE(GET, "/accounts", page_account_new, ROLE_ADMINISTRATOR, READER_OPEN, "a new account"),
+    ROUTE(POST, "/accounts", page_account_create, ROLE_ADMINISTRATOR, READER_OPEN, "open a new account"),
+    ROUTE(GET, "/accounts/:code", page_account, ROLE_ADMINISTRATOR, READER_OPEN, "one account"),
+    ROUTE(POST, "/accounts/:code", page_account_change, ROLE_ADMINISTRATOR, READER_OPEN, "change its roles and access"),
+    ROUTE(POST, "/accounts/:code/link", page_account_link, ROLE_ADMINISTRATOR, READER_OPEN, "make a one-time sign-in link"),
+    ROUTES_END,
+};

@@ -2,10 +2,11 @@
  *
  * Where the study withholds feedback from this therapist, the columns for it are not there: the page is whole without
  * them. Where it is shown, the showing is an entry before the page is sent. */
-#include "trial/feedback.h"
+#include "feedback/caseload.h"
+#include "feedback/course.h"
+#include "feedback/showing.h"
 #include "web/chart.h"
 #include "web/page.h"
-#include "web/pages.h"
 
 struct listing {
   struct caseload caseload;
@@ -177,7 +178,7 @@ static enum err showings(struct request *request, struct listing *listing, struc
   if (err) return err;
   *shows = arena_array(request->arena, *count, sizeof **shows);
   for (size_t i = 0; i < *count; i++)
-    (*shows)[i] = (struct feedback_show){.home = request->home,
+    (*shows)[i] = (struct feedback_show){.detector = request->detector,
                                          .viewer = &request->actor,
                                          .page = listing->page + 1,
                                          .sign_in = request->who->token_hash,
@@ -190,7 +191,7 @@ static void show(struct request *request, const char *page, bool trainer) {
   listing->page = page;
   listing->trainer = trainer;
   struct error error = {0};
-  enum err err = feedback_caseload(request->db, request->home, request->arena, &request->actor, request->now_ms,
+  enum err err = feedback_caseload(request->db, request->detector, request->arena, &request->actor, request->now_ms,
                                    &listing->caseload, &error);
   struct feedback_show *shows = NULL;
   size_t count = 0;
@@ -201,9 +202,15 @@ static void show(struct request *request, const char *page, bool trainer) {
   request_write_many(request, feedback_show, shows, sizeof *shows, count, after_showing);
 }
 
-void page_caseload(struct request *request) {
+static void page_caseload(struct request *request) {
   show(request, "/caseload", false);
 }
-void page_flagged(struct request *request) {
+static void page_flagged(struct request *request) {
   show(request, "/flagged", true);
 }
+
+ROUTES(caseload) = {
+    ROUTE(GET, "/caseload", page_caseload, ROLE_THERAPIST, READER_OPEN, "a therapist's list"),
+    ROUTE(GET, "/flagged", page_flagged, ROLE_TRAINER, READER_OPEN, "flagged courses of trained therapists"),
+    ROUTES_END,
+};

@@ -1,9 +1,10 @@
 /* page_course.c: one patient's course: chart, table, who noticed what, how sure, what to do next, my notes. */
-#include "trial/feedback.h"
+#include "feedback/course.h"
+#include "feedback/note.h"
+#include "feedback/showing.h"
 #include "web/chart.h"
 #include "web/fields.h"
 #include "web/page.h"
-#include "web/pages.h"
 
 #define PAGE_NAME "course"
 
@@ -206,9 +207,9 @@ static void show(struct request *request, struct view *view) {
   struct error error = {0};
   const char *patient = request->parameters[0], **due = NULL;
   size_t count = 0;
-  enum err err = feedback_may_see(request->db, request->home, &request->actor, patient, &error);
+  enum err err = feedback_may_see(request->db, request->detector, &request->actor, patient, &error);
   if (!err)
-    err = feedback_course(request->db, request->home, request->arena, &request->actor, patient, &view->course, &error);
+    err = feedback_course(request->db, request->detector, request->arena, &request->actor, patient, &view->course, &error);
   if (!err)
     err = feedback_showings_due(request->db, request->arena, &request->actor, PAGE_NAME, request->who->token_hash,
                                 request->now_ms, &patient, 1, &due, &count, &error);
@@ -216,7 +217,7 @@ static void show(struct request *request, struct view *view) {
   if (err) return request_error(request, err, &error);
   if (!count) return draw(request, view);
   struct feedback_show *input = arena_alloc(request->arena, sizeof *input);
-  *input = (struct feedback_show){.home = request->home,
+  *input = (struct feedback_show){.detector = request->detector,
                                   .viewer = &request->actor,
                                   .page = PAGE_NAME,
                                   .sign_in = request->who->token_hash,
@@ -225,7 +226,7 @@ static void show(struct request *request, struct view *view) {
   request_write(request, feedback_show, input, after_showing);
 }
 
-void page_course(struct request *request) {
+static void page_course(struct request *request) {
   struct view *view = arena_alloc(request->arena, sizeof *view);
   view->fields = fields_blank(request, note_fields, COUNT(note_fields));
   show(request, view);
@@ -237,13 +238,19 @@ static void after_note(struct request *request, enum err err, const struct error
   request_redirect(request, address(request, "/patients/%s?done=note#notes", request->parameters[0]));
 }
 
-void page_course_note(struct request *request) {
+static void page_course_note(struct request *request) {
   struct view *view = arena_alloc(request->arena, sizeof *view);
   struct note_form form;
   view->fields = fields_read(request, note_fields, COUNT(note_fields), &form);
   if (!view->fields.valid) return show(request, view);
   struct note_write *input = arena_alloc(request->arena, sizeof *input);
   *input = (struct note_write){
-      .home = request->home, .by = &request->actor, .patient = request->parameters[0], .text = form.text};
+      .detector = request->detector, .by = &request->actor, .patient = request->parameters[0], .text = form.text};
   request_write(request, note_write, input, after_note);
 }
+
+ROUTES(course) = {
+    ROUTE(GET, "/patients/:code", page_course, ROLE_THERAPIST | ROLE_TRAINER, READER_OPEN, "one patient's course"),
+    ROUTE(POST, "/patients/:code/notes", page_course_note, ROLE_THERAPIST | ROLE_TRAINER, READER_OPEN, "write a note"),
+    ROUTES_END,
+};

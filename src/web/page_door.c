@@ -58,7 +58,7 @@ static void draw_sign_in(struct request *request, const struct fields *fields) {
   page_close(request);
 }
 
-void page_sign_in(struct request *request) {
+static void page_sign_in(struct request *request) {
   if (request->who && request->who->full && !request->who->locked)
     return request_redirect(request, address(request, "/"));
   request->who = NULL;
@@ -118,7 +118,7 @@ static void after_hash(struct request *request, enum err err, const struct error
   request_write(request, sign_in_try, &trying->input, after_try);
 }
 
-void page_sign_in_try(struct request *request) {
+static void page_sign_in_try(struct request *request) {
   request->who = NULL;
   struct trying *trying = arena_alloc(request->arena, sizeof *trying);
   struct fields fields = fields_read(request, sign_in_fields, COUNT(sign_in_fields), &trying->form);
@@ -154,7 +154,7 @@ static void draw_code(struct request *request, const struct fields *fields) {
   page_close(request);
 }
 
-void page_code(struct request *request) {
+static void page_code(struct request *request) {
   if (!request->who) return request_redirect(request, address(request, "/sign-in"));
   if (request->who->full) return request_redirect(request, address(request, "/"));
   struct fields fields = fields_blank(request, code_fields, COUNT(code_fields));
@@ -176,7 +176,7 @@ static void after_code(struct request *request, enum err err, const struct error
   draw_code(request, &fields);
 }
 
-void page_code_try(struct request *request) {
+static void page_code_try(struct request *request) {
   if (!request->who) return request_redirect(request, address(request, "/sign-in"));
   struct code_form form;
   struct fields fields = fields_read(request, code_fields, COUNT(code_fields), &form);
@@ -193,7 +193,7 @@ void page_code_try(struct request *request) {
 
 /* ---- a one-time link: a GET shows a button and consumes nothing ---- */
 
-void page_link(struct request *request) {
+static void page_link(struct request *request) {
   request->who = NULL;
   door_open_page(request, WORD_LINK_TITLE, WORD_LINK_LEAD);
   door_form(request, url(request->arena, "/sign-in/link/%s", request->parameters[0]));
@@ -210,7 +210,7 @@ static void after_link(struct request *request, enum err err, const struct error
   request_redirect(request, input->needs_code ? address(request, "/sign-in/code") : address(request, "/"));
 }
 
-void page_link_use(struct request *request) {
+static void page_link_use(struct request *request) {
   struct sign_in_link_use *input = arena_alloc(request->arena, sizeof *input);
   input->token = request->parameters[0];
   request->state = input;
@@ -225,7 +225,7 @@ static void after_out(struct request *request, enum err err, const struct error 
   request_redirect(request, address(request, "/sign-in?done=out"));
 }
 
-void page_sign_out(struct request *request) {
+static void page_sign_out(struct request *request) {
   struct sign_in_end *input = arena_alloc(request->arena, sizeof *input);
   input->cookie = pairs_get(&request->cookies, request->served->cookie);
   request_write(request, sign_in_end, input, after_out);
@@ -234,6 +234,8 @@ void page_sign_out(struct request *request) {
 /* ---- locked: the password again, and back to where one was ---- */
 
 #define KEPT "keep."
+
+static handler page_unlock_try;
 
 /* What was typed, but for secrets: those are never shown again. */
 static void write_kept(struct request *request) {
@@ -280,7 +282,7 @@ static void draw_unlock(struct request *request, const char *to, const char *pro
   page_close(request);
 }
 
-void page_unlock(struct request *request) {
+static void page_unlock(struct request *request) {
   if (!request->who->locked) return request_redirect(request, way_back(request));
   draw_unlock(request, way_back(request), NULL);
 }
@@ -324,7 +326,7 @@ static void after_unlock_hash(struct request *request, enum err err, const struc
   request_write(request, sign_in_prove, input, after_prove);
 }
 
-void page_unlock_try(struct request *request) {
+static void page_unlock_try(struct request *request) {
   char *hash = NULL;
   enum err err =
       db_text(request->db, NULL, request->arena, &hash, "SELECT password FROM account WHERE code = $1 ORDER BY code",
@@ -351,3 +353,16 @@ void page_door_closed(struct request *request) {
     draw_unlock(request, path, NULL);
   }
 }
+
+ROUTES(door) = {
+    ROUTE(GET, "/sign-in", page_sign_in, ROLE_PUBLIC, READER_DOOR, "name and password"),
+    ROUTE(POST, "/sign-in", page_sign_in_try, ROLE_PUBLIC, READER_DOOR, "try name and password"),
+    ROUTE(GET, "/sign-in/code", page_code, ROLE_PUBLIC, READER_DOOR, "the authenticator's code"),
+    ROUTE(POST, "/sign-in/code", page_code_try, ROLE_PUBLIC, READER_DOOR, "try the code"),
+    ROUTE(GET, "/sign-in/link/:token", page_link, ROLE_PUBLIC, READER_DOOR, "a one-time link: shows a button"),
+    ROUTE(POST, "/sign-in/link/:token", page_link_use, ROLE_PUBLIC, READER_DOOR, "use a one-time link"),
+    ROUTE(POST, "/sign-out", page_sign_out, ROLES_STAFF, READER_DOOR, "end the sign-in"),
+    ROUTE(GET, "/unlock", page_unlock, ROLES_STAFF, READER_DOOR, "locked: the password again"),
+    ROUTE(POST, "/unlock", page_unlock_try, ROLES_STAFF, READER_DOOR, "unlock and go on"),
+    ROUTES_END,
+};

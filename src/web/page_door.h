@@ -8,7 +8,4 @@
  * was posted while locked is kept on the page and sent after the password. */
 void page_door_closed(struct request *request);
 
-handler page_sign_in, page_sign_in_try, page_code, page_code_try, page_link, page_link_use, page_sign_out, page_unlock,
-    page_unlock_try;
-
 #endif

@@ -2,9 +2,10 @@
  *
  * Nothing on it differs by arm. What was filled in is kept (run_draft) and shown again by the same link; what was sent
  * is never shown again. Without JavaScript every item stands on the page; one that does not apply is not stored. */
-#include "trial/visit.h"
+#include "trial/draft.h"
+#include "trial/occasion.h"
+#include "trial/submission.h"
 #include "web/page.h"
-#include "web/pages.h"
 #include "web/web.h"
 
 #define KEY_FIELD "attune-key"
@@ -578,21 +579,31 @@ static void send(struct request *request, struct opened *opened) {
   request_write(request, form_submit, &opened->input.submit, after_submit);
 }
 
-void page_form(struct request *request) {
+static void page_form(struct request *request) {
   show(request, open_by_link(request));
 }
-void page_form_send(struct request *request) {
+static void page_form_send(struct request *request) {
   send(request, open_by_link(request));
 }
-void page_form_draft(struct request *request) {
+static void page_form_draft(struct request *request) {
   keep(request, open_by_link(request));
 }
-void page_task(struct request *request) {
+static void page_task(struct request *request) {
   show(request, open_by_therapist(request));
 }
-void page_task_send(struct request *request) {
+static void page_task_send(struct request *request) {
   send(request, open_by_therapist(request));
 }
-void page_task_draft(struct request *request) {
+static void page_task_draft(struct request *request) {
   keep(request, open_by_therapist(request));
 }
+
+ROUTES(form) = {
+    SITE(GET, "/f/:token", page_form, ROLE_PATIENT, READER_MASKED, "a questionnaire"),
+    SITE(POST, "/f/:token", page_form_send, ROLE_PATIENT, READER_MASKED, "send it, or keep it for later"),
+    SITE(POST, "/f/:token/draft", page_form_draft, ROLE_PATIENT, READER_MASKED, "keep what was filled in so far"),
+    ROUTE(GET, "/forms/:occasion", page_task, ROLE_THERAPIST, READER_OPEN, "a therapist's own questionnaire"),
+    ROUTE(POST, "/forms/:occasion", page_task_send, ROLE_THERAPIST, READER_OPEN, "send it, or keep it for later"),
+    ROUTE(POST, "/forms/:occasion/draft", page_task_draft, ROLE_THERAPIST, READER_OPEN, "keep what was filled in so far"),
+    ROUTES_END,
+};

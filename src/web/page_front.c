@@ -1,9 +1,8 @@
 /* page_front.c: the studies of this server, the way in to one study, the page of the quick exit, and assets. */
 #include "web/page.h"
-#include "web/pages.h"
 #include "web/web.h"
 
-void page_studies(struct request *request) {
+static void page_studies(struct request *request) {
   struct buf *out = &request->out;
   page_open(request, &(struct page){.kind = PAGE_PUBLIC,
                                     .title = said(request, WORD_STUDIES_TITLE),
@@ -25,12 +24,12 @@ void page_studies(struct request *request) {
   page_close(request);
 }
 
-void page_front(struct request *request) {
+static void page_front(struct request *request) {
   request_redirect(request, request_address(request, home_path(request)));
 }
 
 /* Says nothing of where one came from, and has the browser forget what it kept. */
-void page_leave(struct request *request) {
+static void page_leave(struct request *request) {
   request_header(request, "Clear-Site-Data", "\"cache\"");
   html(&request->out,
        "<!doctype html>\n<html lang=\"%s\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
@@ -40,12 +39,21 @@ void page_leave(struct request *request) {
        asset_path(request->web->assets, "attune.css"), said(request, WORD_LEAVE_TITLE), said(request, WORD_LEAVE_TEXT));
 }
 
-void page_asset(struct request *request) {
+static void page_asset(struct request *request) {
   request->asset = asset_find(request->web->assets, request->path);
   if (!request->asset) request_error(request, ERR_MISSING, &(struct error){.code = ERR_MISSING, .id = "page"});
 }
 
-void page_favicon(struct request *request) {
+static void page_favicon(struct request *request) {
   request->status = 301;
   request_header(request, "Location", asset_path(request->web->assets, "attune.svg"));
 }
+
+ROUTES(front) = {
+    SITE(GET, "/", page_studies, ROLE_PUBLIC, READER_NONE, "the studies of this server"),
+    SITE(GET, "/leave", page_leave, ROLE_PUBLIC, READER_NONE, "quick exit: an empty page"),
+    SITE(GET, "/assets/:name", page_asset, ROLE_PUBLIC, READER_NONE, "style, script, icons"),
+    SITE(GET, "/favicon.ico", page_favicon, ROLE_PUBLIC, READER_NONE, "the icon"),
+    ROUTE(GET, "/", page_front, ROLE_PUBLIC, READER_NONE, "to the page on which this person begins"),
+    ROUTES_END,
+};

@@ -1,9 +1,8 @@
 /* page_help.c: what the pages mean, for each kind of person; the same for everyone who opens it. */
 #include "web/fields.h"
 #include "web/page.h"
-#include "web/pages.h"
 
-void page_help(struct request *request) {
+static void page_help(struct request *request) {
   static const struct {
     const char *id;
     enum word title, text[2];
@@ -36,3 +35,8 @@ void page_help(struct request *request) {
   if (*contact) html(out, "<h2>%s</h2><p>%s</p>", said(request, WORD_FORM_CONTACT), contact);
   page_close(request);
 }
+
+ROUTES(help) = {
+    ROUTE(GET, "/help", page_help, ROLE_PUBLIC, READER_NONE, "what the pages mean"),
+    ROUTES_END,
+};

@@ -1,9 +1,9 @@
 /* page_log.c: the log as masked roles see it, in sentences that a person can read aloud, with filters. Its rows are
  * numbered among themselves, and what depends on an arm is not among them. */
-#include "trial/monitoring.h"
+#include "report/log.h"
 #include "web/fields.h"
+#include "web/log_words.h"
 #include "web/page.h"
-#include "web/pages.h"
 
 #define PAGE_ROWS 50
 
@@ -20,38 +20,19 @@ static const struct field log_fields[] = {
     FIELD_INT(struct log_form, before, FIELD_OPTIONAL, 0, INT64_MAX),
 };
 
-/* What an entry says: {1} who, {2} about whom. */
-static const struct {
-  const char *kind;
-  enum word sentence;
-} sentences[] = {
-    {"study.set", WORD_LOG_STUDY_SET},
-    {"account.create", WORD_LOG_ACCOUNT_CREATE},
-    {"account.change", WORD_LOG_ACCOUNT_CHANGE},
-    {"account.credential", WORD_LOG_CREDENTIAL},
-    {"person.enrol", WORD_LOG_ENROL},
-    {"person.screen", WORD_LOG_SCREEN},
-    {"person.consent", WORD_LOG_CONSENT},
-    {"person.withdraw", WORD_LOG_WITHDRAW},
-    {"person.erase", WORD_LOG_ERASE},
-    {"session.record", WORD_LOG_SESSION},
-    {"form.submit", WORD_LOG_SUBMIT},
-    {"form.correct", WORD_LOG_CORRECT},
-    {"form.open", WORD_LOG_FORM_OPEN},
-    {"form.remind", WORD_LOG_REMIND},
-    {"rating.import", WORD_LOG_IMPORT},
-};
-
 static void write_sentence(struct request *request, const struct log_row *row) {
-  for (size_t i = 0; i < COUNT(sentences); i++)
-    if (!strcmp(sentences[i].kind, row->kind)) return say(request, sentences[i].sentence, row->actor, row->about);
+  for (const struct log_words *words = assembled_log_words; words->kind; words++)
+    if (!strcmp(words->kind->name, row->kind)) return say(request, words->sentence, row->actor, row->about);
   say(request, WORD_LOG_OTHER, row->actor, row->about, row->kind);
 }
 
-static const struct option *kind_options(struct request *request) {
-  struct option *options = arena_array(request->arena, COUNT(sentences) + 1, sizeof *options);
+static const struct option *kind_options(struct request *request, size_t *count) {
+  const struct log_words *words = assembled_log_words;
+  while (words->kind) words++;
+  *count = (size_t)(words - assembled_log_words) + 1;
+  struct option *options = arena_array(request->arena, *count, sizeof *options);
   options[0] = (struct option){"", said(request, WORD_EVERYTHING)};
-  for (size_t i = 0; i < COUNT(sentences); i++) options[i + 1] = (struct option){sentences[i].kind, sentences[i].kind};
+  for (size_t i = 1; i < *count; i++) options[i] = (struct option){assembled_log_words[i - 1].kind->name, assembled_log_words[i - 1].kind->name};
   return options;
 }
 
@@ -60,7 +41,9 @@ static void write_filters(struct request *request, const struct fields *fields) 
        address(request, "/log"));
   field_text(request, fields, "actor", WORD_LOG_WHO, "text", "off");
   field_text(request, fields, "about", WORD_LOG_ABOUT, "text", "off");
-  field_select(request, fields, "kind", WORD_LOG_KIND, kind_options(request), COUNT(sentences) + 1);
+  size_t kinds;
+  const struct option *options = kind_options(request, &kinds);
+  field_select(request, fields, "kind", WORD_LOG_KIND, options, kinds);
   field_text(request, fields, "from", WORD_LOG_FROM, "date", "off");
   field_text(request, fields, "until", WORD_LOG_UNTIL, "date", "off");
   html(&request->out, "</div><p class=\"row\">");
@@ -100,7 +83,7 @@ static void write_older(struct request *request, const struct fields *fields, co
   html(&request->out, "</a></p>");
 }
 
-void page_log(struct request *request) {
+static void page_log(struct request *request) {
   struct log_form form;
   request->form = request->query; /* filters are asked for in the address */
   struct fields fields = fields_read(request, log_fields, COUNT(log_fields), &form);
@@ -114,7 +97,7 @@ void page_log(struct request *request) {
                               .until_ms = form.until == FIELD_NO_DATE ? 0 : (form.until + 1) * DAY_MS,
                               .before = form.before,
                               .limit = PAGE_ROWS + 1};
-  enum err err = fields.valid ? monitoring_log(request->db, request->arena, &filter, &rows, &count, &error) : OK;
+  enum err err = fields.valid ? report_log(request->db, request->arena, &filter, &rows, &count, &error) : OK;
   if (err) return request_error(request, err, &error);
   page_open(request, &(struct page){.kind = PAGE_STAFF,
                                     .title = said(request, WORD_LOG_TITLE),
@@ -133,3 +116,8 @@ void page_log(struct request *request) {
   if (count > PAGE_ROWS) write_older(request, &fields, &rows[PAGE_ROWS - 1]);
   page_close(request);
 }
+
+ROUTES(log) = {
+    ROUTE(GET, "/log", page_log, ROLE_MONITOR | ROLE_ANALYST | ROLE_ADMINISTRATOR, READER_MASKED, "the log"),
+    ROUTES_END,
+};

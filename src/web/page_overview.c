@@ -1,10 +1,10 @@
 /* page_overview.c: the study at a glance, for the coordinator and the site assistant. Reads through the masked reader:
  * nothing on it depends on an arm. */
-#include "trial/monitoring.h"
+#include "report/overview.h"
+#include "trial/reminder.h"
 #include "web/chart.h"
 #include "web/fields.h"
 #include "web/page.h"
-#include "web/pages.h"
 
 static void write_progress(struct request *request, enum word label, const struct progress *progress) {
   struct buf *out = &request->out;
@@ -206,10 +206,10 @@ static void write_forms(struct request *request, const struct overview *overview
   html(&request->out, "</dt><dd>%s</dd></dl></section>", say_count(request, overview->forms_missed));
 }
 
-void page_overview(struct request *request) {
+static void page_overview(struct request *request) {
   struct overview overview = {0};
   struct error error = {0};
-  enum err err = monitoring_overview(request->db, request->home, request->arena, request->actor.site, request->now_ms,
+  enum err err = report_overview(request->db, request->home, request->arena, request->actor.site, request->now_ms,
                                      &overview, &error);
   if (err) return request_error(request, err, &error);
   struct buf *out = &request->out;
@@ -239,9 +239,15 @@ static void after_remind(struct request *request, enum err err, const struct err
   request_redirect(request, address(request, "/overview?done=reminded"));
 }
 
-void page_remind(struct request *request) {
+static void page_remind(struct request *request) {
   struct form_remind *input = arena_alloc(request->arena, sizeof *input);
   *input = (struct form_remind){
       .home = request->home, .by = &request->actor, .occasion = request_field(request, "occasion")};
   request_write(request, form_remind, input, after_remind);
 }
+
+ROUTES(overview) = {
+    ROUTE(GET, "/overview", page_overview, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "the study at a glance"),
+    ROUTE(POST, "/overview/remind", page_remind, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "send a reminder"),
+    ROUTES_END,
+};

@@ -3,7 +3,6 @@
 #include "people/authenticator.h"
 #include "web/fields.h"
 #include "web/page.h"
-#include "web/pages.h"
 #include "web/web.h"
 
 struct own_form {
@@ -152,7 +151,7 @@ static void draw_remove(struct request *request, const struct fields *fields) {
   draw(request, NULL, fields);
 }
 
-void page_own(struct request *request) {
+static void page_own(struct request *request) {
   draw(request, NULL, NULL);
 }
 
@@ -179,7 +178,7 @@ static void password_go_on(struct request *request) {
   request_hash(request, form.password, NULL, after_hash);
 }
 
-void page_own_password(struct request *request) {
+static void page_own_password(struct request *request) {
   struct own_form form;
   struct error error = {0};
   struct fields fields = taken(request, &change_password, &form);
@@ -242,7 +241,7 @@ static void draw_set(struct request *request, const struct fields *fields) {
   page_close(request);
 }
 
-void page_authenticator(struct request *request) {
+static void page_authenticator(struct request *request) {
   if (request->who->account.has_totp) return request_redirect(request, address(request, "/account#authenticator"));
   struct fields fields = blank(request, &change_set);
   draw_set(request, &fields);
@@ -271,7 +270,7 @@ static void set_go_on(struct request *request) {
   request_write(request, authenticator_set, input, after_set);
 }
 
-void page_authenticator_set(struct request *request) {
+static void page_authenticator_set(struct request *request) {
   struct own_form form;
   if (request->who->account.has_totp) return request_redirect(request, address(request, "/account#authenticator"));
   struct fields fields = taken(request, &change_set, &form);
@@ -293,7 +292,7 @@ static void remove_go_on(struct request *request) {
   request_write(request, account_credential, input, after_remove);
 }
 
-void page_authenticator_remove(struct request *request) {
+static void page_authenticator_remove(struct request *request) {
   struct own_form form;
   if (!request->who->account.has_totp) return request_redirect(request, address(request, "/account#authenticator"));
   struct fields fields = taken(request, &change_remove, &form);
@@ -304,3 +303,12 @@ void page_authenticator_remove(struct request *request) {
 static const struct change change_password = {{password_first, password_next}, {1, 2}, draw_password, password_go_on},
                            change_set = {{code_alone, code_and_password}, {1, 2}, draw_set, set_go_on},
                            change_remove = {{present_alone, present_alone}, {0, 1}, draw_remove, remove_go_on};
+
+ROUTES(own) = {
+    ROUTE(GET, "/account", page_own, ROLES_STAFF, READER_NONE, "one's own account"),
+    ROUTE(POST, "/account", page_own_password, ROLES_STAFF, READER_OWN, "set one's password"),
+    ROUTE(GET, "/account/authenticator", page_authenticator, ROLES_STAFF, READER_OWN, "a second factor on offer"),
+    ROUTE(POST, "/account/authenticator", page_authenticator_set, ROLES_STAFF, READER_OWN, "confirm it by a code"),
+    ROUTE(POST, "/account/authenticator/remove", page_authenticator_remove, ROLES_STAFF, READER_OWN, "take one's second factor away"),
+    ROUTES_END,
+};

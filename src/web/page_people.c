@@ -1,8 +1,10 @@
 /* page_people.c: who is in the study, by code; enrolling someone, recording a session, a withdrawal. */
-#include "trial/visit.h"
+#include "trial/enrolment.h"
+#include "trial/occasion.h"
+#include "trial/session.h"
+#include "trial/withdrawal.h"
 #include "web/fields.h"
 #include "web/page.h"
-#include "web/pages.h"
 
 /* ---- the roster ---- */
 
@@ -156,7 +158,7 @@ static void write_find(struct request *request, const struct fields *fields) {
   html(&request->out, "</p></div></form>");
 }
 
-void page_people(struct request *request) {
+static void page_people(struct request *request) {
   struct error error = {0};
   struct find_form form;
   request->form = request->query; /* what is looked for is asked for in the address */
@@ -244,7 +246,7 @@ static void draw_enrol(struct request *request, const struct fields *fields) {
   page_close(request);
 }
 
-void page_enrol(struct request *request) {
+static void page_enrol(struct request *request) {
   struct fields fields = fields_blank(request, enrol_fields, COUNT(enrol_fields));
   draw_enrol(request, &fields);
 }
@@ -259,7 +261,7 @@ static void after_enrol(struct request *request, enum err err, const struct erro
   draw_enrol(request, &fields);
 }
 
-void page_enrol_try(struct request *request) {
+static void page_enrol_try(struct request *request) {
   struct enrol_form form;
   struct fields fields = fields_read(request, enrol_fields, COUNT(enrol_fields), &form);
   bool patient = !strcmp(form.kind, "patient"), therapist = !strcmp(form.kind, "therapist");
@@ -309,7 +311,7 @@ static void draw_session(struct request *request, struct fields *fields) {
   page_close(request);
 }
 
-void page_session(struct request *request) {
+static void page_session(struct request *request) {
   struct fields fields = fields_blank(request, session_fields, COUNT(session_fields));
   draw_session(request, &fields);
 }
@@ -327,7 +329,7 @@ static void after_session(struct request *request, enum err err, const struct er
   draw_session(request, &fields);
 }
 
-void page_session_try(struct request *request) {
+static void page_session_try(struct request *request) {
   struct session_form form;
   struct fields fields = fields_read(request, session_fields, COUNT(session_fields), &form);
   if (!fields.valid) return draw_session(request, &fields);
@@ -378,7 +380,7 @@ static bool person_there(struct request *request) {
   return !err && there;
 }
 
-void page_withdraw(struct request *request) {
+static void page_withdraw(struct request *request) {
   if (!person_there(request)) return;
   struct fields fields = fields_blank(request, withdraw_fields, COUNT(withdraw_fields));
   draw_withdraw(request, &fields);
@@ -390,7 +392,7 @@ static void after_withdraw(struct request *request, enum err err, const struct e
   request_redirect(request, address(request, "/people?done=withdrawn"));
 }
 
-void page_withdraw_try(struct request *request) {
+static void page_withdraw_try(struct request *request) {
   if (!person_there(request)) return;
   struct withdraw_form form;
   struct fields fields = fields_read(request, withdraw_fields, COUNT(withdraw_fields), &form);
@@ -400,3 +402,14 @@ void page_withdraw_try(struct request *request) {
       .home = request->home, .by = &request->actor, .person = request->parameters[0], .reason = form.reason};
   request_write(request, person_withdraw, input, after_withdraw);
 }
+
+ROUTES(people) = {
+    ROUTE(GET, "/people", page_people, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "who is in the study"),
+    ROUTE(GET, "/enrol", page_enrol, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "enrol someone"),
+    ROUTE(POST, "/enrol", page_enrol_try, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "enrol someone"),
+    ROUTE(GET, "/people/:code/withdraw", page_withdraw, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "a withdrawal"),
+    ROUTE(POST, "/people/:code/withdraw", page_withdraw_try, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "record a withdrawal"),
+    ROUTE(GET, "/session", page_session, ROLE_COORDINATOR | ROLE_ASSISTANT | ROLE_THERAPIST, READER_MASKED, "record a session"),
+    ROUTE(POST, "/session", page_session_try, ROLE_COORDINATOR | ROLE_ASSISTANT | ROLE_THERAPIST, READER_MASKED, "record a session"),
+    ROUTES_END,
+};

@@ -3,43 +3,26 @@
 #include "web/page.h"
 #include "web/web.h"
 
-/* Words by the error's stable id. What is not here is told by its code. */
+/* Words by the error's stable id: the PROBLEM rows of words.def. What is not there is told by its code. */
 static const struct {
   const char *id;
   enum word words;
 } words_by_id[] = {
-    {"role", WORD_ERROR_ROLE},
-    {"page", WORD_ERROR_PAGE},
-    {"form-token", WORD_ERROR_FORM_TOKEN},
-    {"form-done", WORD_ERROR_FORM_DONE},
-    {"form-late", WORD_ERROR_FORM_LATE},
-    {"form-withdrawn", WORD_ERROR_FORM_WITHDRAWN},
-    {"key-reused", WORD_ERROR_KEY_REUSED},
-    {"session-exists", WORD_ERROR_SESSION_EXISTS},
-    {"session-future", WORD_ERROR_SESSION_FUTURE},
-    {"session-order", WORD_ERROR_SESSION_ORDER},
-    {"sessions-complete", WORD_ERROR_SESSIONS_COMPLETE},
-    {"patient-withdrawn", WORD_ERROR_PATIENT_WITHDRAWN},
-    {"no-such-patient", WORD_ERROR_NO_SUCH_PERSON},
-    {"no-such-person", WORD_ERROR_NO_SUCH_PERSON},
-    {"no-such-therapist", WORD_ERROR_NO_SUCH_PERSON},
-    {"no-such-site", WORD_ERROR_NO_SUCH_SITE},
-    {"therapist-withdrawn", WORD_ERROR_THERAPIST_WITHDRAWN},
-    {"duplicate-person", WORD_ERROR_DUPLICATE},
-    {"withdrawn-already", WORD_ERROR_WITHDRAWN_ALREADY},
-    {"reminded-already", WORD_ERROR_REMINDED},
-    {"reason-missing", WORD_FIELD_REQUIRED},
-    {"login-taken", WORD_ERROR_LOGIN_TAKEN},
-    {"sign-in-wrong", WORD_ERROR_SIGN_IN},
-    {"password-wrong", WORD_ERROR_PASSWORD_WRONG},
-    {"code-wrong", WORD_ERROR_CODE},
-    {"throttled", WORD_ERROR_THROTTLED},
-    {"link-used", WORD_ERROR_LINK_USED},
-    {"password-text", WORD_ERROR_PASSWORD_TEXT},
-    {"password-short", WORD_ERROR_PASSWORD_SHORT},
-    {"password-long", WORD_ERROR_PASSWORD_LONG},
-    {"password-common", WORD_ERROR_PASSWORD_COMMON},
+#define WORD(name, english, french)
+#define LOGGED(id, english, french)
+#define PROBLEM(id, english, french) {#id, WORD_PROBLEM_##id},
+#include "web/words.def"
+#undef PROBLEM
+#undef LOGGED
+#undef WORD
 };
+
+/* "form-late" and form_late. */
+static bool id_is(const char *id, const char *name) {
+  for (; *id && *name; id++, name++)
+    if (*id != *name && !(*id == '-' && *name == '_')) return false;
+  return !*id && !*name;
+}
 
 static enum word words_by_code(enum err err) {
   switch (err) {
@@ -63,7 +46,7 @@ static enum word words_by_code(enum err err) {
 
 const char *request_error_words(const struct request *request, enum err err, const struct error *error) {
   for (size_t i = 0; error && i < sizeof words_by_id / sizeof *words_by_id; i++)
-    if (!strcmp(words_by_id[i].id, error->id)) return said(request, words_by_id[i].words);
+    if (id_is(error->id, words_by_id[i].id)) return said(request, words_by_id[i].words);
   return said(request, words_by_code(err));
 }
 

@@ -1,6 +1,5 @@
 /* page_record.c: the public record of the study, as a registry shows it. */
 #include "web/page.h"
-#include "web/pages.h"
 
 static bool has(const struct request *request, const struct words *words) {
   return *study_words(request, words);
@@ -158,7 +157,7 @@ static void write_places(struct request *request, const struct study *study) {
     html(&request->out, "<p>%s</p>", study_words(request, &study->contact));
 }
 
-void page_record(struct request *request) {
+static void page_record(struct request *request) {
   const struct study *study = request->study;
   const struct study_record *record = &study->record;
   const char *title = has(request, &record->official_title) ? study_words(request, &record->official_title)
@@ -184,3 +183,8 @@ void page_record(struct request *request) {
   html(&request->out, "</button></p>");
   page_close(request);
 }
+
+ROUTES(record) = {
+    ROUTE(GET, "/record", page_record, ROLE_PUBLIC, READER_MASKED, "the study's public record"),
+    ROUTES_END,
+};

@@ -19,7 +19,7 @@
 #include "base/buf.h"
 #include "people/password.h"
 #include "people/sign_in.h"
-#include "trial/enrol.h"
+#include "trial/person.h"
 #include "trial/home.h"
 #include "web/route.h"
 #include "web/words.h"
@@ -28,8 +28,9 @@
 #define REQUEST_FIELDS_MAXIMUM 1000
 #define REQUEST_HEADERS 12
 
-struct web;
+struct detector;
 struct served;
+struct web;
 
 struct pair {
   const char *name, *value;
@@ -59,6 +60,7 @@ struct request {
   /* where, by whom */
   struct served *served;
   struct home *home;         /* NULL on pages of the whole site */
+  struct detector *detector; /* of that home (feedback/detection.h) */
   const struct study *study; /* its current version */
   enum language language;
   int study_language;        /* the same, as the study counts its languages */

@@ -29,15 +29,25 @@ static void parameters_take(struct arena *arena, const char *pattern, const char
   }
 }
 
+const struct route *route_next(struct route_walk *walk) {
+  while (assembled_routes[walk->page]) {
+    const struct route *row = &assembled_routes[walk->page][walk->row++];
+    if (row->path) return row;
+    *walk = (struct route_walk){walk->page + 1, 0};
+  }
+  return NULL;
+}
+
 enum route_match route_find(struct arena *arena, bool site, enum method method, const char *path,
                             const struct route **route, const char *parameters[ROUTE_PARAMETERS]) {
   enum route_match match = ROUTE_NO_PATH;
-  for (size_t i = 0; i < route_count; i++) {
-    if (routes[i].site != site || !path_matches(routes[i].path, path)) continue;
+  const struct route *row;
+  for (struct route_walk walk = {0}; (row = route_next(&walk));) {
+    if (row->site != site || !path_matches(row->path, path)) continue;
     match = ROUTE_NO_METHOD;
-    if (routes[i].method != method) continue;
-    *route = &routes[i];
-    parameters_take(arena, routes[i].path, path, parameters);
+    if (row->method != method) continue;
+    *route = row;
+    parameters_take(arena, row->path, path, parameters);
     return ROUTE_FOUND;
   }
   return match;
@@ -51,9 +61,9 @@ bool route_at_root(const char *path) {
 const struct route *route_of(enum method method, const char *path) {
   bool site = route_at_root(path);
   if (!site && *path) path += 1 + strcspn(path + 1, "/");
-  for (size_t i = 0; i < route_count; i++)
-    if (routes[i].site == site && routes[i].method == method && path_matches(routes[i].path, *path ? path : "/"))
-      return &routes[i];
+  const struct route *row;
+  for (struct route_walk walk = {0}; (row = route_next(&walk));)
+    if (row->site == site && row->method == method && path_matches(row->path, *path ? path : "/")) return row;
   return NULL;
 }
 

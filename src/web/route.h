@@ -1,6 +1,12 @@
-/* route.h: every address of the program in one table (routes.c): method, path, handler, roles, reader, purpose.
+/* route.h: every address of the program: method, path, handler, roles, reader, purpose. A page's rows stand at the end of
+ * its file, and the build puts them together (tools/assemble.sh):
  *
- * The table is the access matrix: the gate (gate.h) reads roles and reader from it, `attune routes --json` prints it,
+ *     ROUTES(log) = {
+ *         ROUTE(GET, "/log", page_log, ROLE_MONITOR, READER_MASKED, "the log"),
+ *         ROUTES_END,
+ *     };
+ *
+ * Together they are the access matrix: the gate (gate.h) reads roles and reader from it, `attune routes --json` prints it,
  * and the tests walk it. A row without roles does not compile, nor does one that hands the open reader to a role that
  * must never learn an arm. ROLE_PUBLIC in a row means anyone, signed in or not; ROLE_PATIENT whoever holds a form's
  * link. Paths of ROUTE() stand under the study (/NAME/...); those of SITE() at the root. ":name" takes one segment. */
@@ -58,8 +64,18 @@ struct route {
 #define SITE(method, path, handler, roles, reader, purpose)                                                            \
   ROUTE_ROW(true, method, path, handler, roles, reader, purpose)
 
-extern const struct route routes[];
-extern const size_t route_count;
+#define ROUTES(page)                                                                                                   \
+  extern const struct route routes_##page[];                                                                           \
+  const struct route routes_##page[]
+#define ROUTES_END                                                                                                     \
+  { .path = NULL }
+
+extern const struct route *const assembled_routes[]; /* each page's rows; ends with NULL */
+/* Every row in turn: begin with zeros; NULL after the last. */
+struct route_walk {
+  size_t page, row;
+};
+const struct route *route_next(struct route_walk *walk);
 
 #define ROUTE_PARAMETERS 4
 enum route_match { ROUTE_FOUND, ROUTE_NO_PATH, ROUTE_NO_METHOD };

@@ -1,5 +1,6 @@
 #include "web/web.h"
 
+#include "feedback/learner.h"
 #include "web/gate.h"
 
 const char *const web_security_headers[] = {
@@ -51,6 +52,9 @@ enum err web_open(struct web *web, const struct server_config *config, struct er
     if (!seat)
       return fail(error, ERR_STORE, "store", home->directory, "The database of %s cannot be read.", home->directory);
     seat_give(served, seat);
+    enum err err = detector_open(&served->detector, home, error);
+    if (err) return err;
+    if (config->learn) served->learner = learner_start(served->detector);
   }
   return OK;
 }
@@ -70,6 +74,8 @@ void web_close(struct web *web) {
       served->free = seat->next;
       seat_close(seat);
     }
+    learner_stop(served->learner);
+    detector_close(served->detector);
     sign_in_seen_free(served->seen);
     pthread_mutex_destroy(&served->lock);
   }

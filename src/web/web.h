@@ -24,6 +24,8 @@ struct seat {
 struct served {
   struct web *web;
   struct home *home;
+  struct detector *detector;
+  struct learner *learner; /* NULL where nothing is learnt */
   struct sign_in_seen *seen;
   pthread_mutex_t lock;
   struct seat *free; /* a stack */

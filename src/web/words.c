@@ -6,6 +6,8 @@
 static const char *const all_words[WORD_COUNT][LANGUAGE_COUNT] = {
 #define WORD(name, english, french) [WORD_##name] = {english, french},
 #include "web/words.def"
+#undef LOGGED
+#undef PROBLEM
 #undef WORD
 };
 

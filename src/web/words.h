@@ -19,6 +19,8 @@ enum language { LANGUAGE_ENGLISH, LANGUAGE_FRENCH, LANGUAGE_COUNT };
 enum word {
 #define WORD(name, english, french) WORD_##name,
 #include "web/words.def"
+#undef LOGGED
+#undef PROBLEM
 #undef WORD
   WORD_COUNT
 };

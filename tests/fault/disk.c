@@ -142,7 +142,7 @@ static enum err apply(struct db *db, const struct entry *entry, const json_t *bo
                  "INSERT INTO session (patient, number, subject, held_day, recorded_ms) VALUES ($1, $2, $1, 1, $3)",
                  ARGS(v_text(entry->subject), v_int(json_int(body, "number", 0)), v_int(entry->time_ms)));
 }
-static const struct entry_kind kinds[] = {{"session.record", true, apply}, {NULL, false, NULL}};
+static const struct entry_kind *const kinds[] = {&(const struct entry_kind){"session.record", LOG_MASKED, apply}, NULL};
 
 #define FILLER 6000 /* bytes a body: a few pages an entry, so that checkpoints come soon */
 static enum err record(struct txn *txn, void *input, struct error *error) {

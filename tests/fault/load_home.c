@@ -8,8 +8,12 @@
 #include <string.h>
 
 #include "people/sign_in.h"
+#include "trial/enrolment.h"
 #include "trial/home.h"
-#include "trial/visit.h"
+#include "trial/occasion.h"
+#include "trial/person.h"
+#include "trial/rating.h"
+#include "trial/session.h"
 
 static const struct actor loader = {.code = "load", .roles = ROLE_COORDINATOR, .site = "", .person = ""};
 

@@ -4,18 +4,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "feedback/note.h"
 #include "people/password.h"
 #include "people/sign_in.h"
+#include "rehearsal/demonstration.h"
 #include "study/form.h"
-#include "trial/demonstration.h"
-#include "trial/feedback.h"
-#include "trial/monitoring.h"
-#include "trial/privacy.h"
+#include "trial/correction.h"
+#include "trial/draft.h"
+#include "trial/erasure.h"
+#include "trial/rating.h"
+#include "trial/reminder.h"
+#include "trial/withdrawal.h"
 
 #define UNTIL_MS (INT64_C(20514) * DAY_MS + 10 * HOUR_MS) /* 2026-03-02T10:00:00Z */
 
 struct making {
   struct home *home;
+  struct detector *detector;
   struct db *open;
   struct arena arena;
   struct error error;
@@ -64,7 +69,7 @@ static void more_of_the_people(struct making *making) {
   must(making, account_read(making->open, writer, &account, &making->error), "an account");
   struct actor therapist = {.code = account.code, .roles = account.roles, .site = account.site, .person = account.person};
   const char *own = one(making, "SELECT p.code FROM account a JOIN person p ON p.therapist = a.person ORDER BY p.code");
-  struct note_write note = {.home = making->home, .by = &therapist, .patient = own, .text = "asked about last week, \"all well\""};
+  struct note_write note = {.detector = making->detector, .by = &therapist, .patient = own, .text = "asked about last week, \"all well\""};
   enum err err = ledger_do(making->home->ledger, note_write, &note, &making->error);
   if (err && err != ERR_MISSING) must(making, err, "a note"); /* where this therapist is shown nothing there is none */
   struct rating_import import = {.home = making->home,
@@ -122,10 +127,12 @@ int main(int argc, char **argv) {
   struct demonstration made;
   must(&making, demonstration_make(&plan, &made, &making.error), "the demonstration");
   must(&making, db_open(&making.open, making.home->store, DB_OPEN, &making.error), "reading");
+  must(&making, detector_open(&making.detector, making.home, &making.error), "judging");
   more_of_the_people(&making);
   more_of_the_accounts(&making);
   erasures(&making);
   db_close(making.open);
+  detector_close(making.detector);
   home_close(making.home);
   arena_free(&making.arena);
   return 0;

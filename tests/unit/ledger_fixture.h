@@ -37,11 +37,11 @@ static inline enum err toy_erase(struct db *db, const struct entry *entry, const
       ARGS(v_text(erased), v_text(entry->subject), v_text(json_text(body, "kind", "")), v_int(entry->time_ms)));
 }
 
-static const struct entry_kind toy_kinds[] = {{"person.enrol", true, toy_person},
-                                              {"session.record", true, toy_session},
-                                              {"arm.release", false, toy_arm},
-                                              {"person.erase", true, toy_erase},
-                                              {NULL, false, NULL}};
+static const struct entry_kind *const toy_kinds[] = {&(const struct entry_kind){"person.enrol", LOG_MASKED, toy_person},
+                                                     &(const struct entry_kind){"session.record", LOG_MASKED, toy_session},
+                                                     &(const struct entry_kind){"arm.release", LOG_OPEN, toy_arm},
+                                                     &(const struct entry_kind){"person.erase", LOG_MASKED, toy_erase},
+                                                     NULL};
 
 /* What a toy verb is told. */
 struct toy {

@@ -53,7 +53,7 @@ static inline struct home world_home(bool postgresql, const struct chance *chanc
   return shared;
 }
 
-static inline struct world *world_open(const char *engine, const struct entry_kind *kinds, int64_t now_ms,
+static inline struct world *world_open(const char *engine, const struct entry_kind *const *kinds, int64_t now_ms,
                                        struct chance chance) {
   struct world *world = calloc(1, sizeof *world);
   if (!world) die("no memory");
@@ -108,14 +108,15 @@ static inline enum err apply_erasure(struct db *db, const struct entry *entry, c
                  ARGS(v_text(erased), v_int(entry->time_ms)));
 }
 
-static const struct entry_kind kinds[] = {
-    {"account.create", true, account_apply_create},
-    {"account.change", true, account_apply_change},
-    {"account.credential", true, account_apply_credential},
-    {"account.sign_in", false, account_apply_sign_in},
-    {"test.person", true, apply_person},
-    {"test.erase", true, apply_erasure},
-    {NULL, false, NULL},
+extern const struct entry_kind kind_account_create, kind_account_change, kind_account_credential, kind_account_sign_in;
+static const struct entry_kind *const kinds[] = {
+    &kind_account_create,
+    &kind_account_change,
+    &kind_account_credential,
+    &kind_account_sign_in,
+    &(const struct entry_kind){"test.person", LOG_MASKED, apply_person},
+    &(const struct entry_kind){"test.erase", LOG_MASKED, apply_erasure},
+    NULL,
 };
 
 static inline enum err enrol(struct txn *txn, void *input, struct error *error) {

@@ -1,6 +1,26 @@
 /* The first verbs of the trial, on both engines: what they store, what they refuse, and that the replay of the ledger
  * gives the same tables, an erasure among them. */
+#include "feedback/caseload.h"
+#include "feedback/course.h"
+#include "feedback/detection.h"
+#include "feedback/note.h"
+#include "feedback/showing.h"
+#include "report/overview.h"
 #include "study_fixture.h"
+#include "trial/amendment.h"
+#include "trial/correction.h"
+#include "trial/draft.h"
+#include "trial/enrolment.h"
+#include "trial/erasure.h"
+#include "trial/occasion.h"
+#include "trial/person.h"
+#include "trial/rating.h"
+#include "trial/release.h"
+#include "trial/reminder.h"
+#include "trial/session.h"
+#include "trial/withdrawal.h"
+#include "report/log.h"
+#include "report/overview.h"
 #include "trial_fixture.h"
 
 static void count_is(struct trial *trial, int64_t expected, const char *sql) {
@@ -183,23 +203,23 @@ static void test_feedback(void **state) {
   struct db *db;
   struct error said;
   assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
-  assert_int_equal(feedback_may_see(db, trial.home, &trainer, patients[0], &said), OK);
-  assert_int_equal(feedback_may_see(db, trial.home, &trainer, patients[1], &said), ERR_MISSING);
+  assert_int_equal(feedback_may_see(db, trial.detector, &trainer, patients[0], &said), OK);
+  assert_int_equal(feedback_may_see(db, trial.detector, &trainer, patients[1], &said), ERR_MISSING);
   for (int i = 0; i < 2; i++) {
     struct caseload caseload;
-    assert_int_equal(feedback_may_see(db, trial.home, &therapists[i], patients[i], &said), ERR_MISSING);
-    assert_int_equal(feedback_caseload(db, trial.home, &trial.arena, &therapists[i], trial.now_ms, &caseload, &said), OK);
+    assert_int_equal(feedback_may_see(db, trial.detector, &therapists[i], patients[i], &said), ERR_MISSING);
+    assert_int_equal(feedback_caseload(db, trial.detector, &trial.arena, &therapists[i], trial.now_ms, &caseload, &said), OK);
     assert_int_equal(caseload.count, 1);
     assert_false(caseload.feedback);
     assert_false(caseload.rows[0].shown);
     assert_int_equal(caseload.task_count, i); /* the first therapist's forms have closed since */
   }
   struct caseload list;
-  assert_int_equal(feedback_caseload(db, trial.home, &trial.arena, &trainer, trial.now_ms, &list, &said), OK);
+  assert_int_equal(feedback_caseload(db, trial.detector, &trial.arena, &trainer, trial.now_ms, &list, &said), OK);
   assert_int_equal(list.count, 1);
   assert_string_equal(list.rows[0].patient, patients[0]);
   assert_int_equal(list.rows[0].course.state, COURSE_TENSION);
-  struct feedback_show show = {.home = trial.home, .viewer = &trainer, .page = "course", .sign_in = "s1", .patient = patients[0]};
+  struct feedback_show show = {.detector = trial.detector, .viewer = &trainer, .page = "course", .sign_in = "s1", .patient = patients[0]};
   const char *both[] = {patients[0]}, **due;
   size_t count;
   must(&trial, feedback_show, &show);
@@ -209,10 +229,10 @@ static void test_feedback(void **state) {
   assert_int_equal(count, 1);
   show.patient = patients[1];
   refused(&trial, feedback_show, &show, ERR_MISSING, "no-such-person");
-  struct note_write note = {.home = trial.home, .by = &trainer, .patient = patients[0], .text = "Ask about the homework."};
+  struct note_write note = {.detector = trial.detector, .by = &trainer, .patient = patients[0], .text = "Ask about the homework."};
   must(&trial, note_write, &note);
   struct course course;
-  assert_int_equal(feedback_course(db, trial.home, &trial.arena, &trainer, patients[0], &course, &said), OK);
+  assert_int_equal(feedback_course(db, trial.detector, &trial.arena, &trainer, patients[0], &course, &said), OK);
   assert_int_equal(course.note_count, 1);
   assert_int_equal(course.count, 3);
   db_close(db);
@@ -277,8 +297,10 @@ static void start_again(struct trial *trial) {
   struct clock clock = trial->home->clock;
   struct chance chance = trial->home->chance;
   struct error error = {0};
+  detector_close(trial->detector);
   home_close(trial->home);
   if (home_open(&trial->home, trial->place.path, STORE_OWN, clock, chance, &error)) stop_test("%s", error.text);
+  if (detector_open(&trial->detector, trial->home, &error)) stop_test("%s", error.text);
 }
 
 static struct course course_now(struct trial *trial, const char *patient) {
@@ -289,7 +311,7 @@ static struct course course_now(struct trial *trial, const char *patient) {
   assert_ok(db_open(&db, trial->home->store, DB_OPEN, error));
   assert_ok(person_read(db, patient, &person, error));
   therapist.person = person.therapist;
-  assert_ok(feedback_course(db, trial->home, &trial->arena, &therapist, patient, &course, error));
+  assert_ok(feedback_course(db, trial->detector, &trial->arena, &therapist, patient, &course, error));
   db_close(db);
   return course;
 }
@@ -318,7 +340,7 @@ static void cache_is_right(struct trial *trial, const char *patient) {
     assert_true(a->tension == b->tension && a->repaired == b->repaired && a->event == b->event && a->reported == b->reported);
   }
   struct error error = {0};
-  assert_int_equal(detector_renew(trial->home, &error), OK);
+  assert_int_equal(detector_renew(trial->detector, &error), OK);
 }
 
 /* Whether the page takes what stands in the table: a mark made there is seen. */
@@ -330,7 +352,7 @@ static bool cache_is_read(struct trial *trial, const char *patient) {
   bool seen = course.points[0].seen.expected == 77;
   must(trial, empty_cache, NULL);
   start_again(trial);
-  assert_int_equal(detector_renew(trial->home, &error), OK);
+  assert_int_equal(detector_renew(trial->detector, &error), OK);
   return seen;
 }
 
@@ -375,21 +397,21 @@ static void kept_detections(bool postgresql) {
   import = (struct rating_import){.home = trial.home, .by = &the_coordinator, .patient = other, .rater = "patient", .rows = many, .count = 40};
   must(&trial, rating_import, &import);
   char before[17];
-  snprintf(before, sizeof before, "%s", detector_basis(trial.home->detector).estimate);
+  snprintf(before, sizeof before, "%s", detector_basis(trial.detector).estimate);
   must(&trial, mark_cache, NULL);
-  assert_int_equal(detector_learn(trial.home, &error), OK);
-  assert_string_not_equal(before, detector_basis(trial.home->detector).estimate);
+  assert_int_equal(detector_learn(trial.detector, &error), OK);
+  assert_string_not_equal(before, detector_basis(trial.detector).estimate);
   cache_is_right(&trial, patient);
   cache_is_right(&trial, other);
   assert_true(cache_is_read(&trial, patient));
 
   /* What was learnt outlasts the program; an erasure takes its rows along. */
-  snprintf(before, sizeof before, "%s", detector_basis(trial.home->detector).estimate);
+  snprintf(before, sizeof before, "%s", detector_basis(trial.detector).estimate);
   start_again(&trial);
-  assert_string_equal(before, detector_basis(trial.home->detector).estimate);
+  assert_string_equal(before, detector_basis(trial.detector).estimate);
   struct person_erase erase = {.home = trial.home, .by = &the_coordinator, .person = other, .reason = "asked for it"};
   must(&trial, person_erase, &erase);
-  assert_int_equal(detector_renew(trial.home, &error), OK);
+  assert_int_equal(detector_renew(trial.detector, &error), OK);
   count_is(&trial, 8, "SELECT count(*) FROM cache_detection");
   cache_is_right(&trial, patient);
   trial_verify(&trial);
@@ -412,7 +434,7 @@ static void test_overview(void **state) {
   struct log_row *rows;
   size_t count;
   assert_ok(db_open(&db, trial.home->store, DB_MASKED, error));
-  assert_ok(monitoring_overview(db, trial.home, &trial.arena, "", trial.now_ms, &overview, error));
+  assert_ok(report_overview(db, trial.home, &trial.arena, "", trial.now_ms, &overview, error));
   assert_int_equal(overview.therapists.reached, 1);
   assert_int_equal(overview.patients.reached, 2);
   assert_int_equal(overview.flow.erased, 1);
@@ -422,10 +444,10 @@ static void test_overview(void **state) {
   for (size_t i = 0; i < overview.site_count; i++) overdue += overview.sites[i].forms_due;
   assert_int_equal(overdue, overview.overdue_total); /* the sites add up to the list */
   struct log_filter filter = {.kind = "allocation.release"};
-  assert_ok(monitoring_log(db, &trial.arena, &filter, &rows, &count, error));
+  assert_ok(report_log(db, &trial.arena, &filter, &rows, &count, error));
   assert_int_equal(count, 0);
   filter.kind = "session.record";
-  assert_ok(monitoring_log(db, &trial.arena, &filter, &rows, &count, error));
+  assert_ok(report_log(db, &trial.arena, &filter, &rows, &count, error));
   assert_int_equal(count, 18);
   db_close(db);
   trial_close(&trial);

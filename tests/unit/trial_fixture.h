@@ -7,18 +7,22 @@
 #include "store_fixture.h"
 #undef home
 
-#include "trial/detection.h"
-#include "trial/enrol.h"
-#include "trial/feedback.h"
+#include "feedback/course.h"
+#include "feedback/detection.h"
+#include "report/overview.h"
+#include "trial/enrolment.h"
+#include "trial/erasure.h"
 #include "trial/home.h"
 #include "trial/kinds.h"
-#include "trial/monitoring.h"
-#include "trial/privacy.h"
-#include "trial/visit.h"
+#include "trial/occasion.h"
+#include "trial/person.h"
+#include "trial/session.h"
+#include "trial/submission.h"
 
 struct trial {
   struct fixture_home place;
   struct home *home;
+  struct detector *detector;
   struct arena arena;
   struct expression_desk *desk;
   int64_t now_ms;
@@ -46,9 +50,11 @@ static inline void trial_open(struct trial *trial, const char *study_name, bool 
                                .clock = clock_fixed(&trial->now_ms), .chance = chance_frozen(7)};
   if (home_create(&create, &error)) stop_test("%s", error.text);
   if (home_open(&trial->home, trial->place.path, STORE_OWN, create.clock, create.chance, &error)) stop_test("%s", error.text);
+  if (detector_open(&trial->detector, trial->home, &error)) stop_test("%s", error.text);
 }
 
 static inline void trial_close(struct trial *trial) {
+  detector_close(trial->detector);
   home_close(trial->home);
   expression_desk_close(trial->desk);
   arena_free(&trial->arena);
@@ -153,7 +159,7 @@ static inline struct dumped trial_dump(struct trial *trial) {
 /* Replay equals the tables, tree, bodies and checkpoints hold. */
 static inline void trial_verify(struct trial *trial) {
   struct verify_report report;
-  assert_ok(ledger_verify(trial->home->store, &trial->home->keys, trial_kinds, &report, error));
+  assert_ok(ledger_verify(trial->home->store, &trial->home->keys, assembled_kinds, &report, error));
   if (!report.tables_hold || !report.tree_holds || !report.bodies_hold || !report.checkpoints_hold) stop_test("verify: %s", report.first_difference);
 }
 

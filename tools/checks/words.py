@@ -8,6 +8,8 @@ from .ctext import joined, tokens
 from .fault import Fault
 
 PATH = "src/web/words.def"
+# Rows for what is named elsewhere: a kind of entry of KIND(), an error of fail().
+PREFIX = {"LOGGED": "LOG_", "PROBLEM": "PROBLEM_"}
 PLACE = re.compile(r"\{\d+\}")
 CONVERSION = re.compile(r"%(?:[-+ #0]*[\d*]*(?:\.[\d*]+)?(?:hh|h|ll|l|z|j|t|L)?[a-zA-Z]|%)")
 
@@ -40,6 +42,8 @@ def check(files):
         return []
     for macro, line, arguments in rows(joined(tokens(text))):
         name = arguments[0][0].text if arguments[0] else ""
+        if macro in PREFIX:
+            name = PREFIX[macro] + name
         texts = [a[0].text if len(a) == 1 and a[0].kind == "string" else None for a in arguments[1:]]
         if len(texts) < 2 or any(t is None for t in texts):
             faults.append(Fault(PATH, line, f"{name}: a row is {macro}(name, \"English\", \"French\")"))
@@ -59,6 +63,8 @@ def check(files):
     for path, text in files.items():
         if path.startswith("src/") and path != PATH:
             used |= set(re.findall(r"\bWORD_(\w+)", text))
+            used |= {"LOG_" + kind for kind in re.findall(r"^KIND\((\w+),.*LOG_MASKED", text, re.M)}
+            used |= {"PROBLEM_" + text_id.replace("-", "_") for text_id in re.findall(r'"([a-z]+(?:-[a-z]+)*)"', text)}
     for name, line in seen.items():
         if used and name not in used:
             faults.append(Fault(PATH, line, f"{name}: no page uses it"))
@@ -73,6 +79,8 @@ PLANTED = [
     ({PATH: 'WORD(hello, "%s of %d", "%d de %s")\n'}, "conversions differ"),
     ({PATH: 'WORD(hello, "{1} of {2}", "{2} de")\n'}, "places differ"),
     ({PATH: 'WORD(A, "a", "a")\nWORD(B, "b", "b")\n', "src/web/x.c": "say(r, WORD_B);"}, "A: no page uses it"),
+    ({PATH: 'LOGGED(a_b, "a", "a")\n', "src/trial/x.c": 'KIND(a_c, "a.c", LOG_MASKED, f);\n'}, "LOG_a_b: no page uses it"),
+    ({PATH: 'PROBLEM(a_b, "a", "a")\n', "src/trial/x.c": 'fail(error, ERR_INPUT, "a-c", "", "");\n'}, "PROBLEM_a_b: no page uses it"),
     ({PATH: 'WORD(hello, "<b>Hello</b>", "Bonjour")\n'}, "no markup"),
 ]
 SOUND = [

@@ -1,7 +1,11 @@
 -- The schema, first version. One text for SQLite and PostgreSQL; on PostgreSQL BLOB is a domain over bytea.
 -- Four kinds of table, told by prefix: ledger_ (the record), the derived tables (no prefix, or arm_: what tells the arm),
 -- cache_ (may be emptied at any time), run_ (neither entries nor replayed). schema_version belongs to the store.
--- `subject` is whom a row is about: erasing a subject deletes its rows. 0 stands for "not yet" in times, '' for none.
+-- Beside a table's name stands who reads it (tools/assemble.sh): "masked", only when neither its rows nor their being
+-- there depends on an arm, and when a masked page has need of it. Never so, beside what tells the arm: account (password,
+-- second factor), identity, note (the free text of a therapist, who may write of the training), run_outbox (a trained
+-- therapist's mail differs).
+-- `subject` is whom a row is about (a table without it says "no subject"): erasing a subject deletes its rows. 0 stands for "not yet" in times, '' for none.
 
 CREATE TABLE ledger_head (
   one BIGINT PRIMARY KEY,           -- always 1
@@ -34,7 +38,7 @@ CREATE TABLE ledger_checkpoint (
 );
 
 -- The log as masked roles see it: rows numbered among themselves, none that depends on an arm.
-CREATE TABLE audit_masked (
+CREATE TABLE audit_masked ( -- masked, no subject
   number BIGINT PRIMARY KEY,
   time_ms BIGINT NOT NULL,
   actor TEXT NOT NULL,
@@ -42,7 +46,7 @@ CREATE TABLE audit_masked (
   about TEXT NOT NULL               -- the entry's subject; not named `subject`: the log outlives an erasure
 );
 
-CREATE TABLE study_version (
+CREATE TABLE study_version ( -- masked
   version BIGINT PRIMARY KEY,
   subject TEXT NOT NULL,            -- 'study'
   time_ms BIGINT NOT NULL,
@@ -70,14 +74,14 @@ CREATE TABLE account (
 );
 CREATE INDEX account_login ON account (login, code);
 CREATE INDEX account_person ON account (person, code);
-CREATE TABLE account_role (
+CREATE TABLE account_role ( -- masked
   account TEXT NOT NULL,
   role TEXT NOT NULL,
   subject TEXT NOT NULL,
   PRIMARY KEY (account, role)
 );
 
-CREATE TABLE person (
+CREATE TABLE person ( -- masked
   code TEXT PRIMARY KEY,            -- 'T-.......' a therapist, 'P-.......' a patient
   subject TEXT NOT NULL,            -- the same
   kind TEXT NOT NULL,               -- 'therapist' or 'patient'
@@ -97,7 +101,7 @@ CREATE TABLE identity (
   sealed BLOB NOT NULL
 );
 CREATE INDEX identity_lookup ON identity (lookup, person);
-CREATE TABLE screening (
+CREATE TABLE screening ( -- masked
   person TEXT NOT NULL,
   criterion TEXT NOT NULL,
   subject TEXT NOT NULL,
@@ -105,7 +109,7 @@ CREATE TABLE screening (
   time_ms BIGINT NOT NULL,
   PRIMARY KEY (person, criterion)
 );
-CREATE TABLE consent (
+CREATE TABLE consent ( -- masked
   person TEXT NOT NULL,
   version TEXT NOT NULL,
   subject TEXT NOT NULL,
@@ -114,7 +118,7 @@ CREATE TABLE consent (
   PRIMARY KEY (person, version)
 );
 
-CREATE TABLE session (
+CREATE TABLE session ( -- masked
   patient TEXT NOT NULL,
   number BIGINT NOT NULL,           -- 1, 2, ...; an imported series may begin at 0
   subject TEXT NOT NULL,
@@ -124,7 +128,7 @@ CREATE TABLE session (
 );
 
 -- A form opened to one person on one occasion.
-CREATE TABLE occasion (
+CREATE TABLE occasion ( -- masked
   id TEXT PRIMARY KEY,              -- 'F-.......'
   subject TEXT NOT NULL,            -- the patient it is about, else the therapist
   form TEXT NOT NULL,
@@ -144,7 +148,7 @@ CREATE UNIQUE INDEX occasion_once ON occasion (respondent, name, patient, sessio
 CREATE INDEX occasion_subject ON occasion (subject, id);
 CREATE INDEX occasion_due ON occasion (submitted_ms, due_ms, id);
 CREATE INDEX occasion_patient ON occasion (patient, session_number, id);
-CREATE TABLE link (
+CREATE TABLE link ( -- masked
   token TEXT PRIMARY KEY,           -- SHA-256 of the token, hex
   subject TEXT NOT NULL,
   occasion TEXT NOT NULL,
@@ -152,14 +156,14 @@ CREATE TABLE link (
   expires_ms BIGINT NOT NULL
 );
 CREATE INDEX link_occasion ON link (occasion, serial);
-CREATE TABLE reminder (
+CREATE TABLE reminder ( -- masked
   occasion TEXT NOT NULL,
   serial BIGINT NOT NULL,           -- of the link that it sent
   subject TEXT NOT NULL,
   made_ms BIGINT NOT NULL,
   PRIMARY KEY (occasion, serial)
 );
-CREATE TABLE answer (
+CREATE TABLE answer ( -- masked
   occasion TEXT NOT NULL,
   item TEXT NOT NULL,
   subject TEXT NOT NULL,
@@ -167,7 +171,7 @@ CREATE TABLE answer (
   revision BIGINT NOT NULL,         -- 0 as submitted, then one more at each correction
   PRIMARY KEY (occasion, item)
 );
-CREATE TABLE correction (
+CREATE TABLE correction ( -- masked
   occasion TEXT NOT NULL,
   item TEXT NOT NULL,
   revision BIGINT NOT NULL,
@@ -179,7 +183,7 @@ CREATE TABLE correction (
   time_ms BIGINT NOT NULL,
   PRIMARY KEY (occasion, item, revision)
 );
-CREATE TABLE score (
+CREATE TABLE score ( -- masked
   occasion TEXT NOT NULL,
   name TEXT NOT NULL,
   subject TEXT NOT NULL,
@@ -187,14 +191,14 @@ CREATE TABLE score (
   PRIMARY KEY (occasion, name)
 );
 -- The client-made key of each submission: the same again gives the same answer, another body under it is refused.
-CREATE TABLE submission (
+CREATE TABLE submission ( -- masked
   key TEXT PRIMARY KEY,
   subject TEXT NOT NULL,
   occasion TEXT NOT NULL,
   body_hash TEXT NOT NULL
 );
 -- What the detector reads: one rating a session and rater.
-CREATE TABLE rating (
+CREATE TABLE rating ( -- masked
   patient TEXT NOT NULL,
   session_number BIGINT NOT NULL,
   rater TEXT NOT NULL,
@@ -215,7 +219,7 @@ CREATE TABLE note (
   PRIMARY KEY (patient, author, number)
 );
 
-CREATE TABLE tombstone (
+CREATE TABLE tombstone ( -- masked
   erased TEXT PRIMARY KEY,          -- the code that was erased
   subject TEXT NOT NULL,            -- 'study': it outlives what it marks
   kind TEXT NOT NULL,
@@ -246,7 +250,7 @@ CREATE TABLE arm_showing (
 CREATE INDEX arm_showing_viewer ON arm_showing (viewer, page, sign_in, time_ms, patient, sequence);
 
 -- What the detector says of each session, on line. Decimals as text; known 0: too early, or no rating.
-CREATE TABLE cache_detection (
+CREATE TABLE cache_detection ( -- masked
   patient TEXT NOT NULL,
   session_number BIGINT NOT NULL,
   subject TEXT NOT NULL,
@@ -261,7 +265,7 @@ CREATE TABLE cache_detection (
   reported BIGINT NOT NULL,
   PRIMARY KEY (patient, session_number)
 );
-CREATE TABLE cache_estimate (
+CREATE TABLE cache_estimate ( -- no subject
   name TEXT PRIMARY KEY,
   made_ms BIGINT NOT NULL,
   body TEXT NOT NULL
@@ -287,12 +291,12 @@ CREATE TABLE run_totp (
   subject TEXT NOT NULL,
   step BIGINT NOT NULL              -- of the last code accepted: each is taken once
 );
-CREATE TABLE run_throttle (
+CREATE TABLE run_throttle ( -- no subject
   name TEXT PRIMARY KEY,            -- keyed hash of what is counted
   window_ms BIGINT NOT NULL,
   tries BIGINT NOT NULL
 );
-CREATE TABLE run_draft (
+CREATE TABLE run_draft ( -- masked
   occasion TEXT PRIMARY KEY,
   subject TEXT NOT NULL,
   body TEXT NOT NULL,               -- JSON: item -> what was typed

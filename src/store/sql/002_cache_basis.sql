@@ -2,7 +2,7 @@
 DROP TABLE cache_detection;
 DELETE FROM cache_estimate;
 -- What the detector says of each session, on line. Decimals as text; known 0: too early, or no rating.
-CREATE TABLE cache_detection (
+CREATE TABLE cache_detection ( -- masked
   patient TEXT NOT NULL,
   session_number BIGINT NOT NULL,
   subject TEXT NOT NULL,

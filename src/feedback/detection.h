@@ -1,0 +1,67 @@
+/* detection.h: between the trial's tables and the alliance room: reads a patient's ratings, asks the study's rule, keeps
+ * the answers in cache_ tables (which may be emptied at any time) and the estimate for the sample in memory. What is
+ * kept is what pages read; a course is judged again only where what is kept no longer holds (judged.h). */
+#ifndef ATTUNE_FEEDBACK_DETECTION_H
+#define ATTUNE_FEEDBACK_DETECTION_H
+
+#include "trial/home.h"
+
+enum detection_event { DETECTION_NONE, DETECTION_TENSION, DETECTION_REPAIR };
+
+/* What the detector says of one session, on line (by what was known then). Never NaN: `known` tells. Figures have six
+ * decimals, so that what is kept as text is what was said. */
+struct detection {
+  bool known;                  /* false: too early, or no rating: the figures are 0 */
+  double expected, low, high;  /* the expected rating and its band */
+  double tension, repaired;    /* probability of a tension by now, of its repair by now */
+  enum detection_event event;
+  bool reported;               /* the event rests on what was reported directly */
+};
+
+/* The handle of this room: one for an open home. From now on what the trial's activities enter is judged in the same
+ * savepoint (FOLLOW rows). Close it before the home, and while no job waits. */
+struct detector;
+enum err detector_open(struct detector **detector, struct home *home, struct error *error);
+void detector_close(struct detector *detector); /* NULL is fine */
+struct home *detector_home(const struct detector *detector);
+
+struct detection_series {
+  int64_t session_number;
+  bool has[2];
+  double rating[2]; /* by the patient, by the therapist */
+  int reported[2], resolved[2];
+};
+/* A patient's sessions that were rated or reported on, in order. */
+struct detection_course {
+  struct detection_series *series;
+  size_t count, room;
+};
+enum err detection_course_read(struct db *open, struct arena *arena, const char *patient, struct detection_course *course,
+                               struct error *error);
+/* Takes in a row of table rating: from column `first`, session_number, rater, value, reported, resolved. Rows of one
+ * patient come by session. */
+void detection_course_add(struct arena *arena, struct detection_course *course, struct rows *rows, int first);
+
+/* What is known of one course: as kept in memory or in cache_detection (read through `db`) where that rests on these
+ * ratings and the present estimate, else judged now, up to a millisecond. `out` has course->count places. `least` tells the
+ * shortest series that the rule decides. `arena` gives the memory that it works in. Any thread. */
+enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
+                        const struct detection_course *course, struct detection *out, int64_t *least,
+                        struct error *error);
+/* Takes the whole sample in and makes the estimate and the thresholds anew: seconds, so never in the writer. Then
+ * detector_renew(). */
+enum err detector_learn(struct detector *detector, struct error *error);
+/* Brings the cache_ tables up to date: keeps the estimate, and judges again each course whose rows no longer hold (after
+ * another estimate, a restored backup, another version of the program), a job each. Without a ledger (STORE_LOOK) it
+ * does nothing. Not in the writer. */
+enum err detector_renew(struct detector *detector, struct error *error);
+/* What stands behind the figures: goes into what was shown. Copies, at most 16 and 32 bytes with the NUL. */
+struct detector_basis {
+  char estimate[17]; /* name of the estimate: first 16 hex digits of the SHA-256 of its text */
+  char rule[32];
+  double false_alarm; /* asked for, per patient over the course */
+  int64_t ratings;    /* that the estimate rests on; 0: the stated default */
+};
+struct detector_basis detector_basis(struct detector *detector);
+
+#endif

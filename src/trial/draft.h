@@ -1,0 +1,22 @@
+/* draft.h: a half-filled form: the same link resumes it. Working state, not an entry. */
+#ifndef ATTUNE_TRIAL_DRAFT_H
+#define ATTUNE_TRIAL_DRAFT_H
+
+#include "trial/home.h"
+
+/* One name and what was typed. */
+struct typed {
+  const char *item, *value;
+};
+
+/* Keeps what was typed so far (run_draft): the same link resumes. At most 64 kB. Not an entry. */
+struct draft_save {
+  const char *occasion, *subject;
+  const struct typed *typed;
+  size_t count;
+};
+verb draft_save;
+enum err draft_read(struct db *db, struct arena *arena, const char *occasion, struct typed **typed, size_t *count,
+                    struct error *error);
+
+#endif

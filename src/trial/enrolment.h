@@ -1,0 +1,21 @@
+/* enrolment.h: people come into the trial. */
+#ifndef ATTUNE_TRIAL_ENROLMENT_H
+#define ATTUNE_TRIAL_ENROLMENT_H
+
+#include "trial/home.h"
+#include "trial/person.h"
+
+struct enrol {
+  struct home *home;
+  const struct actor *by;
+  const char *kind; /* "therapist" or "patient" */
+  const char *site, *therapist, *language; /* therapist: of a patient, "" otherwise */
+  const char *name, *address;              /* sealed; "" allowed */
+  const char *external;                    /* the name in another system, by which an import finds a person; or NULL */
+  const char *purpose;                     /* what tells this person's code apart under --frozen; NULL uses the address */
+  char code[CODE_BYTES];                   /* out */
+};
+/* "duplicate-person" (same address), "no-such-site", "no-such-therapist", "therapist-withdrawn". */
+verb person_enrol;
+
+#endif

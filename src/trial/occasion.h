@@ -1,0 +1,41 @@
+/* occasion.h: a form open to one person on one occasion, and the links that lead to it. */
+#ifndef ATTUNE_TRIAL_OCCASION_H
+#define ATTUNE_TRIAL_OCCASION_H
+
+#include "people/link.h"
+#include "trial/home.h"
+#include "trial/person.h"
+
+/* A form as it stands, for a page. */
+struct occasion {
+  char id[CODE_BYTES], subject[CODE_BYTES], form[64], name[64], rater[16], respondent[CODE_BYTES], patient[CODE_BYTES];
+  char language[8];
+  int64_t study_version, session_number, opened_ms, due_ms, closes_ms, submitted_ms;
+  bool withdrawn;       /* the respondent or the patient has left */
+  int64_t link_expires_ms; /* of the link it was found by; 0 when found by id */
+};
+/* By a link's token: ERR_MISSING for an unknown, malformed or replaced token (nothing tells which). */
+enum err occasion_by_token(struct db *db, const char *token, struct occasion *occasion, struct error *error);
+enum err occasion_by_id(struct db *db, const char *id, struct occasion *occasion, struct error *error);
+/* The token of the newest unexpired link of a form (made again, link.h); "" when there is none. */
+enum err occasion_token(struct db *db, const struct keys *keys, const char *occasion, char out[LINK_TOKEN_BYTES],
+                        struct error *error);
+/* Whether it can be answered now: OK, or ERR_STATE with id "form-done", "form-late", "form-withdrawn". */
+enum err occasion_answerable(const struct occasion *occasion, int64_t now_ms, struct error *error);
+
+/* The forms that a moment opens, as the body of an entry holds them (a JSON array), and how they are applied. For the
+ * verbs of this room. `opened` becomes the caller's. */
+enum err occasions_make(struct txn *txn, const struct home *home, enum study_trigger trigger, int64_t session_number,
+                        const char *patient, const char *therapist, const char *language, json_t **opened,
+                        struct error *error);
+enum err occasions_apply(struct db *db, const struct entry *entry, const json_t *opened, struct error *error);
+
+/* One named occasion opened for one person, alone in a JSON array: what a form opened by hand becomes. */
+struct occasion_opening {
+  const struct study_occasion *occasion;
+  const char *respondent, *patient, *language;
+  int64_t session_number; /* -1 when it belongs to none */
+};
+enum err occasion_make(struct txn *txn, const struct occasion_opening *opening, json_t **opened, struct error *error);
+
+#endif

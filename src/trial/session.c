@@ -1,0 +1,73 @@
+#include "trial/session.h"
+
+#include "trial/occasion.h"
+
+#define MAY_RECORD (ROLE_COORDINATOR | ROLE_ASSISTANT)
+
+static enum err session_patient(struct txn *txn, const struct session_record *record, struct person *patient,
+                                struct error *error) {
+  unsigned roles = record->by->roles & MAY_RECORD ? MAY_RECORD : ROLE_THERAPIST;
+  enum err err = actor_person(txn_db(txn), record->by, roles, record->patient, patient, error);
+  if (err) return err;
+  if (strcmp(patient->kind, "patient"))
+    return fail(error, ERR_MISSING, "no-such-patient", "patient", "there is no patient '%s'", record->patient);
+  if (patient->withdrawn_ms) return fail(error, ERR_STATE, "patient-withdrawn", "patient", "%s has withdrawn", patient->code);
+  return OK;
+}
+
+static enum err session_order(struct txn *txn, struct session_record *record, struct error *error) {
+  struct rows rows;
+  rows_open(&rows, txn_db(txn), "SELECT number, held_day FROM session WHERE patient = $1 ORDER BY number DESC",
+            ARGS(v_text(record->patient)));
+  bool any = rows_next(&rows);
+  int64_t last = any ? rows_int(&rows, 0) : 0, last_day = any ? rows_int(&rows, 1) : INT64_MIN;
+  enum err err = rows_close(&rows, error);
+  if (err) return err;
+  if (!record->number) record->number = last + 1;
+  int planned = home_study(record->home)->sessions_planned;
+  if (any && record->number <= last)
+    return fail(error, ERR_CONFLICT, "session-exists", "number", "session %lld is on record already", (long long)record->number);
+  if (record->number != last + 1 && !(any && record->number > last))
+    return fail(error, ERR_INPUT, "session-order", "number", "the next session is number %lld", (long long)(last + 1));
+  if (planned && record->number > planned)
+    return fail(error, ERR_STATE, "sessions-complete", "number", "this study follows %d sessions: all are on record", planned);
+  if (record->held_day * DAY_MS > txn_now(txn) + DAY_MS)
+    return fail(error, ERR_INPUT, "session-future", "held", "a session is recorded once it was held");
+  if (any && record->held_day < last_day)
+    return fail(error, ERR_INPUT, "session-order", "held", "this is before the session recorded last");
+  return OK;
+}
+
+enum err session_record(struct txn *txn, void *input, struct error *error) {
+  struct session_record *record = input;
+  struct person patient;
+  enum err err = session_patient(txn, record, &patient, error);
+  if (!err) err = session_order(txn, record, error);
+  if (err) return err;
+  json_t *opened, *ended = NULL;
+  err = occasions_make(txn, record->home, TRIGGER_SESSION, record->number, patient.code, patient.therapist,
+                       patient.language, &opened, error);
+  if (err) return err;
+  if (record->number == home_study(record->home)->sessions_planned) {
+    err = occasions_make(txn, record->home, TRIGGER_END, -1, patient.code, patient.therapist, patient.language, &ended, error);
+    if (!err) json_array_extend(opened, ended);
+    json_decref(ended);
+  }
+  if (err) {
+    json_decref(opened);
+    return err;
+  }
+  json_t *body = json_pack("{s:I, s:I, s:o}", "number", (json_int_t)record->number, "held_day",
+                           (json_int_t)record->held_day, "opened", opened);
+  return ledger_append(txn, record->by->code, "session.record", patient.code, body, error);
+}
+
+static enum err session_apply(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
+  enum err err = db_exec(db, error,
+                         "INSERT INTO session (patient, number, subject, held_day, recorded_ms) VALUES ($1, $2, $1, $3, $4)",
+                         ARGS(v_text(entry->subject), v_int(json_int(body, "number", 0)), v_int(json_int(body, "held_day", 0)),
+                              v_int(entry->time_ms)));
+  return err ? err : occasions_apply(db, entry, json_object_get(body, "opened"), error);
+}
+
+KIND(session_record, "session.record", LOG_MASKED, session_apply);
