@@ -1,6 +1,6 @@
 /* Could any detector do without a shortfall? For each length of course, in hindsight with nothing missing: the least
  * that every detector whatever falls behind those that know course and depth, in its worst cell
- * (alliance_operating_limit()). The weights were found by a search over all 44 cells; the bound holds for any weights,
+ * (operating_limit()). The weights were found by a search over all 44 cells; the bound holds for any weights,
  * so they need not be believed.
  *
  *     build/bench/alliance_limit [TRIALS [ROUNDS]]        a table in Markdown (tools/operating_characteristics.sh runs
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "attune/alliance.h"
+#include "attune/operating.h"
 
 enum { CELLS_MAX = 10 };
 
@@ -85,24 +85,24 @@ static const struct {
 
 /* Mean and standard error over rounds of fresh patients. */
 static void limit_row(int row, int trials, int rounds) {
-  struct alliance_cell cells[CELLS_MAX] = {{0}};
+  struct operating_cell cells[CELLS_MAX] = {{0}};
   double weights[CELLS_MAX], sum = 0, square = 0;
   for (int c = 0; c < CELLS_MAX; c++) {
     weights[c] = rows[row].cell[c].weight;
-    cells[c] = (struct alliance_cell){.depth = weights[c] > 0 ? rows[row].cell[c].depth : 1,
+    cells[c] = (struct operating_cell){.depth = weights[c] > 0 ? rows[row].cell[c].depth : 1,
                                       .length = rows[row].cell[c].length,
                                       .course = rows[row].cell[c].course};
   }
   for (int round = 0; round < rounds; round++) {
-    struct alliance_operating spec = {.sessions = rows[row].sessions,
+    struct operating spec = {.sessions = rows[row].sessions,
                                       .false_alarm = 0.05,
                                       .view = ALLIANCE_HINDSIGHT,
                                       .trials = trials,
                                       .seed = 20261128 + (uint64_t)round};
-    size_t bytes = alliance_operating_memory(&spec);
+    size_t bytes = operating_memory(&spec);
     void *memory = malloc(bytes);
     double least;
-    if (!memory || alliance_operating_limit(&least, &spec, cells, weights, CELLS_MAX, memory, bytes)) exit(1);
+    if (!memory || operating_limit(&least, &spec, cells, weights, CELLS_MAX, memory, bytes)) exit(1);
     free(memory);
     sum += least;
     square += least * least;
@@ -122,7 +122,7 @@ int main(int argc, char **argv) {
       "# How far any detector must fall behind\n\nIn hindsight, nothing missing: the least that every detector "
       "whatever "
       "lacks, in its worst cell, beside the detector that knows that cell's course and depth, at 0.05 false alarms. "
-      "By Neyman and Pearson's lemma (`attune/alliance.h`, alliance_operating_limit); %d patients with and without a "
+      "By Neyman and Pearson's lemma (`attune/alliance.h`, operating_limit); %d patients with and without a "
       "tension in each of %d rounds. Can every cell be within 0.06?\n\n"
       "| sessions | at least | standard error | within 0.06 in every cell |\n|--:|--:|--:|:--|\n",
       trials, rounds);

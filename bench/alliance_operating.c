@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attune/alliance.h"
+#include "attune/operating.h"
 
 #define DEPTHS 4
 #define SIZES 6
-#define ROWS ALLIANCE_COMPARED
+#define ROWS OPERATING_COMPARED
 
 static const int sizes[SIZES] = {4, 6, 8, 12, 20, 30};
 static const struct {
@@ -34,7 +34,7 @@ static const struct {
 #define KINDS ((int)(sizeof kinds / sizeof *kinds))
 #define CELLS (KINDS * DEPTHS + 1) /* the last is the default mixture */
 
-static struct alliance_operating_row found[SIZES][CELLS][ROWS];
+static struct operating_row found[SIZES][CELLS][ROWS];
 
 struct shortfall {
   int cells, below_bound, below_rule, mixtures_below_rule;
@@ -52,7 +52,7 @@ static FILE *open_in(const char *directory, const char *name) {
   return file;
 }
 
-static int best_rule(const struct alliance_operating_row *rows) {
+static int best_rule(const struct operating_row *rows) {
   int best = 1;
   for (int rule = 2; rule < ALLIANCE_RULES; rule++)
     if (rows[rule].detected > rows[best].detected) best = rule;
@@ -60,35 +60,35 @@ static int best_rule(const struct alliance_operating_row *rows) {
 }
 
 static void simulate(double missing, enum alliance_view view, int trials) {
-  struct alliance_cell cells[CELLS];
+  struct operating_cell cells[CELLS];
   for (int k = 0; k < KINDS; k++)
     for (int d = 0; d < DEPTHS; d++)
       cells[k * DEPTHS + d] =
-          (struct alliance_cell){.depth = d + 1, .length = kinds[k].length, .course = kinds[k].course};
-  cells[CELLS - 1] = (struct alliance_cell){.mixed = true};
+          (struct operating_cell){.depth = d + 1, .length = kinds[k].length, .course = kinds[k].course};
+  cells[CELLS - 1] = (struct operating_cell){.mixed = true};
   for (int n = 0; n < SIZES; n++) {
-    struct alliance_operating spec = {.sessions = sizes[n],
+    struct operating spec = {.sessions = sizes[n],
                                       .missing = missing,
                                       .false_alarm = 0.05,
                                       .view = view,
                                       .trials = trials,
                                       .seed = 20261123};
-    size_t bytes = alliance_operating_memory(&spec);
+    size_t bytes = operating_memory(&spec);
     void *memory = malloc(bytes);
-    if (!memory || alliance_operating_find(found[n][0], &spec, cells, CELLS, memory, bytes)) exit(1);
+    if (!memory || operating_find(found[n][0], &spec, cells, CELLS, memory, bytes)) exit(1);
     free(memory);
     fprintf(stderr, "%s, %.0f%% missing, %d sessions: done\n", view ? "hindsight" : "on line", missing * 100, sizes[n]);
   }
 }
 
-static void write_row(FILE *out, const char *kind, const char *depth, int n, const struct alliance_operating_row *rows,
+static void write_row(FILE *out, const char *kind, const char *depth, int n, const struct operating_row *rows,
                       double limit_bound, struct shortfall *s) {
   int best = best_rule(rows);
-  double gap = rows[ALLIANCE_INFORMED].detected - rows[0].detected, behind = rows[best].detected - rows[0].detected;
+  double gap = rows[OPERATING_INFORMED].detected - rows[0].detected, behind = rows[best].detected - rows[0].detected;
   bool short_of_bound = gap > limit_bound;
   fprintf(out, "| %d | %s | %s |", sizes[n], kind, depth);
   for (int rule = 0; rule < ALLIANCE_RULES; rule++) fprintf(out, " %.3f |", rows[rule].detected);
-  fprintf(out, " %.3f | %.3f |", rows[ALLIANCE_INFORMED].detected, rows[ALLIANCE_BEST].detected);
+  fprintf(out, " %.3f | %.3f |", rows[OPERATING_INFORMED].detected, rows[OPERATING_BEST].detected);
   if (rows[0].delay >= 0)
     fprintf(out, " %.0f / %.0f |", rows[0].delay, rows[ALLIANCE_RULES].delay);
   else
@@ -121,7 +121,7 @@ static void write_table(const char *directory, double missing, enum alliance_vie
   fprintf(out, "| sessions | tension | depth |");
   for (int rule = 0; rule < ALLIANCE_RULES; rule++) fprintf(out, " %s |", alliance_rules[rule].name);
   fprintf(out, " length unknown | best possible | delay | model - length unknown | model - best rule |\n|--:|:--|--:|");
-  for (int rule = 0; rule < ALLIANCE_COMPARED; rule++) fprintf(out, "--:|");
+  for (int rule = 0; rule < OPERATING_COMPARED; rule++) fprintf(out, "--:|");
   fprintf(out, ":-:|--:|--:|\n");
   for (int n = 0; n < SIZES; n++) {
     write_row(out, "**default mixture**", "1-4", n, found[n][CELLS - 1], 0.02, &mixed);

@@ -8,19 +8,21 @@
  *
  * In four steps:
  *
- *     struct alliance_estimate estimate;                              -- 1. from the whole sample, in the background
+ *     struct alliance_estimate estimate;            -- 1. from the whole sample, in the background
  *     alliance_estimate_sample(&estimate, series, count, NULL, memory, bytes);
- *     struct alliance_design design = alliance_design_of(&series[0]); -- 2. a threshold for these sessions
- *     struct alliance_threshold threshold;
- *     alliance_threshold_find(&threshold, &estimate, &design, ALLIANCE_MODEL, ALLIANCE_ONLINE, 0.05, seed, 0, memory,
- * bytes); struct alliance_result result;                                  -- 3. one patient alliance_detect(&result,
- * &estimate, &threshold, &series[0], memory, bytes); for (int t = 0; t < result.count; t++) use(result.sessions[t]);
- * -- 4. expected rating, band, probabilities, event
+ *     struct alliance_threshold threshold;          -- 2. a limit for these sessions
+ *     struct alliance_design design = alliance_design_of(&series[0]);
+ *     alliance_threshold_find(&threshold, &estimate, &design, ALLIANCE_MODEL, ALLIANCE_ONLINE, 0.05, seed, 0,
+ *                             memory, bytes);
+ *     struct alliance_case one = {.series = series[0], .threshold = &threshold};
+ *     alliance_detect(&one, 1, &estimate, memory, bytes);                                       -- 3. one patient, or many
+ *     for (int t = 0; t < one.result.count; t++) use(one.result.sessions[t]);                   -- 4. what is said of each
  *
  * The room is pure: no input or output, no global state, no allocation; memory is handed in (any alignment), and
  * nothing in a result points into it, save `sessions` of a result. Higher ratings are better: turn scales on which
- * higher is worse (negate) before, and the expected ratings after. Results are the same bytes on every machine: + - * /
- * and sqrt, our own exp, log and normal quantile (attune/stats.h), and a fixed order of sums.
+ * higher is worse (negate) before, and the expected ratings after. Results are the same bytes on every machine: only
+ * addition, subtraction, multiplication, division and square roots, our own exp, log and normal quantile
+ * (attune/stats.h), and a fixed order of sums.
  *
  * No function returns or stores NaN or infinity. A rating is anything finite up to ALLIANCE_RATING_MAX in size.
  *
@@ -213,14 +215,14 @@ enum alliance_status alliance_threshold_find_among(struct alliance_threshold *th
 enum alliance_status alliance_threshold_textbook(struct alliance_threshold *threshold, enum alliance_rule rule,
                                                  enum alliance_view view);
 
-/* ---- one patient ---- */
+/* ---- patients, one or many ---- */
 
 enum alliance_event { ALLIANCE_NONE, ALLIANCE_TENSION, ALLIANCE_REPAIR };
 
 struct alliance_finding {
   double time;
-  /* Of the first rater used: the rating expected had there been no tension, with its 95% band for one rating. On
-   * line from the sessions before (and this patient's tensions so far set apart), in hindsight from all. */
+  /* Of the first rater used: the rating expected had there been no tension, with its 95% band for one rating. Online
+   * from the sessions before (and this patient's tensions so far set apart), in hindsight from all. */
   double expected, low, high;
   double z; /* (rating - expected) / its standard deviation; 0 when missing */
   bool has_z;
@@ -240,10 +242,26 @@ struct alliance_result {
   double likeliest; /* its posterior share among all episodes, 0..1 */
 };
 
-/* Judges one series; the threshold says rule and view. ALLIANCE_TOO_SHORT leaves result->count = 0. */
-enum alliance_status alliance_detect(struct alliance_result *result, const struct alliance_estimate *estimate,
-                                     const struct alliance_threshold *threshold, const struct alliance_series *series,
+struct alliance_case {
+  struct alliance_series series;
+  const struct alliance_threshold *threshold; /* says rule and view; NULL: this patient is left out */
+  enum alliance_status status;                /* what came of it: ALLIANCE_TOO_SHORT where left out */
+  struct alliance_result result;              /* count == 0 unless the status is ALLIANCE_OK */
+};
+
+/* Judges patients, one or many, by whatever rules their thresholds say. Those of one design and threshold are judged
+ * side by side, wherever they stand; what is said of a patient does not depend on who else is judged. Returns the first
+ * status that is not ALLIANCE_OK in the order of the cases; after ALLIANCE_MEMORY results are not defined. */
+enum alliance_status alliance_detect(struct alliance_case *cases, size_t count, const struct alliance_estimate *estimate,
                                      void *memory, size_t bytes);
+size_t alliance_detect_memory(const struct alliance_case *cases, size_t count);
+/* Sessions with something for the rule to go by: a rating or a report of a rater in use for the model, a rating of the
+ * first rater for the others. Fewer than alliance_rules[rule].least are too few. */
+int alliance_evidence(const struct alliance_series *series, const struct alliance_estimate *estimate,
+                      enum alliance_rule rule);
+/* The first rater in use: expected ratings and the classical rules are theirs. */
+enum alliance_rater alliance_first_rater(const struct alliance_estimate *estimate);
+
 /* Several rules over many patients in one pass. `ratings` holds a row of `sessions` ratings for each patient, none
  * missing, at the times `time`; rules are any but ALLIANCE_MODEL. largest[k * patients + p] becomes the largest score
  * of rules[k] over the course of patient p, which a limit is held against: to the last bit that of alliance_detect().
@@ -252,8 +270,7 @@ enum alliance_status alliance_largest_scores(double *largest, const enum allianc
                                              enum alliance_view view, const struct alliance_estimate *estimate,
                                              const double *time, int sessions, const double *ratings, size_t patients,
                                              void *memory, size_t bytes);
-/* Bytes that alliance_detect(), alliance_largest_scores() and alliance_threshold_find() need for a series of `count`
- * sessions. */
+/* Bytes that alliance_largest_scores() and alliance_threshold_find() need for a series of `count` sessions. */
 size_t alliance_memory(int count, int simulations);
 
 /* ---- people of known truth ---- */
@@ -300,63 +317,5 @@ struct alliance_truth {
  * patient give the same person on any machine, whoever else is simulated. */
 int alliance_simulate_patient(struct alliance_session sessions[], struct alliance_truth *truth,
                               const struct alliance_world *world, uint64_t seed, uint32_t therapist, uint32_t patient);
-
-/* ---- operating characteristics ---- */
-
-/* Patients with one tension each, of one kind (a cell) or of the default mixture, beside patients without any, all of
- * the default world's levels and spreads. Every rule and the best possible detector, which knows everything but who
- * has a tension and when it begins, are held to the same false alarms per patient and see the same sessions. */
-struct alliance_cell {
-  bool mixed;   /* the default mixture: the rest of the cell does not count */
-  double depth; /* residual SDs */
-  int length;   /* sessions; 0: to the end */
-  enum alliance_course course;
-};
-struct alliance_operating {
-  int sessions; /* 2..ALLIANCE_SESSIONS_MAX */
-  double missing, false_alarm;
-  enum alliance_view view;
-  int trials; /* patients with, and as many without a tension; at least 100 */
-  uint64_t seed;
-};
-struct alliance_operating_row {
-  double limit, false_alarm; /* the share of patients without a tension that reach the limit */
-  double detected;           /* alarmed at or after the onset (on line), or at all (in hindsight) */
-  double delay;              /* median sessions from onset to alarm among those detected; -1 in hindsight */
-};
-/* rows[cell * ALLIANCE_COMPARED + rule]. ALLIANCE_BEST is the best possible detector; ALLIANCE_INFORMED one that knows
- * course and depth and whether there will be a repair, but not the length (for a mixture: the same as the best). */
-enum { ALLIANCE_BEST = ALLIANCE_RULES, ALLIANCE_INFORMED, ALLIANCE_COMPARED };
-enum alliance_status alliance_operating_find(struct alliance_operating_row *rows, const struct alliance_operating *spec,
-                                             const struct alliance_cell *cells, int count, void *memory, size_t bytes);
-/* How far every detector whatever, in hindsight, falls behind the informed ones in its worst cell: *least at least.
- * By Neyman and Pearson's lemma no test at the same false alarms detects a larger weighted share over the cells (whole
- * depths of 1 to 4, at most 16 kinds of length and course, weights >= 0, sum 1) than the likelihood ratio of the cells
- * so weighted; so the weighted sum of what that one lacks, which is *least, is at most the largest lack of any other.
- * True for any weights; those that make it largest say the most. */
-enum alliance_status alliance_operating_limit(double *least, const struct alliance_operating *spec,
-                                              const struct alliance_cell *cells, const double *weights, int count,
-                                              void *memory, size_t bytes);
-size_t alliance_operating_memory(const struct alliance_operating *spec); /* for either */
-
-/* ---- does the therapist notice? ---- */
-
-/* Signal detection with 1/2 added to every cell (Hautus 1995): H = (hits + .5) / (signals + 1), F = (false + .5) /
- * (noise + 1), d' = z(H) - z(F), criterion c = -(z(H) + z(F)) / 2; standard errors by Gourevitch & Galanter 1967:
- * var d' = H(1-H) / ((signals + 1) phi(z(H))^2) + the same of F, var c a quarter of that. */
-struct alliance_signals {
-  double hit_rate, false_rate, sensitivity, criterion, sensitivity_se, criterion_se;
-};
-enum alliance_status alliance_signals_find(struct alliance_signals *out, double hits, double signals,
-                                           double false_reports, double noise);
-
-/* Response surface Y = b0 + b1 P + b2 T + b3 P^2 + b4 PT + b5 T^2 (Edwards & Parry 1993): slope and curvature along
- * agreement (P = T) and along disagreement (P = -T), each with its standard error. covariance is that of b0..b5, by
- * rows. a5 = b3 - b5 says on which side of the ridge the surface leans. */
-struct alliance_surface {
-  double a[5], se[5];
-};
-enum alliance_status alliance_surface_find(struct alliance_surface *out, const double b[6],
-                                           const double covariance[36]);
 
 #endif

@@ -229,7 +229,7 @@ static void rule_finding(struct alliance_finding *f, const struct alliance_estim
 void rule_judge(struct alliance_finding *const out[LANES], const struct alliance_estimate *e,
                 const struct alliance_threshold *threshold, const struct alliance_series *series, int count,
                 const struct rule_terms *terms, struct course *course, struct marks *marks) {
-  enum alliance_rater r = estimate_first_rater(e);
+  enum alliance_rater r = alliance_first_rater(e);
   for (int u = 0; u < LANES; u++) {
     int whose = u < count ? u : count - 1;
     course_set(course, u, e, series[whose].sessions, series[whose].count);
@@ -243,76 +243,4 @@ void rule_judge(struct alliance_finding *const out[LANES], const struct alliance
     }
     rule_events(out[u], &series[u], r, threshold->limit);
   }
-}
-
-static int ratings_count(const struct alliance_series *series, enum alliance_rater r) {
-  int count = 0;
-  for (int t = 0; t < series->count; t++) count += series->sessions[t].rated[r];
-  return count;
-}
-
-static enum alliance_status rule_detect(struct alliance_result *result, const struct alliance_estimate *e,
-                                        const struct alliance_threshold *threshold,
-                                        const struct alliance_series *series, struct room *room) {
-  int rated = ratings_count(series, estimate_first_rater(e));
-  if (rated < alliance_rules[threshold->rule].least) {
-    result->count = 0;
-    return ALLIANCE_TOO_SHORT;
-  }
-  struct rule_terms terms;
-  struct course course;
-  struct marks marks;
-  if (!rule_terms_build(&terms, room, e, threshold->view, rated) || !course_build(&course, room, rated) ||
-      !marks_build(&marks, room, rated))
-    return ALLIANCE_MEMORY;
-  struct alliance_finding *out[LANES] = {result->sessions};
-  rule_judge(out, e, threshold, series, 1, &terms, &course, &marks);
-  return ALLIANCE_OK;
-}
-
-static bool threshold_good(const struct alliance_threshold *t) {
-  return (unsigned)t->rule < ALLIANCE_RULES && (unsigned)t->view <= ALLIANCE_HINDSIGHT && t->limit == t->limit;
-}
-
-enum alliance_status alliance_detect(struct alliance_result *result, const struct alliance_estimate *e,
-                                     const struct alliance_threshold *threshold, const struct alliance_series *series,
-                                     void *memory, size_t bytes) {
-  struct room room = room_in(memory, bytes);
-  *result = (struct alliance_result){.begins = -1, .ends = -1};
-  if (!threshold_good(threshold)) return ALLIANCE_RANGE;
-  bool model = threshold->rule == ALLIANCE_MODEL;
-  enum alliance_status status = series_check(series, model ? ALLIANCE_SESSIONS_MAX : ALLIANCE_SERIES_MAX);
-  if (status) return status;
-  if (series->count < 1) return ALLIANCE_TOO_SHORT;
-  result->sessions = room_take(&room, (size_t)series->count, sizeof *result->sessions);
-  if (!result->sessions) return ALLIANCE_MEMORY;
-  result->count = series->count;
-  if (!model) return rule_detect(result, e, threshold, series, &room);
-
-  struct alliance_design design = alliance_design_of(series);
-  uint64_t heard = design_heard(&design, e);
-  if (!(heard & (heard - 1))) {
-    result->count = 0;
-    return ALLIANCE_TOO_SHORT;
-  }
-  struct bench *bench = room_take(&room, 1, sizeof *bench);
-  struct plan *plan = room_take(&room, 1, sizeof *plan);
-  if (!bench || !plan || !plan_build(plan, &room, e, &design, threshold->view, true)) return ALLIANCE_MEMORY;
-  memset(bench, 0, sizeof *bench);
-  struct alliance_finding *out[LANES] = {result->sessions};
-  struct span span[LANES];
-  model_judge(out, span, plan, e, threshold, series, 1, bench);
-  result->begins = span[0].begins;
-  result->ends = span[0].ends;
-  result->likeliest = span[0].likeliest;
-  return ALLIANCE_OK;
-}
-
-size_t alliance_memory(int count, int simulations) {
-  size_t n = count < 1 ? 1 : (size_t)count;
-  int planned = count < ALLIANCE_SESSIONS_MAX ? (int)n : ALLIANCE_SESSIONS_MAX;
-  if (simulations <= 0) simulations = 20000;
-  return n * (sizeof(struct alliance_finding) + 10 * sizeof(double)) + sizeof(struct bench) + sizeof(struct plan) +
-         plan_memory(planned, ALLIANCE_ONLINE) + (size_t)simulations * sizeof(double) +
-         LANES * n * 12 * sizeof(double) + 16 * 64;
 }

@@ -1,4 +1,5 @@
-/* engine.h: inside the alliance room: the list of episodes, their constants at a design, and the posterior.
+/* engine.h: the engine behind attune/alliance.h, for this room and for the research in operating/, which compares it with
+ * detectors of its own: the list of episodes, their constants at a design, and the posterior.
  *
  * Three layers, each cached as widely as it holds:
  *   struct episodes    every episode of a course of n sessions with its prior: depends on n and the shares
@@ -187,6 +188,17 @@ void posterior_whole(struct whole *whole, const struct plan *plan, const struct 
 /* No figure of an estimate is larger: what says so little is not read back. */
 #define ESTIMATE_MOST 1e12
 
+/* ---- who is of one design ---- */
+
+struct member {
+  uint64_t key;
+  uint32_t index;
+};
+/* By key, then index: an order that any machine agrees on. */
+void members_sort(struct member *members, size_t count);
+uint64_t design_key(const struct alliance_design *design);
+bool design_same(const struct alliance_design *a, const struct alliance_design *b);
+
 /* ---- data into lanes ---- */
 
 enum alliance_status series_check(const struct alliance_series *series, int longest);
@@ -281,8 +293,5 @@ void model_largest(double largest[LANES], const struct plan *plan, enum alliance
                    struct bench *work);
 /* Sessions of a design at which something was rated or reported by a rater in use: alarms are raised there alone. */
 uint64_t design_heard(const struct alliance_design *design, const struct alliance_estimate *estimate);
-
-/* The first rater in use: expected ratings and the classical rules are theirs. */
-enum alliance_rater estimate_first_rater(const struct alliance_estimate *estimate);
 
 #endif

@@ -497,13 +497,13 @@ void posterior_whole(struct whole *whole, const struct plan *plan, const struct 
 
 /* ---- plans ---- */
 
-enum alliance_rater estimate_first_rater(const struct alliance_estimate *estimate) {
+enum alliance_rater alliance_first_rater(const struct alliance_estimate *estimate) {
   return estimate->rater[ALLIANCE_PATIENT].used ? ALLIANCE_PATIENT : ALLIANCE_THERAPIST;
 }
 
 bool plan_build(struct plan *plan, struct room *room, const struct alliance_estimate *estimate,
                 const struct alliance_design *design, enum alliance_view view, bool merge) {
-  plan->first = estimate_first_rater(estimate);
+  plan->first = alliance_first_rater(estimate);
   plan->raters = estimate->rater[0].used && estimate->rater[1].used ? 2 : 1;
   memcpy(plan->perceived, estimate->perceived, sizeof plan->perceived);
   if (!episodes_build(&plan->episodes, room, design->count, view, merge, estimate)) return false;

@@ -46,7 +46,7 @@ static double inverse_of(double x) {
 
 bool rule_terms_build(struct rule_terms *k, struct room *room, const struct alliance_estimate *e,
                       enum alliance_view view, int rated) {
-  const struct alliance_rater_estimate *r = &e->rater[estimate_first_rater(e)];
+  const struct alliance_rater_estimate *r = &e->rater[alliance_first_rater(e)];
   const double weight = ewma_weight;
   double s = r->residual_sd, prior = r->level_sd > 0 ? s * s / (r->level_sd * r->level_sd) : 1e12, left = 1;
   bool whole = view == ALLIANCE_HINDSIGHT;
@@ -85,7 +85,7 @@ bool course_build(struct course *c, struct room *room, int rated) {
 
 void course_set(struct course *c, int lane, const struct alliance_estimate *e, const struct alliance_session *sessions,
                 int count) {
-  enum alliance_rater rater = estimate_first_rater(e);
+  enum alliance_rater rater = alliance_first_rater(e);
   const struct alliance_rater_estimate *r = &e->rater[rater];
   double origin = 0, when = 0;
   int m = 0;
@@ -389,7 +389,7 @@ enum alliance_status alliance_largest_scores(double *largest, const enum allianc
                                              enum alliance_view view, const struct alliance_estimate *e,
                                              const double *time, int sessions, const double *ratings, size_t patients,
                                              void *memory, size_t bytes) {
-  const struct alliance_rater_estimate *r = &e->rater[estimate_first_rater(e)];
+  const struct alliance_rater_estimate *r = &e->rater[alliance_first_rater(e)];
   struct room room = room_in(memory, bytes);
   struct rule_terms terms;
   struct course course;

@@ -102,7 +102,7 @@ static bool run_plan(struct calm_run *run, const struct alliance_design *design,
     run->plan = room_take(room, 1, sizeof *run->plan);
     return run->plan && plan_build(run->plan, room, e, design, view, true);
   }
-  int rated = __builtin_popcountll(design->rated[estimate_first_rater(e)]);
+  int rated = __builtin_popcountll(design->rated[alliance_first_rater(e)]);
   return rule_terms_build(&run->terms, room, e, view, rated) && course_build(&run->course, room, rated);
 }
 

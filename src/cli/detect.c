@@ -63,7 +63,7 @@ static enum err detect_stream(struct input *input, const char *path, const struc
   struct alliance_estimate estimate;
   struct run run = {0};
   struct output output;
-  struct text text = {0};
+  struct buf text = buf_in(input->arena, 4096);
   bool whole = false, worse = input->sign < 0;
   enum err err = sample_estimate(&estimate, settings, input, &block, path, worse, &whole, error);
   if (!err) {
@@ -73,13 +73,12 @@ static enum err detect_stream(struct input *input, const char *path, const struc
       fprintf(stderr, "attune: many patients; the estimate rests on %d of them, spread over the file\n",
               estimate.patients);
     err = flow(stdout, &run, input, &block, &output, &text, (size_t)o->threads, error);
-    text.used = 0;
+    buf_clear(&text);
     if (!err) output_finish(&output, &text, &run);
     if (!err) err = text_write(&text, stdout, error);
     if (!err && fflush(stdout)) err = fail(error, ERR_STORE, "detect-write", "", "the findings could not be written");
     if (!err) say_what_was_left(&run);
   }
-  free(text.bytes);
   run_free(&run);
   block_free(&block);
   return err;

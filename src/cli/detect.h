@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "alliance/engine.h"
+#include "base/buf.h"
 #include "cli/detect_run.h"
 
 int command_detect(int argc, char **argv);
@@ -16,28 +16,24 @@ enum err sample_estimate(struct alliance_estimate *estimate, const struct allian
 #define SAMPLE_PATIENTS 1000 /* more than these: the estimate rests on a sample of about as many */
 
 /* detect_output.c: findings as text. */
-struct text {
-  char *bytes; /* the caller frees it */
-  size_t used, capacity;
-};
 struct output {
   enum alliance_rater rater; /* whose ratings are shown */
   double sign;               /* -1 where higher is worse */
   int decimals;              /* of expected ratings */
   bool json;
 };
-void output_start(struct output *output, struct text *out, const struct run *run, bool json, double sign, bool whole);
+void output_start(struct output *output, struct buf *out, const struct run *run, bool json, double sign, bool whole);
 /* `first`: this is the file's first block. */
-void output_block(const struct output *output, struct text *out, const struct run_block *judged,
+void output_block(const struct output *output, struct buf *out, const struct run_block *judged,
                   const struct input_block *block, bool first);
-void output_finish(const struct output *output, struct text *out, const struct run *run);
+void output_finish(const struct output *output, struct buf *out, const struct run *run);
 
 /* detect_flow.c: writes the head, judges the block at hand and all that follow, on `threads` threads, and writes what
  * they say; the bytes do not depend on the threads. The block is freed. After a fault in the file, what was read before
  * it is written still. */
 enum err flow(FILE *to, struct run *run, struct input *input, struct input_block *block, const struct output *output,
-              const struct text *head, size_t threads, struct error *error);
-enum err text_write(const struct text *text, FILE *to, struct error *error);
+              const struct buf *head, size_t threads, struct error *error);
+enum err text_write(const struct buf *text, FILE *to, struct error *error);
 
 /* detect_operating.c */
 struct operating_options {

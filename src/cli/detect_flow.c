@@ -9,7 +9,8 @@
 struct slot {
   struct input_block block;
   struct run_block judged;
-  struct text text;
+  struct arena arena; /* of the text */
+  struct buf text;
   bool done;
   enum err err;
   struct error error;
@@ -37,7 +38,8 @@ static void judge_next(struct flow *flow) {
   size_t number = flow->taken++;
   struct slot *slot = slot_of(flow, number);
   pthread_mutex_unlock(&flow->mutex);
-  slot->text.used = 0;
+  arena_reset(&slot->arena);
+  slot->text = buf_in(&slot->arena, slot->text.length + slot->text.length / 8);
   slot->err = run_judge(flow->run, &slot->judged, &slot->block, &slot->error);
   if (!slot->err) output_block(flow->output, &slot->text, &slot->judged, &slot->block, number == 0);
   pthread_mutex_lock(&flow->mutex);
@@ -58,8 +60,8 @@ static void *judge_all(void *argument) {
   return NULL;
 }
 
-enum err text_write(const struct text *text, FILE *to, struct error *error) {
-  if (fwrite(text->bytes, 1, text->used, to) == text->used) return OK;
+enum err text_write(const struct buf *text, FILE *to, struct error *error) {
+  if (fwrite(text->data, 1, text->length, to) == text->length) return OK;
   return fail(error, ERR_STORE, "detect-write", "", "the findings could not be written");
 }
 
@@ -116,13 +118,13 @@ static void slots_free(struct flow *flow) {
   for (size_t k = 0; k < flow->slot_count; k++) {
     block_free(&flow->slots[k].block);
     run_block_free(&flow->slots[k].judged);
-    free(flow->slots[k].text.bytes);
+    arena_free(&flow->slots[k].arena);
   }
   free(flow->slots);
 }
 
 enum err flow(FILE *to, struct run *run, struct input *input, struct input_block *block, const struct output *output,
-              const struct text *head, size_t threads, struct error *error) {
+              const struct buf *head, size_t threads, struct error *error) {
   size_t helpers = threads - 1, started = 0;
   struct flow flow = {.run = run, .output = output, .to = to, .slot_count = threads > 1 ? threads + 1 : 1};
   pthread_t *helper = calloc(helpers + 1, sizeof *helper);

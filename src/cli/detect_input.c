@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define BLOCK_ROWS 16384
+#define BLOCK_ROWS 32768
 #define SEEN_SLOTS ((size_t)1 << 18) /* names remembered: half as many */
 
 /* ---- memory of a block ---- */

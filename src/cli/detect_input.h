@@ -53,7 +53,7 @@ enum err input_open(struct input *input, struct arena *arena, const char *path, 
                     struct error *error);
 enum err input_open_memory(struct input *input, struct arena *arena, const char *bytes, size_t length, const char *name,
                            bool higher_is_worse, struct error *error);
-/* Replaces what is in the block by the next whole patients, up to `most` or about 16,384 rows; none at the end. */
+/* Replaces what is in the block by the next whole patients, up to `most` or about 32,768 rows; none at the end. */
 enum err input_fill(struct input *input, struct input_block *block, size_t most, struct error *error);
 void input_close(struct input *input);
 void block_free(struct input_block *block);

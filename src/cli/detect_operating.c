@@ -1,6 +1,7 @@
 /* attune detect --operating-characteristic: every rule beside the best possible detector. */
 #include <stdlib.h>
 
+#include "attune/operating.h"
 #include "cli/command.h"
 #include "cli/detect.h"
 
@@ -9,7 +10,7 @@ static int refuse(const char *sentence) {
   return EXIT_USAGE;
 }
 
-static bool cell_read(const struct operating_options *o, struct alliance_cell *cell, const char **why) {
+static bool cell_read(const struct operating_options *o, struct operating_cell *cell, const char **why) {
   static const struct {
     const char *name;
     enum alliance_course course;
@@ -18,7 +19,7 @@ static bool cell_read(const struct operating_options *o, struct alliance_cell *c
                  {"slow-return", ALLIANCE_SLOW_RETURN},
                  {"slow-both", ALLIANCE_SLOW_BOTH},
                  {"partly", ALLIANCE_PARTLY}};
-  *cell = (struct alliance_cell){.depth = o->depth, .mixed = !strcmp(o->shape, "mixed")};
+  *cell = (struct operating_cell){.depth = o->depth, .mixed = !strcmp(o->shape, "mixed")};
   *why = "--depth must lie above 0 and at most at 20";
   if (!(o->depth > 0 && o->depth <= 20)) return false;
   *why = "--length takes a number of sessions, or end";
@@ -36,7 +37,7 @@ static bool cell_read(const struct operating_options *o, struct alliance_cell *c
   return cell->mixed;
 }
 
-static void print_row(const struct alliance_operating_row *row, const char *name, bool json) {
+static void print_row(const struct operating_row *row, const char *name, bool json) {
   if (!json) {
     printf("%-18s  %.4f       %.4f    ", name, row->false_alarm, row->detected);
     if (row->delay >= 0) printf("%.0f", row->delay);
@@ -51,7 +52,7 @@ static void print_row(const struct alliance_operating_row *row, const char *name
     printf("null}");
 }
 
-static void print_rows(const struct alliance_operating_row *rows, bool json) {
+static void print_rows(const struct operating_row *rows, bool json) {
   const char *best = "best possible";
   if (!json) printf("rule                false alarms  detected  median delay\n");
   if (json) printf("{\"rules\": [\n");
@@ -59,17 +60,17 @@ static void print_rows(const struct alliance_operating_row *rows, bool json) {
     print_row(&rows[rule], alliance_rules[rule].name, json);
     if (json) printf(rule + 1 < ALLIANCE_RULES ? ",\n" : "],\n\"bound\": ");
   }
-  print_row(&rows[ALLIANCE_BEST], best, json);
+  print_row(&rows[OPERATING_BEST], best, json);
   if (json) printf(",\n\"informed\": ");
-  print_row(&rows[ALLIANCE_INFORMED], "length unknown", json);
+  print_row(&rows[OPERATING_INFORMED], "length unknown", json);
   if (json) printf("}\n");
 }
 
 int operating_command(const struct operating_options *o) {
-  struct alliance_cell cell;
+  struct operating_cell cell;
   const char *why;
   if (!cell_read(o, &cell, &why)) return refuse(why);
-  struct alliance_operating spec = {.sessions = (int)o->sessions,
+  struct operating spec = {.sessions = (int)o->sessions,
                                     .missing = o->missing,
                                     .false_alarm = o->false_alarm,
                                     .view = o->hindsight ? ALLIANCE_HINDSIGHT : ALLIANCE_ONLINE,
@@ -79,11 +80,11 @@ int operating_command(const struct operating_options *o) {
   if (o->trials < 100 || o->trials > 10000000) return refuse("--trials must lie between 100 and 1e7");
   if (!(o->missing >= 0 && o->missing < 0.9)) return refuse("--missing must lie between 0 and 0.9");
   if (!(o->false_alarm > 0 && o->false_alarm < 1)) return refuse("--false-alarm must lie between 0 and 1");
-  struct alliance_operating_row rows[ALLIANCE_COMPARED];
-  size_t bytes = alliance_operating_memory(&spec);
+  struct operating_row rows[OPERATING_COMPARED];
+  size_t bytes = operating_memory(&spec);
   void *memory = malloc(bytes);
   if (!memory) die("out of memory");
-  enum alliance_status status = alliance_operating_find(rows, &spec, &cell, 1, memory, bytes);
+  enum alliance_status status = operating_find(rows, &spec, &cell, 1, memory, bytes);
   free(memory);
   if (status) {
     fprintf(stderr, "attune: %s\n", alliance_status_text(status));

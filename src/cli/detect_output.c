@@ -1,66 +1,32 @@
-/* Findings as CSV or as one JSON document, in text that grows. */
+/* Findings as CSV or as one JSON document. */
+#include <endian.h>
+#include <math.h>
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "cli/detect.h"
-#include "cli/fixed.h"
 
-/* ---- text ---- */
+/* ---- JSON: figures with the 17 digits that give the same double back ---- */
 
-/* Room for `length` more bytes. */
-static char *room_for(struct text *out, size_t length) {
-  size_t need = out->used + length;
-  if (need > out->capacity) {
-    out->capacity = need + need / 2 + 4096;
-    out->bytes = realloc(out->bytes, out->capacity);
-    if (!out->bytes) die("out of memory writing findings");
-  }
-  return out->bytes + out->used;
+/* The caller frees it. */
+static char *json_quoted(const char *text) {
+  json_t *value = json_string(text);
+  char *quoted = json_dumps(value, JSON_ENCODE_ANY);
+  json_decref(value);
+  if (!quoted) die("out of memory writing findings");
+  return quoted;
 }
 
-static void add(struct text *out, const char *text) {
-  size_t length = strlen(text);
-  memcpy(room_for(out, length), text, length);
-  out->used += length;
+struct figure {
+  char text[32];
+};
+static struct figure figure_if(bool any, double x) {
+  struct figure figure = {"null"};
+  if (any) snprintf(figure.text, sizeof figure.text, "%.17g", x);
+  return figure;
 }
 
-static void add_char(struct text *out, char c) {
-  *room_for(out, 1) = c;
-  out->used++;
-}
-
-static void add_number(struct text *out, double x) {
-  out->used += (size_t)snprintf(room_for(out, 64), 64, "%.17g", x);
-}
-
-static void add_string(struct text *out, const char *text) {
-  add_char(out, '"');
-  for (; *text; text++) {
-    unsigned char c = (unsigned char)*text;
-    if (c == '"' || c == '\\') add_char(out, '\\');
-    if (c >= 0x20) {
-      add_char(out, *text);
-      continue;
-    }
-    out->used += (size_t)snprintf(room_for(out, 8), 8, "\\u%04x", c);
-  }
-  add_char(out, '"');
-}
-
-static void add_key(struct text *out, const char *key, double value) {
-  add(out, "\"");
-  add(out, key);
-  add(out, "\": ");
-  add_number(out, value);
-}
-
-static void add_rater(struct text *out, const char *name, const struct alliance_rater_estimate *r, double sign) {
-  add(out, "\"");
-  add(out, name);
-  add(out, "\": ");
-  if (!r->used) {
-    add(out, "null");
-    return;
-  }
+static void rater_json(struct buf *out, const char *name, const struct alliance_rater_estimate *r, double sign) {
   const struct {
     const char *name;
     double value;
@@ -77,101 +43,99 @@ static void add_rater(struct text *out, const char *name, const struct alliance_
                  {"autocorrelation", r->autocorrelation},
                  {"report_in_tension", r->report_in_tension},
                  {"report_otherwise", r->report_otherwise}};
-  add(out, "{");
-  for (size_t k = 0; k < sizeof figures / sizeof *figures; k++) {
-    if (k) add(out, ", ");
-    add_key(out, figures[k].name, figures[k].value);
-  }
-  add(out, "}");
+  buf_addf(out, ", \"%s\": %s", name, r->used ? "{" : "null");
+  if (!r->used) return;
+  for (size_t k = 0; k < sizeof figures / sizeof *figures; k++)
+    buf_addf(out, "%s\"%s\": %.17g", k ? ", " : "", figures[k].name, figures[k].value);
+  buf_addc(out, '}');
 }
 
-static void json_head(struct text *out, const struct run *run, double sign, bool whole) {
+/* The document's head, open for the sessions. */
+static void json_head(struct buf *out, const struct run *run, double sign, bool whole) {
   const struct alliance_estimate *e = &run->estimate;
-  add(out, "{\"rule\": ");
-  add_string(out, alliance_rules[run->options.rule].name);
-  add(out, ", \"view\": ");
-  add_string(out, run->options.view == ALLIANCE_ONLINE ? "online" : "hindsight");
-  add(out, ", ");
-  if (run->options.textbook)
-    add(out, "\"false_alarm\": null");
-  else
-    add_key(out, "false_alarm", run->options.false_alarm);
-  add(out, ", \"least\": ");
-  add_number(out, alliance_rules[run->options.rule].least);
-  add(out, ", \"estimate\": {\"from_whole_file\": ");
-  add(out, whole ? "true, " : "false, ");
-  add_key(out, "patients", e->patients);
-  add(out, ", ");
-  add_key(out, "ratings", e->ratings);
-  add(out, ", ");
-  add_key(out, "time_origin", e->time_origin);
-  add(out, ", ");
-  add_key(out, "prevalence", e->prevalence);
-  add(out, ", ");
-  add_rater(out, "patient", &e->rater[0], sign);
-  add(out, ", ");
-  add_rater(out, "therapist", &e->rater[1], sign);
-  add(out, "},\n\"sessions\": [\n");
+  const struct alliance_rule_row *rule = &alliance_rules[run->options.rule];
+  buf_addf(out, "{\"rule\": \"%s\", \"view\": \"%s\", \"false_alarm\": %s, \"least\": %d", rule->name,
+           run->options.view == ALLIANCE_ONLINE ? "online" : "hindsight",
+           figure_if(!run->options.textbook, run->options.false_alarm).text, rule->least);
+  buf_addf(out,
+           ", \"estimate\": {\"from_whole_file\": %s, \"patients\": %d, \"ratings\": %d, \"time_origin\": %.17g, "
+           "\"prevalence\": %.17g",
+           whole ? "true" : "false", e->patients, e->ratings, e->time_origin, e->prevalence);
+  rater_json(out, "patient", &e->rater[ALLIANCE_PATIENT], sign);
+  rater_json(out, "therapist", &e->rater[ALLIANCE_THERAPIST], sign);
+  buf_adds(out, "},\n\"sessions\": [\n");
 }
 
-void output_start(struct output *output, struct text *out, const struct run *run, bool json, double sign, bool whole) {
-  *output = (struct output){.rater = estimate_first_rater(&run->estimate), .json = json, .sign = sign};
+void output_start(struct output *output, struct buf *out, const struct run *run, bool json, double sign, bool whole) {
+  *output = (struct output){.rater = alliance_first_rater(&run->estimate), .json = json, .sign = sign};
   double s = run->estimate.rater[output->rater].residual_sd;
   for (output->decimals = 2; output->decimals < 9 && s < 10; output->decimals++) s *= 10;
   if (json)
     json_head(out, run, sign, whole);
   else
-    add(out, "patient,session,rating,expected,z,probability,event\n");
+    buf_adds(out, "patient,session,rating,expected,z,probability,event\n");
 }
 
-static const struct {
-  char name[8];
-  size_t length;
-} events[] = {{"", 0}, {"tension", 7}, {"repair", 6}};
+static const char events[][8] = {"", "tension", "repair"};
 
-/* Most texts are shorter than the padding behind every text of a block. */
+/* ---- CSV ---- */
+
+#define NUMBER_MOST 32 /* bytes of a number and its comma, and behind them that may be written over */
+
+/* A number below 1e8 as eight digits, the first in the lowest byte: cut into halves of four digits, these into pairs
+ * and these into digits; a division by a constant is a multiplication and a shift, exact in this range. */
+static uint64_t eight_digits(uint64_t value) {
+  uint64_t upper = value * 3518437209u >> 45, four = upper | (value - upper * 10000) << 32;
+  uint64_t hundreds = four * 10486 >> 20 & 0x0000007f0000007f, two = hundreds | (four - hundreds * 100) << 16;
+  uint64_t tens = two * 103 >> 10 & 0x000f000f000f000f;
+  return (tens | (two - tens * 10) << 8) + 0x3030303030303030;
+}
+
+/* Any number, one digit after the other from the last. */
+static char *put_long_number(char *to, uint64_t value, int decimals) {
+  char digits[NUMBER_MOST], *end = digits + sizeof digits, *at = end;
+  *--at = ',';
+  for (int k = 0; value || k <= decimals; k++, value /= 10) {
+    if (k && k == decimals) *--at = '.';
+    *--at = (char)('0' + value % 10);
+  }
+  memcpy(to, at, (size_t)(end - at));
+  return to + (end - at);
+}
+
+/* A number and a comma, halves away from zero and never "-0"; as printf's %.10g from 1e8 on. */
+static char *put_number(char *to, double x, int decimals) {
+  static const double powers[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+  if (!(x < 1e8 && x > -1e8)) return to + snprintf(to, NUMBER_MOST, "%.10g,", x);
+  uint64_t value = (uint64_t)(fabs(x) * powers[decimals] + 0.5);
+  *to = '-';
+  to += x < 0 && value > 0;
+  if (value >= 100000000 || decimals > 7) return put_long_number(to, value, decimals);
+  uint64_t digits = eight_digits(value), zeroes = digits - 0x3030303030303030;
+  int whole = 8 - decimals, none = zeroes ? __builtin_ctzll(zeroes) / 8 : 7;
+  if (none > whole - 1) none = whole - 1;
+  uint64_t before = htole64(digits >> 8 * none), after = htole64(digits >> 8 * (whole - 1) >> 8);
+  memcpy(to, &before, sizeof before);
+  to += whole - none;
+  *to++ = '.';
+  memcpy(to, &after, sizeof after);
+  to[decimals] = ',';
+  return to + decimals + 1;
+}
+
+static char *put_number_if(char *to, bool any, double x, int decimals) {
+  if (any) return put_number(to, x, decimals);
+  *to++ = ',';
+  return to;
+}
+
+/* Most texts are shorter than the padding behind every text of a block, and copied without a call. */
 static char *put_text(char *to, const char *text, size_t length) {
   if (length <= INPUT_PADDING)
     memcpy(to, text, INPUT_PADDING);
   else
     memcpy(to, text, length);
   return to + length;
-}
-
-struct figures {
-  struct fixed expected, z, probability;
-};
-
-static void figures_find(struct figures *figures, const struct output *output, const struct alliance_finding *f,
-                         int count) {
-  bool probability = f->tension >= 0; /* a rule has one for every session or for none */
-  figures->expected.count = figures->z.count = figures->probability.count = count;
-  figures->expected.decimals = output->decimals;
-  figures->z.decimals = 4;
-  figures->probability.decimals = 6;
-  for (int k = 0; k < count; k++) {
-    figures->expected.x[k] = output->sign * f[k].expected;
-    figures->z.x[k] = output->sign * f[k].z;
-    figures->probability.x[k] = f[k].tension;
-  }
-  fixed_find(&figures->expected);
-  fixed_find(&figures->z);
-  if (probability) fixed_find(&figures->probability);
-}
-
-static char *put_figure(char *to, bool any, const struct fixed *fixed, size_t k) {
-  if (any) return fixed_put(to, fixed, k);
-  *to++ = ',';
-  return to;
-}
-
-static char *put_finding(char *to, const struct figures *figures, size_t k, const struct alliance_finding *f) {
-  bool probability = f->tension >= 0;
-  to = put_figure(to, probability || f->has_z, &figures->expected, k);
-  to = put_figure(to, f->has_z, &figures->z, k);
-  to = put_figure(to, probability, &figures->probability, k);
-  memcpy(to, events[f->event].name, sizeof events->name);
-  return to + events[f->event].length;
 }
 
 /* A patient's name as it stands in every row. */
@@ -197,114 +161,81 @@ static void name_set(struct name *name, const struct input_block *block, const s
   name->length = (size_t)(to - name->quoted);
 }
 
-/* Session and rating are numbers, which need no quotes. Findings are those of the rows, or NULL. */
-static void csv_rows(const struct output *output, struct text *out, const struct input_block *block,
-                     const struct name *name, size_t row, int count, const struct alliance_finding *findings) {
-  struct figures figures;
-  size_t texts = 0;
-  for (int k = 0; k < count; k++) texts += block->labels[row + (size_t)k].length;
-  if (findings) figures_find(&figures, output, findings, count);
-  char *to = room_for(out, texts + (size_t)count * (name->length + 2 * INPUT_PADDING + 4 * FIXED_MAXIMUM));
-  for (size_t k = 0; k < (size_t)count; k++, row++) {
-    struct input_label label = block->labels[row];
-    bool rated = block->sessions[row].rated[output->rater];
-    to = put_text(to, name->text, name->length);
-    *to++ = ',';
-    to = put_text(to, block->text + label.at, rated ? label.length : label.session);
-    if (!rated) *to++ = ',';
-    if (findings)
-      to = put_finding(to, &figures, k, &findings[k]);
-    else
-      for (int empty = 0; empty < 3; empty++) *to++ = ',';
-    *to++ = '\n';
+/* Session and rating are numbers, which need no quotes. The finding is NULL for a patient who is left out. */
+static void csv_row(const struct output *output, struct buf *out, const struct input_block *block,
+                    const struct name *name, size_t row, const struct alliance_finding *f) {
+  char text[4 * INPUT_LABEL_MAXIMUM + 4 * NUMBER_MOST + 3 * INPUT_PADDING], *to = text;
+  struct input_label label = block->labels[row];
+  bool rated = block->sessions[row].rated[output->rater], probability = f && f->tension >= 0, z = f && f->has_z;
+  to = put_text(to, name->text, name->length);
+  *to++ = ',';
+  to = put_text(to, block->text + label.at, rated ? label.length : label.session);
+  if (!rated) *to++ = ',';
+  to = put_number_if(to, probability || z, f ? output->sign * f->expected : 0, output->decimals);
+  to = put_number_if(to, z, f ? output->sign * f->z : 0, 4);
+  to = put_number_if(to, probability, f ? f->tension : 0, 6);
+  if (f) {
+    memcpy(to, events[f->event], sizeof *events);
+    to += strlen(events[f->event]);
   }
-  out->used = (size_t)(to - out->bytes);
+  *to++ = '\n';
+  buf_add(out, text, (size_t)(to - text));
 }
 
-static void csv_patient(const struct output *output, struct text *out, const struct input_block *block,
-                        const struct input_patient *patient, const struct alliance_finding *findings) {
-  struct name name;
-  name_set(&name, block, patient);
-  for (int t = 0; t < patient->count; t += FIXED_MOST) {
-    size_t row = patient->first + (size_t)t;
-    int left = patient->count - t;
-    csv_rows(output, out, block, &name, row, left < FIXED_MOST ? left : FIXED_MOST, findings ? &findings[row] : NULL);
-  }
-}
+/* ---- either ---- */
 
-static void json_value(struct text *out, const char *key, bool any, double value) {
-  add(out, ", \"");
-  add(out, key);
-  add(out, "\": ");
-  if (any)
-    add_number(out, value);
-  else
-    add(out, "null");
-}
-
-static void json_row(const struct output *output, struct text *out, const char *patient,
-                     const struct alliance_session *session, bool first, const struct alliance_finding *f) {
+/* The patient's name is JSON already. */
+static void json_row(const struct output *output, struct buf *out, const char *patient,
+                     const struct alliance_session *session, const struct alliance_finding *f) {
+  static const struct alliance_finding none = {.tension = -1};
   double sign = output->sign;
-  bool expected = f && (f->tension >= 0 || f->has_z), probability = f && f->tension >= 0;
-  add(out, first ? "{\"patient\": " : ",\n{\"patient\": ");
-  add_string(out, patient);
-  json_value(out, "session", true, session->time);
-  json_value(out, "rating", session->rated[output->rater], sign * session->rating[output->rater]);
-  json_value(out, "expected", expected, f ? sign * f->expected : 0);
-  bool turned = sign < 0;
-  json_value(out, "low", expected, f ? sign * (turned ? f->high : f->low) : 0);
-  json_value(out, "high", expected, f ? sign * (turned ? f->low : f->high) : 0);
-  json_value(out, "z", f && f->has_z, f ? sign * f->z : 0);
-  json_value(out, "probability", probability, f ? f->tension : 0);
-  json_value(out, "repaired", probability, f ? f->repaired : 0);
-  if (probability) {
-    add(out, ", \"perceived\": {");
-    add_key(out, "both", f->perceived[0]);
-    add(out, ", ");
-    add_key(out, "patient", f->perceived[1]);
-    add(out, ", ");
-    add_key(out, "therapist", f->perceived[2]);
-    add(out, "}");
-  }
-  add(out, ", \"event\": ");
-  add_string(out, f ? events[f->event].name : "");
-  add(out, "}");
+  bool turned = sign < 0, rated = session->rated[output->rater];
+  if (!f) f = &none;
+  bool probability = f->tension >= 0, expected = probability || f->has_z;
+  buf_addf(out, "{\"patient\": %s, \"session\": %.17g, \"rating\": %s", patient, session->time,
+           figure_if(rated, sign * session->rating[output->rater]).text);
+  buf_addf(out, ", \"expected\": %s, \"low\": %s, \"high\": %s, \"z\": %s",
+           figure_if(expected, sign * f->expected).text, figure_if(expected, sign * (turned ? f->high : f->low)).text,
+           figure_if(expected, sign * (turned ? f->low : f->high)).text, figure_if(f->has_z, sign * f->z).text);
+  buf_addf(out, ", \"probability\": %s, \"repaired\": %s", figure_if(probability, f->tension).text,
+           figure_if(probability, f->repaired).text);
+  if (probability)
+    buf_addf(out, ", \"perceived\": {\"both\": %.17g, \"patient\": %.17g, \"therapist\": %.17g}", f->perceived[0],
+             f->perceived[1], f->perceived[2]);
+  buf_addf(out, ", \"event\": \"%s\"}", events[f->event]);
 }
 
-static void json_rows(const struct output *output, struct text *out, const struct input_block *block,
-                      const struct input_patient *patient, const struct alliance_finding *findings, bool first) {
-  for (size_t row = patient->first; row < patient->first + (size_t)patient->count; row++)
-    json_row(output, out, block->text + patient->name, &block->sessions[row], first && row == 0,
-             findings ? &findings[row] : NULL);
-}
-
-void output_block(const struct output *output, struct text *out, const struct run_block *judged,
-                  const struct input_block *block, bool first) {
-  for (const struct run_stretch *s = judged->stretches; s < judged->stretches + judged->count; s++)
-    for (size_t p = s->first; p < s->first + s->count; p++) {
-      const struct alliance_finding *findings = s->threshold ? judged->findings : NULL;
-      if (output->json)
-        json_rows(output, out, block, &block->patients[p], findings, first);
-      else
-        csv_patient(output, out, block, &block->patients[p], findings);
+static void block_rows(const struct output *output, struct buf *out, const struct input_block *block, size_t p,
+                       const struct alliance_result *result, bool first) {
+  const struct input_patient *patient = &block->patients[p];
+  struct name name;
+  char *quoted = output->json ? json_quoted(block->text + patient->name) : NULL;
+  name_set(&name, block, patient);
+  for (int t = 0; t < patient->count; t++) {
+    size_t row = patient->first + (size_t)t;
+    const struct alliance_finding *finding = result->count ? &result->sessions[t] : NULL;
+    if (!output->json) {
+      csv_row(output, out, block, &name, row, finding);
+      continue;
     }
+    if (!first || row) buf_adds(out, ",\n");
+    json_row(output, out, quoted, &block->sessions[row], finding);
+  }
+  free(quoted);
 }
 
-void output_finish(const struct output *output, struct text *out, const struct run *run) {
+void output_block(const struct output *output, struct buf *out, const struct run_block *judged,
+                  const struct input_block *block, bool first) {
+  for (size_t p = 0; p < block->count; p++) block_rows(output, out, block, p, &judged->cases[p].result, first);
+}
+
+void output_finish(const struct output *output, struct buf *out, const struct run *run) {
   if (!output->json) return;
-  add(out, "\n],\n\"thresholds\": [");
-  for (const struct run_threshold *t = run->first; t; t = t->next) {
-    add(out, t == run->first ? "\n{" : ",\n{");
-    add_key(out, "sessions", t->of.sessions);
-    add(out, ", ");
-    add_key(out, "rated", t->of.rated[0]);
-    add(out, ", ");
-    add_key(out, "limit", t->threshold.limit);
-    add(out, ", ");
-    add_key(out, "reached", t->threshold.reached);
-    add(out, ", ");
-    add_key(out, "simulations", t->threshold.simulations);
-    add(out, "}");
-  }
-  add(out, "\n]}\n");
+  buf_adds(out, "\n],\n\"thresholds\": [");
+  for (const struct run_threshold *t = run->first; t; t = t->next)
+    buf_addf(out,
+             "%s\n{\"sessions\": %d, \"rated\": %d, \"limit\": %.17g, \"reached\": %.17g, \"simulations\": %d}",
+             t == run->first ? "" : ",", t->of.sessions, t->of.rated[0], t->threshold.limit, t->threshold.reached,
+             t->threshold.simulations);
+  buf_adds(out, "\n]}\n");
 }

@@ -1,4 +1,4 @@
-/* detect_run.h: judging blocks of patients with thresholds and plans shared between those of one design.
+/* detect_run.h: judging blocks of patients with thresholds shared between those who miss as many sessions.
  *
  * One thread meets the blocks in the file's order, which makes the thresholds; then blocks can be judged by any thread
  * and in any order. */
@@ -29,39 +29,29 @@ struct run_threshold {
 };
 #define RUN_BUCKETS 256
 
+struct run {
+  struct run_options options;
+  struct alliance_estimate estimate;
+  struct run_threshold *first, *last, *bucket[RUN_BUCKETS];
+  size_t too_short, too_long, patients;
+};
+
+/* Memory that grows. */
 struct run_memory {
   void *bytes;
   size_t size;
 };
 
-struct run {
-  struct run_options options;
-  struct alliance_estimate estimate;
-  struct run_threshold *first, *last, *bucket[RUN_BUCKETS];
-  struct run_memory memory;
-  size_t too_short, too_long, patients;
-};
-
-/* Neighbours of one design: patients [first, first + count) of the block. */
-struct run_stretch {
-  size_t first, count;
-  uint64_t key;                               /* a hash of the design */
-  const struct alliance_threshold *threshold; /* NULL where too few or too many ratings */
-};
-
-/* One block, from meeting it to its findings. */
+/* One block, from meeting it to its findings: cases[p] is the block's patient p. */
 struct run_block {
-  struct run_stretch *stretches; /* all of the block's patients, in their order */
-  size_t count;
-  struct alliance_finding *findings; /* by row of the block; only of patients with a threshold */
-  struct run_memory stretches_memory, findings_memory, engine, order;
-  struct desk *desk; /* what the design judged last was judged with; kept for the next block */
+  struct alliance_case *cases;
+  struct run_memory cases_memory, engine;
 };
 
 void run_start(struct run *run, const struct run_options *options, const struct alliance_estimate *estimate);
 /* Says who can be judged and finds the thresholds: blocks in the file's order. */
 enum err run_meet(struct run *run, struct run_block *out, const struct input_block *block, struct error *error);
-/* Fills out->findings. Any thread, for a block that was met. */
+/* Fills out->cases[].result. Any thread, for a block that was met. */
 enum err run_judge(const struct run *run, struct run_block *out, const struct input_block *block, struct error *error);
 void run_block_free(struct run_block *block);
 void run_free(struct run *run);

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "attune/alliance.h"
+#include "attune/operating.h"
 #include "cli/fit_ready.h"
 
 static void *take(void *state, size_t bytes) {
@@ -56,7 +56,7 @@ enum err fit_carry_over(const struct fit_context *context, const struct stats_ac
 
 struct pooled {
   struct stats_signals_therapist counts;
-  struct alliance_signals found;
+  struct operating_signals found;
 };
 
 static struct pooled pool(const struct stats_signals *r) {
@@ -67,7 +67,7 @@ static struct pooled pool(const struct stats_signals *r) {
     p.counts.false_reports += r->therapist[j].false_reports;
     p.counts.noise += r->therapist[j].noise;
   }
-  alliance_signals_find(&p.found, p.counts.hits, p.counts.signals, p.counts.false_reports, p.counts.noise);
+  operating_signals_find(&p.found, p.counts.hits, p.counts.signals, p.counts.false_reports, p.counts.noise);
   return p;
 }
 
@@ -87,7 +87,7 @@ static json_t *therapists_json(const struct stats_signals *r, bool predicted) {
 }
 
 static void signals_json(json_t *out, const struct stats_signals *r, const struct pooled *p, const char *refused) {
-  const struct alliance_signals *f = &p->found;
+  const struct operating_signals *f = &p->found;
   json_object_update_new(out,
                          json_pack("{s:s, s:I, s:{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}, s:o}", "model",
                                    "signals", "n", (json_int_t)r->rows, "pooled", "hits", p->counts.hits, "signals",
@@ -106,7 +106,7 @@ static void signals_json(json_t *out, const struct stats_signals *r, const struc
 }
 
 static void print_pooled(const struct stats_accuracy *columns, const struct stats_signals *r, const struct pooled *p) {
-  const struct alliance_signals *f = &p->found;
+  const struct operating_signals *f = &p->found;
   printf("Signal detection: is %s noticed in %s?\nNumber of obs: %zu, groups: %s, %zu\n\n", columns->truth,
          columns->judgment, r->rows, columns->therapist, r->therapists);
   printf("All sessions together (half a session added to each count): %g hits in %g signals, %g false reports in %g "

@@ -191,14 +191,13 @@ static enum err judge(const struct detector *detector, const struct alliance_est
   size_t judged = count > ALLIANCE_SESSIONS_MAX ? ALLIANCE_SESSIONS_MAX : count;
   struct alliance_session *sessions = arena_array(arena, judged + 1, sizeof *sessions);
   for (size_t i = 0; i < judged; i++) to_alliance(detector, &series[i], &sessions[i]);
-  struct alliance_series course = {.sessions = sessions, .count = (int)judged};
-  struct alliance_result result = {0};
-  size_t bytes = alliance_memory((int)judged, 0);
-  enum alliance_status status =
-      judged ? alliance_detect(&result, estimate, threshold, &course, arena_raw(arena, bytes), bytes) : ALLIANCE_NO_DATA;
-  if (status && status != ALLIANCE_TOO_SHORT && status != ALLIANCE_NO_DATA)
+  struct alliance_case course = {.series = {sessions, (int)judged}, .threshold = threshold};
+  const struct alliance_result *result = &course.result;
+  size_t bytes = alliance_detect_memory(&course, 1);
+  enum alliance_status status = alliance_detect(&course, 1, estimate, arena_raw(arena, bytes), bytes);
+  if (status && status != ALLIANCE_TOO_SHORT)
     return fail(error, ERR_STATE, "detector", "", "a course could not be judged: %s", alliance_status_text(status));
-  for (int i = 0; i < result.count; i++) out[i] = one_detection(detector, &result.sessions[i]);
+  for (int i = 0; i < result->count; i++) out[i] = one_detection(detector, &result->sessions[i]);
   for (size_t i = 0; i < count; i++) add_report(&series[i], &out[i]);
   return OK;
 }

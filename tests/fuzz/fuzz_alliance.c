@@ -3,7 +3,7 @@
  *
  * fuzz-sources: src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c src/alliance/posterior.c
  * fuzz-sources: src/alliance/series.c src/alliance/estimate.c src/alliance/estimate_text.c src/alliance/rules.c
- * fuzz-sources: src/alliance/detect.c src/alliance/threshold.c src/alliance/simulate.c src/stats/math.c
+ * fuzz-sources: src/alliance/detect.c src/alliance/judge.c src/alliance/group.c src/alliance/threshold.c src/alliance/simulate.c src/stats/math.c
  * fuzz-sources: src/stats/random.c
  */
 #include <math.h>
@@ -69,7 +69,6 @@ static void judge(const struct alliance_estimate *e, const struct alliance_serie
   void *memory = malloc(bytes);
   struct alliance_threshold threshold;
   struct alliance_design design = alliance_design_of(series);
-  struct alliance_result r;
   enum alliance_status status = ALLIANCE_RANGE;
   if (simulations)
     status = alliance_threshold_find(&threshold, e, &design, (enum alliance_rule)rule, (enum alliance_view)view, 0.05, 1,
@@ -78,9 +77,13 @@ static void judge(const struct alliance_estimate *e, const struct alliance_serie
   if (status)
     threshold = (struct alliance_threshold){.rule = (enum alliance_rule)rule, .view = (enum alliance_view)view, .limit = 1};
   if (!isfinite(threshold.limit) || !isfinite(threshold.reached)) abort();
-  status = alliance_detect(&r, e, &threshold, series, memory, bytes);
+  free(memory);
+  struct alliance_case one = {.series = *series, .threshold = &threshold};
+  bytes = alliance_detect_memory(&one, 1);
+  memory = malloc(bytes);
+  status = alliance_detect(&one, 1, e, memory, bytes);
   if (status == ALLIANCE_MEMORY || status == ALLIANCE_NOT_FINITE || status == ALLIANCE_UNORDERED) abort();
-  if (!status) check(&r);
+  if (!status) check(&one.result);
   free(memory);
 }
 

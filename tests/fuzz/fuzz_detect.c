@@ -2,11 +2,11 @@
  * groups of one design, and what is written. Findings must be finite; a row that is read is a row that is written.
  *
  * fuzz-sources: src/base/nearest.c src/base/csv_columns.c
- * fuzz-sources: src/cli/detect_run.c src/cli/detect_output.c src/cli/fixed.c
+ * fuzz-sources: src/cli/detect_run.c src/cli/detect_output.c src/base/buf.c src/base/json.c
  * fuzz-sources: src/cli/detect_input.c src/base/csv.c src/base/decimal.c src/base/levels.c src/base/utf8.c
  * fuzz-sources: src/base/arena.c src/base/err.c src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c
  * fuzz-sources: src/alliance/posterior.c src/alliance/series.c src/alliance/estimate.c src/alliance/estimate_text.c
- * fuzz-sources: src/alliance/rules.c src/alliance/detect.c src/alliance/threshold.c src/alliance/simulate.c
+ * fuzz-sources: src/alliance/rules.c src/alliance/detect.c src/alliance/judge.c src/alliance/group.c src/alliance/threshold.c src/alliance/simulate.c
  * fuzz-sources: src/stats/math.c src/stats/random.c
  */
 #include <math.h>
@@ -20,13 +20,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void judge(const struct alliance_estimate *e, const struct alliance_series *series, int rule, int view) {
   struct alliance_threshold threshold = {
       .rule = (enum alliance_rule)rule, .view = (enum alliance_view)view, .limit = 1};
-  size_t bytes = alliance_memory(series->count, 100);
+  struct alliance_case one = {.series = *series, .threshold = &threshold};
+  const struct alliance_result *r = &one.result;
+  size_t bytes = alliance_detect_memory(&one, 1);
   void *memory = malloc(bytes);
-  struct alliance_result r;
-  enum alliance_status status = alliance_detect(&r, e, &threshold, series, memory, bytes);
+  enum alliance_status status = alliance_detect(&one, 1, e, memory, bytes);
   if (status == ALLIANCE_MEMORY || status == ALLIANCE_NOT_FINITE || status == ALLIANCE_UNORDERED) abort();
-  for (int t = 0; !status && t < r.count; t++) {
-    const struct alliance_finding *f = &r.sessions[t];
+  for (int t = 0; !status && t < r->count; t++) {
+    const struct alliance_finding *f = &r->sessions[t];
     if (!isfinite(f->expected) || !isfinite(f->low) || !isfinite(f->high) || !isfinite(f->z) || !isfinite(f->score) ||
         !isfinite(f->tension) || !isfinite(f->repaired) || f->tension > 1 || f->repaired > 1)
       abort();
@@ -42,17 +43,18 @@ static void command(const struct input_block *block, const struct alliance_estim
   struct run run;
   struct run_block judged = {0};
   struct output output;
-  struct text text = {0};
+  struct arena arena = {0};
+  struct buf text = buf_in(&arena, 4096);
   struct error error;
   size_t lines = 0;
   run_start(&run, &options, e);
   output_start(&output, &text, &run, false, 1, true);
-  text.used = 0;
+  buf_clear(&text);
   if (run_meet(&run, &judged, block, &error) || run_judge(&run, &judged, block, &error)) abort();
   output_block(&output, &text, &judged, block, true);
-  for (size_t k = 0; k < text.used; k++) lines += text.bytes[k] == '\n';
+  for (size_t k = 0; k < text.length; k++) lines += text.data[k] == '\n';
   if (lines < block->rows) abort(); /* more: a name with a line end in it */
-  free(text.bytes);
+  arena_free(&arena);
   run_block_free(&judged);
   run_free(&run);
 }

@@ -2,7 +2,7 @@
  *
  * fuzz-sources: src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c src/alliance/posterior.c
  * fuzz-sources: src/alliance/series.c src/alliance/estimate.c src/alliance/estimate_text.c src/alliance/rules.c
- * fuzz-sources: src/alliance/detect.c src/alliance/threshold.c src/alliance/simulate.c src/stats/math.c
+ * fuzz-sources: src/alliance/detect.c src/alliance/judge.c src/alliance/group.c src/alliance/threshold.c src/alliance/simulate.c src/stats/math.c
  * fuzz-sources: src/stats/random.c
  */
 #include <math.h>
@@ -23,14 +23,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   struct alliance_series series = {rows, 6};
   struct alliance_threshold threshold = {.rule = ALLIANCE_MODEL, .limit = 1};
-  size_t bytes = alliance_memory(6, 100);
+  struct alliance_case one = {.series = series, .threshold = &threshold};
+  size_t bytes = alliance_detect_memory(&one, 1);
   void *memory = malloc(bytes);
   for (int view = 0; view < 2; view++) {
-    struct alliance_result r;
+    const struct alliance_result *r = &one.result;
     threshold.view = (enum alliance_view)view;
-    if (alliance_detect(&r, &e, &threshold, &series, memory, bytes)) abort();
-    for (int t = 0; t < r.count; t++)
-      if (!isfinite(r.sessions[t].expected) || !isfinite(r.sessions[t].z) || !isfinite(r.sessions[t].tension)) abort();
+    if (alliance_detect(&one, 1, &e, memory, bytes)) abort();
+    for (int t = 0; t < r->count; t++)
+      if (!isfinite(r->sessions[t].expected) || !isfinite(r->sessions[t].z) || !isfinite(r->sessions[t].tension)) abort();
   }
   free(memory);
   return 0;

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "attune/alliance.h"
+#include "attune/operating.h"
 
 #define PATIENTS 300
 #define SESSIONS 12
@@ -33,6 +33,15 @@ static int stop(void **state) {
   (void)state;
   free(memory);
   return 0;
+}
+
+static enum alliance_status detect_one(struct alliance_result *r, const struct alliance_estimate *e,
+                                       const struct alliance_threshold *threshold,
+                                       const struct alliance_series *judged, void *room, size_t size) {
+  struct alliance_case one = {.series = *judged, .threshold = threshold};
+  enum alliance_status status = alliance_detect(&one, 1, e, room, size);
+  *r = one.result;
+  return status;
 }
 
 static struct alliance_world world_of(int sessions) {
@@ -202,7 +211,7 @@ static void sessions_of_one_moment(void **state) {
     assert_int_equal(alliance_threshold_find(&threshold, &e, &design, ALLIANCE_MODEL, (enum alliance_view)view, 0.05, 1,
                                              1000, memory, bytes),
                      ALLIANCE_OK);
-    assert_int_equal(alliance_detect(&r, &e, &threshold, &series[0], memory, bytes), ALLIANCE_OK);
+    assert_int_equal(detect_one(&r, &e, &threshold, &series[0], memory, bytes), ALLIANCE_OK);
     all_finite(&r);
   }
 }
@@ -260,7 +269,7 @@ static void nobody_varies(void **state) {
   assert_int_equal(alliance_estimate_sample(&e, series, 10, NULL, memory, bytes), ALLIANCE_OK);
   assert_true(e.rater[0].residual_sd > 1e-3);
   for (int p = 0; p < 10; p++) {
-    assert_int_equal(alliance_detect(&r, &e, &threshold, &series[p], memory, bytes), ALLIANCE_OK);
+    assert_int_equal(detect_one(&r, &e, &threshold, &series[p], memory, bytes), ALLIANCE_OK);
     all_finite(&r);
     for (int t = 0; t < r.count; t++) assert_true(r.sessions[t].tension < 0.1 && r.sessions[t].event == ALLIANCE_NONE);
   }
@@ -279,7 +288,7 @@ static double share_alarmed(const struct alliance_estimate *e, const struct alli
   for (int p = 0; p < count; p++) {
     struct alliance_result r;
     bool any = false;
-    assert_int_equal(alliance_detect(&r, e, th, &series[p], memory, bytes), ALLIANCE_OK);
+    assert_int_equal(detect_one(&r, e, th, &series[p], memory, bytes), ALLIANCE_OK);
     all_finite(&r);
     for (int t = 0; t < r.count; t++) any |= r.sessions[t].event == ALLIANCE_TENSION;
     alarms += any;
@@ -352,7 +361,7 @@ static struct alliance_result judge(const struct alliance_estimate *e, enum alli
                                     double limit, const struct alliance_series *one) {
   struct alliance_threshold th = {.rule = rule, .view = view, .limit = limit};
   struct alliance_result r;
-  assert_int_equal(alliance_detect(&r, e, &th, one, memory, bytes), ALLIANCE_OK);
+  assert_int_equal(detect_one(&r, e, &th, one, memory, bytes), ALLIANCE_OK);
   all_finite(&r);
   return r;
 }
@@ -475,10 +484,10 @@ static void too_short(void **state) {
     struct alliance_result r;
     int least = alliance_rules[rule].least;
     struct alliance_series one = plain(own, x, least - 1);
-    assert_int_equal(alliance_detect(&r, &e, &th, &one, memory, bytes), ALLIANCE_TOO_SHORT);
+    assert_int_equal(detect_one(&r, &e, &th, &one, memory, bytes), ALLIANCE_TOO_SHORT);
     assert_int_equal(r.count, 0);
     one = plain(own, x, least);
-    assert_int_equal(alliance_detect(&r, &e, &th, &one, memory, bytes), ALLIANCE_OK);
+    assert_int_equal(detect_one(&r, &e, &th, &one, memory, bytes), ALLIANCE_OK);
   }
   assert_int_equal(alliance_rules[ALLIANCE_INDIVIDUALS_CHART].least, 8);
   assert_int_equal(alliance_rules[ALLIANCE_OWN_SD].least, 11);
@@ -571,6 +580,35 @@ static void bounded_band(void **state) {
   for (int t = 0; t < 5; t++) assert_true(r.sessions[t].high <= 7 && r.sessions[t].low >= 1);
 }
 
+/* Many at once, of several designs, rules and views, some left out: each is judged as if alone. */
+static void many_as_one(void **state) {
+  (void)state;
+  struct alliance_world w = world_of(6);
+  w.missing = 0.1;
+  people(&w, 5, 40);
+  struct alliance_estimate e = w.truth;
+  static struct alliance_case cases[40];
+  const struct alliance_threshold th[3] = {{.rule = ALLIANCE_MODEL, .limit = 2},
+                                           {.rule = ALLIANCE_MODEL, .view = ALLIANCE_HINDSIGHT, .limit = 2},
+                                           {.rule = ALLIANCE_EWMA, .limit = 1}};
+  for (int p = 0; p < 40; p++)
+    cases[p] = (struct alliance_case){.series = series[p], .threshold = p % 10 == 9 ? NULL : &th[p % 3]};
+  size_t need = alliance_detect_memory(cases, 40);
+  void *room = malloc(need);
+  assert_int_equal(alliance_detect(cases, 40, &e, room, need), ALLIANCE_TOO_SHORT);
+  for (int p = 0; p < 40; p++) {
+    struct alliance_result r;
+    assert_int_equal(cases[p].status == ALLIANCE_OK, cases[p].result.count > 0);
+    if (!cases[p].threshold) continue;
+    assert_int_equal(detect_one(&r, &e, cases[p].threshold, &series[p], memory, bytes), cases[p].status);
+    assert_int_equal(r.count, cases[p].result.count);
+    assert_int_equal(r.begins, cases[p].result.begins);
+    for (int t = 0; t < r.count; t++)
+      assert_memory_equal(&r.sessions[t], &cases[p].result.sessions[t], sizeof *r.sessions);
+  }
+  free(room);
+}
+
 static void refuses(void **state) {
   (void)state;
   struct alliance_estimate e = alliance_estimate_default(5, 1, 0.5, 6);
@@ -579,43 +617,43 @@ static void refuses(void **state) {
   static double x[70];
   struct alliance_result r;
   struct alliance_series one = plain(own, x, 70);
-  assert_int_equal(alliance_detect(&r, &e, &th, &one, memory, bytes), ALLIANCE_TOO_LONG);
+  assert_int_equal(detect_one(&r, &e, &th, &one, memory, bytes), ALLIANCE_TOO_LONG);
   one = plain(own, x, 60);
-  assert_int_equal(alliance_detect(&r, &e, &th, &one, memory, bytes), ALLIANCE_OK);
-  assert_int_equal(alliance_detect(&r, &e, &th, &one, memory, 5000), ALLIANCE_MEMORY);
+  assert_int_equal(detect_one(&r, &e, &th, &one, memory, bytes), ALLIANCE_OK);
+  assert_int_equal(detect_one(&r, &e, &th, &one, memory, 5000), ALLIANCE_MEMORY);
   own[3].time = 2;
-  assert_int_equal(alliance_detect(&r, &e, &th, &one, memory, bytes), ALLIANCE_UNORDERED);
+  assert_int_equal(detect_one(&r, &e, &th, &one, memory, bytes), ALLIANCE_UNORDERED);
   one = plain(own, (double[]){1, 2, 1e300}, 3);
-  assert_int_equal(alliance_detect(&r, &e, &th, &one, memory, bytes), ALLIANCE_NOT_FINITE);
+  assert_int_equal(detect_one(&r, &e, &th, &one, memory, bytes), ALLIANCE_NOT_FINITE);
   one = plain(own, (double[]){1e9, -1e9, 1e9, -1e9}, 4);
-  assert_int_equal(alliance_detect(&r, &e, &th, &one, memory, bytes), ALLIANCE_OK);
+  assert_int_equal(detect_one(&r, &e, &th, &one, memory, bytes), ALLIANCE_OK);
   all_finite(&r);
   one = plain(own, (double[]){NAN, NAN, NAN}, 3);
-  assert_int_equal(alliance_detect(&r, &e, &th, &one, memory, bytes), ALLIANCE_TOO_SHORT);
+  assert_int_equal(detect_one(&r, &e, &th, &one, memory, bytes), ALLIANCE_TOO_SHORT);
 }
 
 /* ---- operating characteristics ---- */
 
 static void nothing_beats_the_best(void **state) {
   (void)state;
-  struct alliance_operating spec = {.sessions = 6, .false_alarm = 0.05, .trials = 4000, .seed = 2};
-  struct alliance_cell cells[2] = {{.depth = 3, .length = 1}, {.mixed = true}};
-  struct alliance_operating_row found[2][ALLIANCE_COMPARED];
-  size_t need = alliance_operating_memory(&spec);
+  struct operating spec = {.sessions = 6, .false_alarm = 0.05, .trials = 4000, .seed = 2};
+  struct operating_cell cells[2] = {{.depth = 3, .length = 1}, {.mixed = true}};
+  struct operating_row found[2][OPERATING_COMPARED];
+  size_t need = operating_memory(&spec);
   void *room = malloc(need);
   assert_non_null(room);
-  assert_int_equal(alliance_operating_find(found[0], &spec, cells, 2, room, need), ALLIANCE_OK);
+  assert_int_equal(operating_find(found[0], &spec, cells, 2, room, need), ALLIANCE_OK);
   for (int c = 0; c < 2; c++) {
     for (int rule = 0; rule < ALLIANCE_RULES; rule++) {
       assert_true(found[c][rule].false_alarm <= 0.05);
-      assert_true(found[c][rule].detected <= found[c][ALLIANCE_BEST].detected + 0.02);
+      assert_true(found[c][rule].detected <= found[c][OPERATING_BEST].detected + 0.02);
     }
     assert_true(found[c][ALLIANCE_MODEL].detected > found[c][ALLIANCE_OWN_SD].detected + 0.2);
   }
-  assert_true(found[1][ALLIANCE_MODEL].detected > found[1][ALLIANCE_BEST].detected - 0.02);
-  assert_int_equal(alliance_operating_find(found[0], &spec, cells, 2, room, 1000), ALLIANCE_MEMORY);
+  assert_true(found[1][ALLIANCE_MODEL].detected > found[1][OPERATING_BEST].detected - 0.02);
+  assert_int_equal(operating_find(found[0], &spec, cells, 2, room, 1000), ALLIANCE_MEMORY);
   spec.trials = 1;
-  assert_int_equal(alliance_operating_find(found[0], &spec, cells, 2, room, need), ALLIANCE_RANGE);
+  assert_int_equal(operating_find(found[0], &spec, cells, 2, room, need), ALLIANCE_RANGE);
   free(room);
 }
 
@@ -623,32 +661,32 @@ static void nothing_beats_the_best(void **state) {
  */
 static void no_detector_has_it_all(void **state) {
   (void)state;
-  struct alliance_operating spec = {
+  struct operating spec = {
       .sessions = 20, .false_alarm = 0.05, .view = ALLIANCE_HINDSIGHT, .trials = 8000, .seed = 3};
-  struct alliance_cell cells[] = {{.depth = 2, .length = 0, .course = ALLIANCE_SLOW_FALL},
+  struct operating_cell cells[] = {{.depth = 2, .length = 0, .course = ALLIANCE_SLOW_FALL},
                                   {.depth = 4, .length = 1, .course = ALLIANCE_SUDDEN},
                                   {.depth = 3, .length = 2, .course = ALLIANCE_SLOW_RETURN}};
   double least, alone[] = {1, 0, 0}, among[] = {0.5, 0.3, 0.2}, negative[] = {1.5, -0.5, 0}, little[] = {0.5, 0.3, 0.1};
-  size_t need = alliance_operating_memory(&spec);
+  size_t need = operating_memory(&spec);
   void *room = malloc(need);
-  assert_int_equal(alliance_operating_limit(&least, &spec, cells, alone, 3, room, need), ALLIANCE_OK);
+  assert_int_equal(operating_limit(&least, &spec, cells, alone, 3, room, need), ALLIANCE_OK);
   assert_true(least == 0);
-  assert_int_equal(alliance_operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_OK);
+  assert_int_equal(operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_OK);
   assert_true(least > 0.03 && least < 0.1);
-  assert_int_equal(alliance_operating_limit(&least, &spec, cells, negative, 3, room, need), ALLIANCE_RANGE);
-  assert_int_equal(alliance_operating_limit(&least, &spec, cells, little, 3, room, need), ALLIANCE_RANGE);
-  struct alliance_cell many[20];
+  assert_int_equal(operating_limit(&least, &spec, cells, negative, 3, room, need), ALLIANCE_RANGE);
+  assert_int_equal(operating_limit(&least, &spec, cells, little, 3, room, need), ALLIANCE_RANGE);
+  struct operating_cell many[20];
   double alike[20];
   for (int k = 0; k < 20; k++) {
-    many[k] = (struct alliance_cell){.depth = 2, .length = k + 1, .course = ALLIANCE_SUDDEN};
+    many[k] = (struct operating_cell){.depth = 2, .length = k + 1, .course = ALLIANCE_SUDDEN};
     alike[k] = 1.0 / 20;
   }
-  assert_int_equal(alliance_operating_limit(&least, &spec, many, alike, 20, room, need), ALLIANCE_RANGE);
+  assert_int_equal(operating_limit(&least, &spec, many, alike, 20, room, need), ALLIANCE_RANGE);
   cells[0].depth = 1.5;
-  assert_int_equal(alliance_operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_RANGE);
+  assert_int_equal(operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_RANGE);
   cells[0].depth = 2;
   spec.view = ALLIANCE_ONLINE;
-  assert_int_equal(alliance_operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_RANGE);
+  assert_int_equal(operating_limit(&least, &spec, cells, among, 3, room, need), ALLIANCE_RANGE);
   free(room);
 }
 
@@ -684,8 +722,8 @@ static void people_stay_themselves(void **state) {
 
 static void accuracy(void **state) {
   (void)state;
-  struct alliance_signals s;
-  assert_int_equal(alliance_signals_find(&s, 19.5, 39, 4.5, 99), ALLIANCE_OK);
+  struct operating_signals s;
+  assert_int_equal(operating_signals_find(&s, 19.5, 39, 4.5, 99), ALLIANCE_OK);
   same(s.hit_rate, 0.5);
   same(s.false_rate, 0.05);
   assert_true(fabs(s.sensitivity - 1.6448536269514722) < 1e-12); /* z(.5) - z(.05) */
@@ -693,17 +731,17 @@ static void accuracy(void **state) {
   /* phi(0)^2 = 1 / (2 pi); phi(z(.05)) = 0.10313564037537139 */
   double variance = 0.25 / 40 * 2 * 3.14159265358979323846 + 0.0475 / 100 / pow(0.10313564037537139, 2);
   assert_true(fabs(s.sensitivity_se - sqrt(variance)) < 1e-10);
-  assert_int_equal(alliance_signals_find(&s, 0, 0, 0, 0), ALLIANCE_OK);
+  assert_int_equal(operating_signals_find(&s, 0, 0, 0, 0), ALLIANCE_OK);
   same(s.sensitivity, 0);
-  assert_int_equal(alliance_signals_find(&s, 5, 4, 0, 0), ALLIANCE_RANGE);
-  assert_int_equal(alliance_signals_find(&s, NAN, 4, 0, 0), ALLIANCE_RANGE);
+  assert_int_equal(operating_signals_find(&s, 5, 4, 0, 0), ALLIANCE_RANGE);
+  assert_int_equal(operating_signals_find(&s, NAN, 4, 0, 0), ALLIANCE_RANGE);
 
-  struct alliance_surface surface;
+  struct operating_surface surface;
   const double b[6] = {1, 2, 3, 5, 7, 11};
   double v[36] = {0};
   for (int k = 0; k < 6; k++) v[7 * k] = k + 1;
   v[6 * 1 + 2] = v[6 * 2 + 1] = 0.5;
-  assert_int_equal(alliance_surface_find(&surface, b, v), ALLIANCE_OK);
+  assert_int_equal(operating_surface_find(&surface, b, v), ALLIANCE_OK);
   const double a[5] = {5, 23, -1, 9, -6}, variances[5] = {2 + 3 + 1, 4 + 5 + 6, 2 + 3 - 1, 4 + 5 + 6, 4 + 6};
   for (int k = 0; k < 5; k++) {
     same(surface.a[k], a[k]);
@@ -735,7 +773,7 @@ int main(void) {
                                      cmocka_unit_test(reports_count),
                                      cmocka_unit_test(two_raters),
                                      cmocka_unit_test(bounded_band),
-                                     cmocka_unit_test(refuses),
+                                     cmocka_unit_test(many_as_one), cmocka_unit_test(refuses),
                                      cmocka_unit_test(nothing_beats_the_best),
                                      cmocka_unit_test(no_detector_has_it_all),
                                      cmocka_unit_test(people_stay_themselves),

@@ -49,18 +49,17 @@ static enum err run_on(char **bytes, size_t *length, size_t file_bytes, enum all
   struct input_block block = {0};
   struct run run;
   struct output output;
-  struct text head = {0};
   FILE *to = open_memstream(bytes, length);
   arena_init(&arena, 0);
+  struct buf head = buf_in(&arena, 4096);
   assert_int_equal(input_open_memory(&input, &arena, file, file_bytes, "ratings.csv", false, error), OK);
   assert_int_equal(input_fill(&input, &block, 1000, error), OK);
   run_start(&run, &options, &estimate);
   output_start(&output, &head, &run, json, 1, false);
   enum err err = flow(to, &run, &input, &block, &output, &head, threads, error);
-  head.used = 0;
+  buf_clear(&head);
   output_finish(&output, &head, &run);
   if (!err) assert_int_equal(text_write(&head, to, error), OK);
-  free(head.bytes);
   run_free(&run);
   input_close(&input);
   arena_free(&arena);
@@ -98,7 +97,44 @@ static void up_to_a_fault(void **state) {
   threads_say_the_same((size_t)(at - file), ALLIANCE_EWMA, false, ERR_INPUT);
 }
 
+/* ---- golden findings: what the command said of tests/golden/detect/ratings.csv when they were kept ---- */
+
+/* The command's own words, on its standard output. */
+static char *said(const char *const *words, int count, size_t *length) {
+  static char detect[] = "detect";
+  char *text = NULL, *argv[12] = {detect};
+  FILE *kept = stdout, *to = open_memstream(&text, length);
+  for (int k = 0; k < count; k++) argv[k + 1] = (char *)(uintptr_t)words[k];
+  stdout = to;
+  assert_int_equal(command_detect(count + 1, argv), 0);
+  stdout = kept;
+  fclose(to);
+  return text;
+}
+
+static void as_kept(const char *name, const char *view, const char *json) {
+  const char *words[] = {"tests/golden/detect/ratings.csv", "--simulations", "400", "--rule", name, view, json};
+  char path[128], *kept = NULL, *now;
+  size_t kept_length = 0, length = 0;
+  snprintf(path, sizeof path, "tests/golden/detect/%s%s%s", name, *view ? "-hindsight" : "", *json ? ".json" : ".csv");
+  now = said(words, *json ? 7 : *view ? 6 : 5, &length);
+  FILE *from = fopen(path, "r");
+  if (!from || getdelim(&kept, &kept_length, 0, from) < 0) fail_msg("%s is not there", path);
+  fclose(from);
+  if (strcmp(kept, now) != 0) fail_msg("%s: the findings are others", path);
+  free(kept);
+  free(now);
+}
+
+static void findings_as_kept(void **state) {
+  (void)state;
+  for (int rule = 0; rule < ALLIANCE_RULES; rule++) as_kept(alliance_rules[rule].name, "", "");
+  as_kept("model", "--hindsight", "--json");
+  as_kept("ewma", "--hindsight", "--json");
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(any_number_of_threads), cmocka_unit_test(up_to_a_fault)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(any_number_of_threads), cmocka_unit_test(up_to_a_fault),
+                                     cmocka_unit_test(findings_as_kept)};
   return cmocka_run_group_tests(tests, start, stop);
 }

@@ -2,10 +2,10 @@
  * statistics room. */
 #include <math.h>
 
-#include "attune/alliance.h"
+#include "attune/operating.h"
 #include "attune/stats_math.h"
 
-enum alliance_status alliance_signals_find(struct alliance_signals *out, double hits, double signals,
+enum alliance_status operating_signals_find(struct operating_signals *out, double hits, double signals,
                                            double false_reports, double noise) {
   bool good = hits >= 0 && signals >= hits && false_reports >= 0 && noise >= false_reports;
   if (!good || !(signals <= ALLIANCE_RATING_MAX) || !(noise <= ALLIANCE_RATING_MAX)) return ALLIANCE_RANGE;
@@ -13,7 +13,7 @@ enum alliance_status alliance_signals_find(struct alliance_signals *out, double 
   double zh = stats_normal_quantile(h), zf = stats_normal_quantile(f);
   double ph = stats_normal_density(zh), pf = stats_normal_density(zf);
   double variance = h * (1 - h) / ((signals + 1) * ph * ph) + f * (1 - f) / ((noise + 1) * pf * pf);
-  *out = (struct alliance_signals){.hit_rate = h,
+  *out = (struct operating_signals){.hit_rate = h,
                                    .false_rate = f,
                                    .sensitivity = zh - zf,
                                    .criterion = -0.5 * (zh + zf),
@@ -22,7 +22,7 @@ enum alliance_status alliance_signals_find(struct alliance_signals *out, double 
   return ALLIANCE_OK;
 }
 
-enum alliance_status alliance_surface_find(struct alliance_surface *out, const double b[6],
+enum alliance_status operating_surface_find(struct operating_surface *out, const double b[6],
                                            const double covariance[36]) {
   static const double weight[5][6] = {
       {0, 1, 1, 0, 0, 0}, {0, 0, 0, 1, 1, 1}, {0, 1, -1, 0, 0, 0}, {0, 0, 0, 1, -1, 1}, {0, 0, 0, 1, 0, -1}};

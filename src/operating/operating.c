@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "alliance/engine.h"
+#include "attune/operating.h"
 #include "attune/stats_random.h"
 
 #define PATTERNS 16
@@ -32,7 +33,7 @@ struct known {
 };
 
 struct setting {
-  const struct alliance_operating *spec;
+  const struct operating *spec;
   struct alliance_world world;
   struct alliance_design design[PATTERNS];
   struct plan *plan[PATTERNS];
@@ -47,7 +48,7 @@ struct setting {
   void *work; /* of the rules */
 };
 
-static const int rules = ALLIANCE_COMPARED;
+static const int rules = OPERATING_COMPARED;
 
 static double *scores_of(const struct setting *s, int lane, int rule) {
   return s->score + ((size_t)lane * (size_t)rules + (size_t)rule) * ALLIANCE_SESSIONS_MAX;
@@ -66,7 +67,7 @@ static void mixture_add(struct mixture *m, int length, enum alliance_course cour
 
 static const double one_depth[1] = {1};
 
-static struct mixture drawn_mixture(const struct alliance_cell *cell, const struct alliance_world *w) {
+static struct mixture drawn_mixture(const struct operating_cell *cell, const struct alliance_world *w) {
   struct mixture m = {.unit = 1, .depths = 1};
   if (!cell->mixed) {
     m.unit = cell->depth;
@@ -84,7 +85,7 @@ static struct mixture drawn_mixture(const struct alliance_cell *cell, const stru
 }
 
 /* What the informed detector knows of a cell: all lengths that its course can have. */
-static struct mixture informed_mixture(const struct alliance_cell *cell, const struct alliance_world *w) {
+static struct mixture informed_mixture(const struct operating_cell *cell, const struct alliance_world *w) {
   struct mixture m = drawn_mixture(cell, w);
   if (cell->mixed || cell->length == 0) return m;
   double total = 0;
@@ -96,7 +97,7 @@ static struct mixture informed_mixture(const struct alliance_cell *cell, const s
 }
 
 /* Whole depths of 1 to DEPTHS_MAX, each cell with its weight. */
-static struct mixture weighted_mixture(const struct alliance_cell *cells, const double *weights, int count) {
+static struct mixture weighted_mixture(const struct operating_cell *cells, const double *weights, int count) {
   struct mixture m = {.unit = 1, .depths = DEPTHS_MAX};
   for (int c = 0; c < count; c++) {
     double depth[DEPTHS_MAX] = {0};
@@ -166,7 +167,7 @@ static void known_scores(struct setting *s, int who, int pattern) {
   for (int k = 0; k < m->kinds; k++)
     for (int t = 0; t < n; t++) weight[k][t] = alliance_course_weight(m->kind[k].course, m->kind[k].length, t);
   for (int u = 0; u < LANES; u++)
-    for (int t = 0; t < n; t++) scores_of(s, u, ALLIANCE_BEST + who)[t] = SCORE_NONE;
+    for (int t = 0; t < n; t++) scores_of(s, u, OPERATING_BEST + who)[t] = SCORE_NONE;
   for (int p = 0; p < plan->episodes.prefixes; p++) {
     const struct prefix *prefix = &plan->episodes.prefix[p];
     int t = prefix->sessions, count = (t - 1) * m->kinds;
@@ -175,7 +176,7 @@ static void known_scores(struct setting *s, int who, int pattern) {
       posterior_sums(sums, &plan->rater[0], &plan->rater[0].gain[p], t, &s->bench->ratings, ALLIANCE_PATIENT);
       known_odds(&odds, s->known[who][pattern] + at, count, m, (const double(*)[ALLIANCE_SESSIONS_MAX])weight, sums, t,
                  prefix->calm);
-      for (int u = 0; u < LANES; u++) scores_of(s, u, ALLIANCE_BEST + who)[t - 1] = odds[u];
+      for (int u = 0; u < LANES; u++) scores_of(s, u, OPERATING_BEST + who)[t - 1] = odds[u];
     }
     at += count;
   }
@@ -259,7 +260,7 @@ static double largest_of(const double *score, int n) {
 }
 
 /* Limits of rules [first, end) at the false alarms asked for: the classical rules and the model, or the other two. */
-static void limits_find(struct setting *s, struct alliance_operating_row *rows, int first, int end) {
+static void limits_find(struct setting *s, struct operating_row *rows, int first, int end) {
   int n = s->spec->sessions, trials = s->spec->trials;
   size_t stride = (size_t)trials;
   for (int trial = 0; trial < trials; trial += LANES) {
@@ -279,9 +280,9 @@ static void limits_find(struct setting *s, struct alliance_operating_row *rows, 
 }
 
 /* What rules [first, end) detect among patients as drawn: all of them, or the two that know. */
-static void cell_find(struct setting *s, struct alliance_operating_row *rows, int first, int end) {
+static void cell_find(struct setting *s, struct operating_row *rows, int first, int end) {
   int n = s->spec->sessions, trials = s->spec->trials;
-  int found[ALLIANCE_COMPARED][ALLIANCE_SESSIONS_MAX] = {{0}};
+  int found[OPERATING_COMPARED][ALLIANCE_SESSIONS_MAX] = {{0}};
   bool online = s->spec->view == ALLIANCE_ONLINE;
   for (int trial = 0; trial < trials; trial += LANES) {
     int pattern = trial / LANES % s->patterns;
@@ -307,13 +308,13 @@ static void cell_find(struct setting *s, struct alliance_operating_row *rows, in
 
 /* ---- the whole ---- */
 
-static bool spec_good(const struct alliance_operating *spec) {
+static bool spec_good(const struct operating *spec) {
   return spec->sessions >= 2 && spec->sessions <= ALLIANCE_SESSIONS_MAX && spec->missing >= 0 && spec->missing < 0.9 &&
          spec->false_alarm > 0 && spec->false_alarm < 1 && spec->trials >= 100 && spec->trials <= 10000000 &&
          (unsigned)spec->view <= ALLIANCE_HINDSIGHT;
 }
 
-static bool cell_good(const struct alliance_cell *cell) {
+static bool cell_good(const struct operating_cell *cell) {
   return cell->mixed || (cell->depth > 0 && cell->depth <= 20 && cell->length >= 0 &&
                          cell->length <= ALLIANCE_SESSIONS_MAX && (unsigned)cell->course < ALLIANCE_COURSES);
 }
@@ -332,12 +333,12 @@ static void patterns_draw(struct setting *s) {
   }
 }
 
-static size_t knowns_most(const struct alliance_operating *spec) {
+static size_t knowns_most(const struct operating *spec) {
   size_t n = (size_t)spec->sessions;
   return (spec->view == ALLIANCE_ONLINE ? n * (n - 1) / 2 : n - 1) * KINDS_MAX;
 }
 
-static bool setting_build(struct setting *s, const struct alliance_operating *spec, struct room *room) {
+static bool setting_build(struct setting *s, const struct operating *spec, struct room *room) {
   size_t n = (size_t)spec->sessions;
   *s = (struct setting){.spec = spec, .world = alliance_world_default()};
   s->world.sessions = spec->sessions;
@@ -368,16 +369,16 @@ static bool setting_build(struct setting *s, const struct alliance_operating *sp
 }
 
 /* The two detectors that know their mixtures, and their limits. */
-static void knowing_build(struct setting *s, struct alliance_operating_row *rows, double prevalence) {
+static void knowing_build(struct setting *s, struct operating_row *rows, double prevalence) {
   s->world.truth.prevalence = prevalence;
   for (int d = 0; d < s->patterns; d++)
     for (int who = 0; who < 2; who++) known_build(s, who, d);
   s->world.truth.prevalence = 0; /* draw_patients() makes the tensions */
-  limits_find(s, rows, ALLIANCE_BEST, rules);
+  limits_find(s, rows, OPERATING_BEST, rules);
 }
 
-enum alliance_status alliance_operating_find(struct alliance_operating_row *rows, const struct alliance_operating *spec,
-                                             const struct alliance_cell *cells, int count, void *memory, size_t bytes) {
+enum alliance_status operating_find(struct operating_row *rows, const struct operating *spec,
+                                             const struct operating_cell *cells, int count, void *memory, size_t bytes) {
   struct room room = room_in(memory, bytes);
   if (!spec_good(spec) || count < 1) return ALLIANCE_RANGE;
   for (int c = 0; c < count; c++)
@@ -387,7 +388,7 @@ enum alliance_status alliance_operating_find(struct alliance_operating_row *rows
   limits_find(s, rows, 0, ALLIANCE_RULES);
   struct alliance_world known = alliance_world_default();
   for (int c = 0; c < count; c++) {
-    struct alliance_operating_row *own = rows + (size_t)c * (size_t)rules;
+    struct operating_row *own = rows + (size_t)c * (size_t)rules;
     s->drawn = s->mixture[0] = drawn_mixture(&cells[c], &known);
     s->mixture[1] = informed_mixture(&cells[c], &known);
     knowing_build(s, own, known.truth.prevalence);
@@ -397,11 +398,11 @@ enum alliance_status alliance_operating_find(struct alliance_operating_row *rows
   return ALLIANCE_OK;
 }
 
-enum alliance_status alliance_operating_limit(double *least, const struct alliance_operating *spec,
-                                              const struct alliance_cell *cells, const double *weights, int count,
+enum alliance_status operating_limit(double *least, const struct operating *spec,
+                                              const struct operating_cell *cells, const double *weights, int count,
                                               void *memory, size_t bytes) {
   struct room room = room_in(memory, bytes);
-  struct alliance_operating_row rows[ALLIANCE_COMPARED];
+  struct operating_row rows[OPERATING_COMPARED];
   if (!spec_good(spec) || spec->view != ALLIANCE_HINDSIGHT || count < 1) return ALLIANCE_RANGE;
   for (int c = 0; c < count; c++)
     if (!cell_good(&cells[c]) || cells[c].mixed || cells[c].depth != (int)cells[c].depth ||
@@ -421,13 +422,13 @@ enum alliance_status alliance_operating_limit(double *least, const struct allian
     s->drawn = drawn_mixture(&cells[c], &known);
     s->mixture[1] = informed_mixture(&cells[c], &known);
     knowing_build(s, rows, known.truth.prevalence);
-    cell_find(s, rows, ALLIANCE_BEST, rules);
-    *least += weights[c] * (rows[ALLIANCE_INFORMED].detected - rows[ALLIANCE_BEST].detected);
+    cell_find(s, rows, OPERATING_BEST, rules);
+    *least += weights[c] * (rows[OPERATING_INFORMED].detected - rows[OPERATING_BEST].detected);
   }
   return ALLIANCE_OK;
 }
 
-size_t alliance_operating_memory(const struct alliance_operating *spec) {
+size_t operating_memory(const struct operating *spec) {
   if (!spec_good(spec)) return 0;
   size_t n = (size_t)spec->sessions, patterns = spec->missing > 0 ? PATTERNS : 1;
   return sizeof(struct setting) + LANES * ALLIANCE_SESSIONS_MAX * sizeof(struct alliance_session) +
