@@ -4,7 +4,7 @@
 #define ATTUNE_WEB_LOG_WORDS_H
 
 #include "ledger/ledger.h"
-#include "web/words.h"
+#include "base/words.h"
 
 struct log_words {
   const struct entry_kind *kind;

@@ -11,7 +11,7 @@ static const struct {
 #define WORD(name, english, french)
 #define LOGGED(id, english, french)
 #define PROBLEM(id, english, french) {#id, WORD_PROBLEM_##id},
-#include "web/words.def"
+#include "base/words.def"
 #undef PROBLEM
 #undef LOGGED
 #undef WORD

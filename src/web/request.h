@@ -22,7 +22,7 @@
 #include "trial/person.h"
 #include "trial/home.h"
 #include "web/route.h"
-#include "web/words.h"
+#include "base/words.h"
 
 #define REQUEST_BODY_MAXIMUM ((size_t)256 << 10)
 #define REQUEST_FIELDS_MAXIMUM 1000

@@ -5,7 +5,7 @@
 #include "web/page.h"
 #include "web/request.h"
 #include "web/route.h"
-#include "web/words.h"
+#include "base/words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

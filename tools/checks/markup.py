@@ -1,7 +1,7 @@
 """markup.py: what html() and url() write, and what the page's own files hold.
 
 Formats are literals; the conversions are those that html() knows; no word of a language stands in a format (words come
-from src/web/words.def); nothing inline: no <script> body, <style>, style or on* attribute; a value within a tag stands
+from src/base/words.def); nothing inline: no <script> body, <style>, style or on* attribute; a value within a tag stands
 in double quotes; markup is written by html() alone."""
 import re
 
@@ -70,7 +70,7 @@ def check_tag(path, line, tag):
     for name, value in re.findall(r'\s([a-z-]+)="([^"]*)', tag):
         word = speaks(value) if name in SPOKEN else None
         if word:
-            faults.append(Fault(path, line, f"the word '{word}' in {name}: words come from src/web/words.def"))
+            faults.append(Fault(path, line, f"the word '{word}' in {name}: words come from src/base/words.def"))
     return faults
 
 
@@ -86,7 +86,7 @@ def check_format(path, token, argument):
         faults += check_tag(path, line, tag)
     word = speaks(outside)
     if word:
-        faults.append(Fault(path, line, f"the word '{word}' in a format: words come from src/web/words.def"))
+        faults.append(Fault(path, line, f"the word '{word}' in a format: words come from src/base/words.def"))
     return faults
 
 

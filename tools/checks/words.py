@@ -1,4 +1,4 @@
-"""words.py: src/web/words.def holds every word of the pages, in English and in French.
+"""words.py: src/base/words.def holds every word of the pages, in English and in French.
 
 A row is WORD(NAME, "English", "French"): neither empty, the same places {1}, {2} ... in both (in any order), the same
 conversions if there are any, no name twice, no markup; and no row that no page uses."""
@@ -7,7 +7,7 @@ import re
 from .ctext import joined, tokens
 from .fault import Fault
 
-PATH = "src/web/words.def"
+PATH = "src/base/words.def"
 # Rows for what is named elsewhere: a kind of entry of KIND(), an error of fail().
 PREFIX = {"LOGGED": "LOG_", "PROBLEM": "PROBLEM_"}
 PLACE = re.compile(r"\{\d+\}")

@@ -1,13 +1,12 @@
 /* words.h: every word that a person reads on a page, in each language of the pages, side by side in words.def.
  *
- *     say(request, WORD_SIGN_OUT);                       -- writes it, escaped, into the page
- *     say(request, WORD_SESSIONS_OF, "3", "6");          -- {1} and {2} in the words are replaced, escaped
- *     html(out, "<a title=\"%s\">", text_of(request, WORD_HELP));
+ *     words_write(out, word(language, WORD_SESSIONS_OF), (const char *const[]){"3", "6", NULL});
  *
- * Placeholders stand as {1}, {2}, ... so that a language may put them in its own order; values are texts. Study words
- * (titles, items) come from the study itself: study_say() in page.h. */
-#ifndef ATTUNE_WEB_WORDS_H
-#define ATTUNE_WEB_WORDS_H
+ * Placeholders stand as {1}, {2}, ... so that a language may put them in its own order; values are texts, and are
+ * escaped where they are written. Pages say it shorter (say() in web/page.h). A study's own words (titles, items) come
+ * from the study (study/words.h). */
+#ifndef ATTUNE_BASE_WORDS_H
+#define ATTUNE_BASE_WORDS_H
 
 #include <stdint.h>
 
@@ -18,7 +17,7 @@ enum language { LANGUAGE_ENGLISH, LANGUAGE_FRENCH, LANGUAGE_COUNT };
 
 enum word {
 #define WORD(name, english, french) WORD_##name,
-#include "web/words.def"
+#include "base/words.def"
 #undef LOGGED
 #undef PROBLEM
 #undef WORD

@@ -1,11 +1,11 @@
-#include "web/words.h"
+#include "base/words.h"
 
 #include "base/clock.h"
 #include "base/err.h"
 
 static const char *const all_words[WORD_COUNT][LANGUAGE_COUNT] = {
 #define WORD(name, english, french) [WORD_##name] = {english, french},
-#include "web/words.def"
+#include "base/words.def"
 #undef LOGGED
 #undef PROBLEM
 #undef WORD
