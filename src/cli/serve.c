@@ -12,7 +12,8 @@ static void close_all(struct home **homes, size_t count) {
 }
 
 /* Serves until the process is asked to end. */
-static enum err serve(struct home **homes, size_t count, const char *listen, bool behind_tls, struct error *error) {
+static enum err serve(struct home **homes, size_t count, const char *listen, const char *proxy, bool behind_tls,
+                      struct error *error) {
   struct chance chance = chance_system();
   struct password_pool *passwords = password_pool_start(&chance, 2, error);
   if (!passwords) return error->code;
@@ -21,6 +22,7 @@ static enum err serve(struct home **homes, size_t count, const char *listen, boo
                                  .listen = listen,
                                  .behind_tls = behind_tls,
                                  .learn = true,
+                                 .proxy = proxy,
                                  .clock = clock_system(),
                                  .chance = chance,
                                  .passwords = passwords};
@@ -38,11 +40,12 @@ static enum err serve(struct home **homes, size_t count, const char *listen, boo
 }
 
 int command_serve(int argc, char **argv) {
-  const char *listen = "127.0.0.1:8080";
+  const char *listen = "127.0.0.1:8080", *proxy = NULL;
   bool behind_tls = false;
   const struct option options[] = {
       {"listen", "ADDR:PORT", "where to listen (127.0.0.1:8080)", .text = &listen},
       {"behind-tls", NULL, "people come by https, through a reverse proxy on this machine", .flag = &behind_tls},
+      {"proxy", "ADDR", "a reverse proxy on another machine, whose X-Forwarded-For counts", .text = &proxy},
       {NULL, NULL, NULL, .flag = NULL}};
   struct arguments arguments = {.usage = "attune serve HOME...",
                                 .about = "Serves homes over HTTP until it is asked to end (SIGINT, SIGTERM); prints "
@@ -61,7 +64,7 @@ int command_serve(int argc, char **argv) {
     err = home_open(&homes[count], arguments.words[count], STORE_OWN, clock_system(), chance_system(), &error);
     if (!err) count++;
   }
-  if (!err) err = serve(homes, count, listen, behind_tls, &error);
+  if (!err) err = serve(homes, count, listen, proxy, behind_tls, &error);
   close_all(homes, count);
   return err ? say_no(&error) : EXIT_DONE;
 }

@@ -54,7 +54,7 @@ struct request {
   const char *parameters[ROUTE_PARAMETERS];                 /* what ":name" took, in order */
   struct pairs query, form, cookies;                        /* decoded */
   const char *origin, *fetch_site, *accept_language, *host; /* headers; NULL when absent */
-  const char *network;                                      /* the client's address as text */
+  const char *network;                                      /* the client's, as text (network.h); "" unknown */
   int64_t now_ms;
 
   /* where, by whom */

@@ -8,17 +8,24 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "web/connections.h"
+#include "web/head.h"
+#include "web/network.h"
 #include "web/web.h"
 
 #define SERVER_THREADS 2
 #define CONNECTIONS_MAXIMUM 4096
-#define CONNECTIONS_PER_ADDRESS 1024
-#define CONNECTION_SECONDS 30
-#define REQUEST_SECONDS 60 /* from its first header to its last byte */
+#define CONNECTIONS_OF_ONE 512  /* of one network */
+#define CONNECTIONS_SPARE 512   /* that were cut off and are not closed yet */
+#define FILES_SPARE 512         /* databases, keys, standard streams */
+#define READ_SECONDS 30         /* for a request, head and body */
+#define IDLE_SECONDS 30         /* between two requests; also without any byte moving while one is read or answered */
+#define SEND_SECONDS 120        /* for an answer */
 #define ARENA_MAXIMUM ((size_t)64 << 20)
 #define ARENA_KEPT ((size_t)256 << 10) /* an exchange that used more gives its memory back */
 #define EXCHANGES_KEPT 128
@@ -26,6 +33,8 @@
 struct server {
   struct web web;
   struct MHD_Daemon *daemon;
+  struct connections *connections;
+  struct address proxy; /* whose X-Forwarded-For counts, beside loopback; zeros: nobody's */
   int listen_socket;
   char address[256];
   pthread_mutex_t lock;
@@ -42,7 +51,6 @@ struct exchange {
   struct arena arena;
   struct request request;
   struct buf body;
-  int64_t began_ms;
   unsigned refused; /* a status that is answered without running anything; 0 none */
   bool early;       /* a body comes that will not be taken: answered at once, and the connection closed */
   bool running;
@@ -97,27 +105,51 @@ static const char *header_of(struct MHD_Connection *connection, const char *name
   return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
 
-static const char *network_of(struct exchange *exchange) {
+/* A proxy was told of: with TLS in front of us one on this machine, and whichever was named. */
+static bool proxy_trusted(const struct server *server, const struct address *peer) {
+  static const struct address nobody;
+  if (!address_same(&server->proxy, &nobody) && address_same(&server->proxy, peer)) return true;
+  return server->web.config->behind_tls && address_on_this_machine(peer);
+}
+
+static enum MHD_Result last_forwarded(void *state, enum MHD_ValueKind kind, const char *name, const char *value) {
+  (void)kind;
+  const char **last = state;
+  if (!strcasecmp(name, "X-Forwarded-For")) *last = value ? value : "";
+  return MHD_YES;
+}
+
+/* The network of the client: what a trusted proxy says it is, else whoever connected. */
+static const char *client_of(struct exchange *exchange) {
   const union MHD_ConnectionInfo *info =
       MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  char *text = arena_alloc(&exchange->arena, INET6_ADDRSTRLEN);
-  if (!info || !info->client_addr) return text;
-  if (info->client_addr->sa_family == AF_INET)
-    inet_ntop(AF_INET, &((const struct sockaddr_in *)info->client_addr)->sin_addr, text, INET6_ADDRSTRLEN);
-  else if (info->client_addr->sa_family == AF_INET6)
-    inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)info->client_addr)->sin6_addr, text, INET6_ADDRSTRLEN);
+  char *text = arena_alloc(&exchange->arena, NETWORK_BYTES);
+  struct address client;
+  if (!info || !address_of(&client, info->client_addr)) return text;
+  const char *forwarded = NULL;
+  if (proxy_trusted(exchange->server, &client))
+    MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, last_forwarded, &forwarded);
+  if (forwarded) address_forwarded(&client, forwarded);
+  address_network(&client, text);
   return text;
 }
 
-/* Behind a proxy the client is whom the proxy names last. */
-static const char *client_of(struct exchange *exchange) {
-  const char *forwarded =
-      exchange->server->web.config->behind_tls ? header_of(exchange->connection, "X-Forwarded-For") : NULL;
-  if (!forwarded) return network_of(exchange);
-  const char *last = strrchr(forwarded, ',');
-  last = last ? last + 1 : forwarded;
-  last += strspn(last, " ");
-  return arena_text_n(&exchange->arena, last, strnlen(last, 45));
+static enum MHD_Result header_walked(void *state, enum MHD_ValueKind kind, const char *name, size_t name_length,
+                                     const char *value, size_t value_length) {
+  (void)kind;
+  head_take(state, name, name_length, value ? value : "", value ? value_length : 0);
+  return MHD_YES;
+}
+
+static bool head_is_plain(struct MHD_Connection *connection, const char *version) {
+  struct head head = {0};
+  MHD_get_connection_values_n(connection, MHD_HEADER_KIND, header_walked, &head);
+  return head_acceptable(&head, version);
+}
+
+/* What is known of the connection itself (connections.h). */
+static struct connection *connection_of(struct MHD_Connection *connection) {
+  return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
 struct query_reading {
@@ -193,9 +225,8 @@ static void body_begin(struct exchange *exchange) {
   if (!exchange->early) exchange->body = buf_in(&exchange->arena, bytes ? (size_t)bytes + 1 : 4096);
 }
 
-static void exchange_begin(struct exchange *exchange, const char *path, const char *method) {
+static void exchange_begin(struct exchange *exchange, const char *path, const char *method, const char *version) {
   bool get = !strcmp(method, "GET") || !strcmp(method, "HEAD"), post = !strcmp(method, "POST");
-  exchange->began_ms = clock_elapsed_ms();
   exchange_fill(exchange, path, post ? METHOD_POST : METHOD_GET);
   if (!query_read(exchange)) exchange->refused = 400;
   if (!get && !post) exchange->refused = 405;
@@ -203,6 +234,10 @@ static void exchange_begin(struct exchange *exchange, const char *path, const ch
   if (exchange->refused != 404 && exchange->refused != 405)
     exchange->request.route = route_of(exchange->request.method, path);
   body_begin(exchange);
+  if (!head_is_plain(exchange->connection, version)) {
+    exchange->refused = 400;
+    exchange->early = true;
+  }
 }
 
 /* ---- answering ---- */
@@ -234,6 +269,7 @@ static enum MHD_Result exchange_answer(struct exchange *exchange) {
   if (request->status >= 500)
     log_line(LOG_WARNING, "request-failed", "%u for %s", request->status,
              request->route ? request->route->path : "(no route)");
+  connection_sends(connection_of(exchange->connection));
   enum MHD_Result result = MHD_queue_response(exchange->connection, request->status, response);
   MHD_destroy_response(response);
   return result;
@@ -246,6 +282,7 @@ static void exchange_wake(void *owner) {
 
 static enum MHD_Result exchange_go_on(struct exchange *exchange) {
   struct request *request = &exchange->request;
+  connection_works(connection_of(exchange->connection));
   if (!request->out.arena) request->out = buf_in(&exchange->arena, 16384);
   if (exchange->refused)
     web_refuse(request, exchange->refused);
@@ -260,7 +297,6 @@ static enum MHD_Result exchange_go_on(struct exchange *exchange) {
 
 /* A body is kept only where exchange_begin() made room for it. */
 static enum MHD_Result take_body(struct exchange *exchange, const char *data, size_t *length) {
-  if (clock_elapsed_ms() - exchange->began_ms > REQUEST_SECONDS * 1000) return MHD_NO;
   if (!exchange->refused && exchange->body.length + *length > REQUEST_BODY_MAXIMUM) exchange->refused = 413;
   if (!exchange->refused && exchange->body.arena) buf_add(&exchange->body, data, *length);
   *length = 0;
@@ -269,14 +305,13 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *data, si
 
 static enum MHD_Result on_request(void *state, struct MHD_Connection *connection, const char *path, const char *method,
                                   const char *version, const char *data, size_t *length, void **slot) {
-  (void)version;
   struct server *server = state;
   struct exchange *exchange = *slot;
   if (!exchange) {
     exchange = *slot = exchange_take(server);
     exchange->server = server;
     exchange->connection = connection;
-    exchange_begin(exchange, path, method);
+    exchange_begin(exchange, path, method, version);
     return exchange->early ? exchange_go_on(exchange) : MHD_YES; /* the library closes after an early answer */
   }
   if (*length) return take_body(exchange, data, length);
@@ -293,9 +328,42 @@ static enum MHD_Result on_request(void *state, struct MHD_Connection *connection
 
 static void on_completed(void *state, struct MHD_Connection *connection, void **slot,
                          enum MHD_RequestTerminationCode code) {
-  (void)state, (void)connection, (void)code;
+  (void)state, (void)code;
   if (*slot) exchange_give(*slot);
   *slot = NULL;
+  connection_reads(connection_of(connection));
+}
+
+/* ---- connections ---- */
+
+/* A proxy speaks for many, and keeps their connections within bounds itself. */
+static void network_to_count(const struct server *server, const struct sockaddr *from, char out[NETWORK_BYTES]) {
+  struct address peer;
+  *out = 0;
+  if (address_of(&peer, from) && !proxy_trusted(server, &peer)) address_network(&peer, out);
+}
+
+static enum MHD_Result on_accept(void *state, const struct sockaddr *from, socklen_t length) {
+  (void)length;
+  struct server *server = state;
+  char network[NETWORK_BYTES];
+  network_to_count(server, from, network);
+  return connections_admit(server->connections, network) ? MHD_YES : MHD_NO;
+}
+
+static void on_connection(void *state, struct MHD_Connection *connection, void **slot,
+                          enum MHD_ConnectionNotificationCode code) {
+  struct server *server = state;
+  if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+    if (*slot) connection_remove(*slot);
+    *slot = NULL;
+    return;
+  }
+  const union MHD_ConnectionInfo *from = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+  char network[NETWORK_BYTES];
+  network_to_count(server, from ? from->client_addr : NULL, network);
+  *slot = connection_add(server->connections,
+                         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, network);
 }
 
 /* Paths and queries are decoded by us alone (pairs.c). */
@@ -343,7 +411,7 @@ static enum err listen_open(struct server *server, const char *listen_at, struct
                 "'%s' is no address of this machine: write a numeric one, such as 127.0.0.1:8080.", listen_at);
   int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), one = 1;
   bool bound = fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) &&
-               !bind(fd, found->ai_addr, found->ai_addrlen) && !listen(fd, 1024);
+               !bind(fd, found->ai_addr, found->ai_addrlen) && !listen(fd, CONNECTIONS_MAXIMUM);
   freeaddrinfo(found);
   if (!bound) {
     err = listen_error(listen_at, error);
@@ -368,9 +436,59 @@ static void server_free(struct server *server) {
     arena_free(&exchange->arena);
     free(exchange);
   }
+  connections_close(server->connections);
   web_close(&server->web);
   pthread_mutex_destroy(&server->lock);
   free(server);
+}
+
+static enum err proxy_read(struct server *server, const char *proxy, struct error *error) {
+  if (!proxy || address_read(&server->proxy, proxy, strlen(proxy))) return OK;
+  return fail(error, ERR_USAGE, "proxy", "--proxy", "'%s' is no address of a proxy: write a numeric one, such as 192.0.2.7.",
+              proxy);
+}
+
+/* As many connections as are wanted, or as the process may have files for. */
+static size_t connections_possible(void) {
+  struct rlimit files;
+  rlim_t wanted = CONNECTIONS_MAXIMUM + CONNECTIONS_SPARE + FILES_SPARE;
+  if (getrlimit(RLIMIT_NOFILE, &files)) return CONNECTIONS_MAXIMUM / 16;
+  if (files.rlim_cur < wanted) {
+    files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &files);
+    getrlimit(RLIMIT_NOFILE, &files);
+  }
+  if (files.rlim_cur >= wanted) return CONNECTIONS_MAXIMUM;
+  size_t possible = files.rlim_cur > 2 * FILES_SPARE ? (files.rlim_cur - FILES_SPARE) / 2 : files.rlim_cur / 4;
+  log_line(LOG_WARNING, "few-files", "%llu open files are allowed (ulimit -n): at most %zu connections",
+           (unsigned long long)files.rlim_cur, possible);
+  return possible;
+}
+
+static enum err connections_begin(struct server *server, struct error *error) {
+  size_t most = connections_possible();
+  struct connection_limits limits = {.most = most,
+                                     .most_of_one = most < CONNECTIONS_OF_ONE ? most : CONNECTIONS_OF_ONE,
+                                     .read_ms = READ_SECONDS * 1000,
+                                     .idle_ms = IDLE_SECONDS * 1000,
+                                     .send_ms = SEND_SECONDS * 1000};
+  server->connections = connections_open(&limits);
+  return server->connections ? OK : fail(error, ERR_STATE, "server", "", "A thread could not be started (ulimit -u).");
+}
+
+/* The library's own limit holds for each thread; the one that counts is ours. */
+static enum err daemon_start(struct server *server, struct error *error) {
+  server->daemon = MHD_start_daemon(
+      MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, on_accept, server,
+      on_request, server, MHD_OPTION_LISTEN_SOCKET, server->listen_socket, MHD_OPTION_THREAD_POOL_SIZE,
+      (unsigned)SERVER_THREADS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+      on_connection, server, MHD_OPTION_CONNECTION_LIMIT,
+      (unsigned)(SERVER_THREADS * (CONNECTIONS_MAXIMUM + CONNECTIONS_SPARE)), MHD_OPTION_CONNECTION_TIMEOUT,
+      (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32 << 10, MHD_OPTION_UNESCAPE_CALLBACK,
+      keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
+  if (server->daemon) return OK;
+  return fail(error, ERR_STATE, "server", "",
+              "The server could not be started: are there files and threads to be had (ulimit)?");
 }
 
 enum err server_start(struct server **out, const struct server_config *config, struct error *error) {
@@ -378,21 +496,11 @@ enum err server_start(struct server **out, const struct server_config *config, s
   if (!server) die("out of memory");
   server->listen_socket = -1;
   pthread_mutex_init(&server->lock, NULL);
-  enum err err = listen_open(server, config->listen, error);
+  enum err err = proxy_read(server, config->proxy, error);
+  if (!err) err = listen_open(server, config->listen, error);
   if (!err) err = web_open(&server->web, config, error);
-  if (!err) {
-    server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK, 0, NULL, NULL,
-        on_request, server, MHD_OPTION_LISTEN_SOCKET, server->listen_socket, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned)SERVER_THREADS, MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)CONNECTIONS_MAXIMUM, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        config->behind_tls ? 0U : (unsigned)CONNECTIONS_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned)CONNECTION_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32 << 10,
-        MHD_OPTION_UNESCAPE_CALLBACK, keep_escapes, NULL, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
-    if (!server->daemon)
-      err = fail(error, ERR_STATE, "server", "",
-                 "The server could not be started: are there files and threads to be had (ulimit)?");
-  }
+  if (!err) err = connections_begin(server, error);
+  if (!err) err = daemon_start(server, error);
   if (err) {
     if (server->listen_socket >= 0) close(server->listen_socket);
     server_free(server);

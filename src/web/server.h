@@ -3,8 +3,10 @@
  * `/` lists the studies, `/NAME/...` is a study, `/f/TOKEN` a form opened from a link, `/assets/...` style and script.
  * Two server threads (epoll); a request that changes something sleeps until its change is on disk.
  *
- * TLS is a reverse proxy's work: `behind_tls` says that people come by https, so that cookies get `Secure` and
- * `__Host-`, and that the connection limit for each address is the proxy's. */
+ * TLS is a reverse proxy's work: `behind_tls` says that people come by https, through a proxy on this machine, so that
+ * cookies get `Secure` and `__Host-`; `proxy` names one that is elsewhere. From these the last address of
+ * X-Forwarded-For counts as the client's, and their connections are theirs to limit; from anyone else the header means
+ * nothing. A request has 30 s to come in, head and body (connections.h). docs/serving.md has a proxy's configuration. */
 #ifndef ATTUNE_WEB_SERVER_H
 #define ATTUNE_WEB_SERVER_H
 
@@ -23,6 +25,7 @@ struct server_config {
   const char *listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
   bool behind_tls;
   bool learn; /* estimates anew in the background as the samples grow (feedback/learner.h) */
+  const char *proxy; /* the numeric address of a proxy on another machine; NULL: none */
   struct clock clock; /* of the Date header and the pages */
   struct chance chance;
   struct password_pool *passwords; /* the caller's */
