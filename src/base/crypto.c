@@ -106,9 +106,13 @@ void sealed_public_key(uint8_t public_key[KEY_BYTES], const uint8_t secret_key[K
   crypto_scalarmult_base(public_key, secret_key);
 }
 
+void hex_write(char *out, const void *bytes, size_t length) {
+  sodium_bin2hex(out, length * 2 + 1, bytes, length);
+}
+
 char *hex_text(struct arena *arena, const void *bytes, size_t length) {
   char *text = arena_alloc(arena, length * 2 + 1);
-  sodium_bin2hex(text, length * 2 + 1, bytes, length);
+  hex_write(text, bytes, length);
   return text;
 }
 

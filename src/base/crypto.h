@@ -58,6 +58,7 @@ bool sign_check(const uint8_t signature[SIGNATURE_BYTES], const void *bytes, siz
 /* The public half of an X25519 secret key, for sealed_write() and sealed_read(). */
 void sealed_public_key(uint8_t public_key[KEY_BYTES], const uint8_t secret_key[KEY_BYTES]);
 
+void hex_write(char *out, const void *bytes, size_t length); /* 2 * length digits and a NUL */
 char *hex_text(struct arena *arena, const void *bytes, size_t length);
 bool hex_read(const char *text, void *out, size_t length); /* exactly 2 * length lower-case digits */
 char *base64_text(struct arena *arena, const void *bytes, size_t length);     /* RFC 4648, padded */

@@ -34,14 +34,14 @@ static int print_report(const struct import_sessions *import, bool json) {
 
 int command_import(int argc, char **argv) {
   static const struct actor by = {.code = "cli", .roles = ROLE_COORDINATOR, .site = "", .person = ""};
-  struct import_sessions import = {.by = &by, .patient_column = "patient", .session_column = "session", .rating_column = "rating", .rater = "patient", .site = ""};
-  const char *scale = NULL, *higher = "better";
+  struct import_sessions import = {.by = &by, .patient_column = "patient", .session_column = "session", .rating_column = "rating", .site = ""};
+  const char *scale = NULL, *higher = "better", *rater = "patient";
   bool json = false;
   const struct option options[] = {{"patient", "COLUMN", "column of the patient (patient)", .text = &import.patient_column},
                                    {"session", "COLUMN", "column of the session's number (session)", .text = &import.session_column},
                                    {"rating", "COLUMN", "column of the rating (rating); empty and NA are missing", .text = &import.rating_column},
                                    {"therapist", "COLUMN", "column of the therapist (none: one therapist for all)", .text = &import.therapist_column},
-                                   {"rater", "WHO", "patient or therapist: whose ratings these are (patient)", .text = &import.rater},
+                                   {"rater", "WHO", "patient or therapist: whose ratings these are (patient)", .text = &rater},
                                    {"site", "SITE", "the study's site (its first)", .text = &import.site},
                                    {"scale", "LOW:HIGH", "the file's scale, brought onto the study's (the study's own)", .text = &scale},
                                    {"higher-is", "WHAT", "better or worse, on the file's scale (better); worse needs --scale", .text = &higher},
@@ -57,7 +57,8 @@ int command_import(int argc, char **argv) {
   struct error error;
   enum err err = OK;
   import.higher_is_worse = !strcmp(higher, "worse");
-  if (strcmp(arguments.words[0], "sessions")) err = fail(&error, ERR_USAGE, "", "", "what can be imported is: sessions");
+  if (!person_kind_find(rater, &import.rater)) err = fail(&error, ERR_USAGE, "", "", "--rater takes patient or therapist");
+  else if (strcmp(arguments.words[0], "sessions")) err = fail(&error, ERR_USAGE, "", "", "what can be imported is: sessions");
   else if (!import.higher_is_worse && strcmp(higher, "better")) err = fail(&error, ERR_USAGE, "", "", "--higher-is takes better or worse");
   else if (scale && !read_scale(scale, &import.low, &import.high)) err = fail(&error, ERR_USAGE, "", "", "--scale takes LOW:HIGH, such as 0:63");
   else if (import.higher_is_worse && !scale) err = fail(&error, ERR_USAGE, "", "", "--higher-is worse needs --scale LOW:HIGH");

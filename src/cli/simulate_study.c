@@ -31,11 +31,11 @@ static void take_sessions(struct alliance_world *world, const struct study *stud
 }
 
 /* The sessions after which this form is due from its rater. */
-static uint64_t sessions_of(const struct study *study, const struct form *form, const char *rater, int sessions) {
+static uint64_t sessions_of(const struct study *study, const struct form *form, enum person_kind rater, int sessions) {
   uint64_t due = 0;
   for (size_t i = 0; i < study->occasion_count; i++) {
     const struct study_occasion *o = &study->occasions[i];
-    if (o->trigger != TRIGGER_SESSION || o->form != form || strcmp(o->rater, rater) != 0) continue;
+    if (o->trigger != TRIGGER_SESSION || o->form != form || o->rater != rater) continue;
     for (int t = o->first_session; t <= sessions && (!o->last_session || t <= o->last_session); t++)
       if (t >= 1) due |= UINT64_C(1) << (t - 1);
   }
@@ -96,7 +96,7 @@ static enum err take_rater(struct simulate_plan *plan, const struct study *study
   struct alliance_rater_estimate *figures = &plan->world.truth.rater[rater];
   figures->used = false;
   if (!signal->form || !signal->score) return OK;
-  plan->rated[rater] = sessions_of(study, signal->form, rater ? "therapist" : "patient", plan->world.sessions);
+  plan->rated[rater] = sessions_of(study, signal->form, rater ? PERSON_THERAPIST : PERSON_PATIENT, plan->world.sessions);
   if (!plan->rated[rater]) return OK;
   figures->used = true;
   if (signal->report) plan->asked[rater] = plan->rated[rater];

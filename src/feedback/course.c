@@ -104,7 +104,7 @@ enum err course_for(struct db *open, struct detector *detector, struct arena *ar
   enum err err = person_read(open, patient, &person, error);
   if (err) return err;
   bool flagged_only;
-  bool may = !strcmp(person.kind, "patient") && (!*viewer->site || !strcmp(viewer->site, person.site)) &&
+  bool may = person.kind == PERSON_PATIENT && (!*viewer->site || !strcmp(viewer->site, person.site)) &&
              who_sees(open, home_study(detector_home(detector)), arena, viewer, person.therapist, &flagged_only);
   if (!may) return fail(error, ERR_MISSING, "no-such-person", "person", "there is no person '%s'", patient);
   snprintf(course->patient, sizeof course->patient, "%s", person.code);

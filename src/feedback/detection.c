@@ -53,7 +53,7 @@ static struct alliance_estimate estimate_default(const struct detector *detector
 static void hash_hex(char out[2 * SHA256_BYTES + 1], const void *bytes, size_t length) {
   uint8_t hash[SHA256_BYTES];
   sha256(hash, bytes, length);
-  for (int i = 0; i < SHA256_BYTES; i++) snprintf(out + 2 * i, 3, "%02x", hash[i]);
+  hex_write(out, hash, sizeof hash);
 }
 
 /* After the estimate or its thresholds have changed. */
@@ -118,13 +118,7 @@ static struct detection_series series_new(int64_t number) {
 void detection_course_add(struct arena *arena, struct detection_course *course, struct rows *rows, int first) {
   int64_t number = rows_int(rows, first);
   if (!course->count || course->series[course->count - 1].session_number != number) {
-    if (course->count == course->room) {
-      size_t room = course->room ? course->room * 2 : 16;
-      struct detection_series *more = arena_array(arena, room, sizeof *more);
-      if (course->count) memcpy(more, course->series, course->count * sizeof *more);
-      course->series = more;
-      course->room = room;
-    }
+    course->series = list_grow(arena, course->series, course->count, &course->room, sizeof *course->series);
     course->series[course->count++] = series_new(number);
   }
   series_take(&course->series[course->count - 1], rows, first + 1);

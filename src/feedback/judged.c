@@ -98,7 +98,7 @@ void judged_keep(struct judged *judged, struct judged_key key, const struct dete
 static void basis_of(struct judged_key key, char out[2 * SHA256_BYTES + 1]) {
   uint8_t hash[SHA256_BYTES];
   sha256(hash, key.bytes, key.length);
-  for (int i = 0; i < SHA256_BYTES; i++) snprintf(out + 2 * i, 3, "%02x", hash[i]);
+  hex_write(out, hash, sizeof hash);
 }
 
 static bool take_row(struct rows *rows, struct detection *out) {

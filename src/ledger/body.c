@@ -14,18 +14,9 @@ void body_commitment(uint8_t out[SHA256_BYTES], const uint8_t salt[SALT_BYTES], 
   arena_free(&arena);
 }
 
-static void hex_of(char out[2 * SHA256_BYTES + 1], const uint8_t bytes[SHA256_BYTES]) {
-  static const char digit[] = "0123456789abcdef";
-  for (int i = 0; i < SHA256_BYTES; i++) {
-    out[2 * i] = digit[bytes[i] >> 4];
-    out[2 * i + 1] = digit[bytes[i] & 15];
-  }
-  out[2 * SHA256_BYTES] = 0;
-}
-
 void entry_leaf(uint8_t out[SHA256_BYTES], const struct entry *entry, const uint8_t commitment[SHA256_BYTES]) {
   char text[512], commitment_text[2 * SHA256_BYTES + 1];
-  hex_of(commitment_text, commitment);
+  hex_write(commitment_text, commitment, SHA256_BYTES);
   int length = snprintf(text, sizeof text, "attune-entry-v1\n%lld\n%lld\n%s\n%s\n%s\n%s\n", (long long)entry->sequence,
                         (long long)entry->time_ms, entry->actor, entry->kind, entry->subject, commitment_text);
   tree_leaf(out, text, (size_t)length);

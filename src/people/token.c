@@ -23,12 +23,7 @@ bool token_well_formed(const char *token, size_t characters) {
 }
 
 void token_hash(const char *token, char out[TOKEN_HASH_BYTES]) {
-  static const char digits[] = "0123456789abcdef";
   uint8_t hash[SHA256_BYTES];
   sha256(hash, token, strlen(token));
-  for (size_t i = 0; i < sizeof hash; i++) {
-    out[2 * i] = digits[hash[i] >> 4];
-    out[2 * i + 1] = digits[hash[i] & 15];
-  }
-  out[2 * sizeof hash] = 0;
+  hex_write(out, hash, sizeof hash);
 }

@@ -66,13 +66,7 @@ static struct stats_stream stream_of(const struct world *world, uint32_t purpose
 
 static void add_event(struct world *world, int64_t at_ms, enum step step, int who, int session, int rater) {
   if (at_ms > world->plan->until_ms) return;
-  if (world->event_count == world->event_room) {
-    size_t room = world->event_room ? world->event_room * 2 : 1024;
-    struct event *more = arena_array(&world->arena, room, sizeof *more);
-    if (world->event_count) memcpy(more, world->events, world->event_count * sizeof *more);
-    world->events = more;
-    world->event_room = room;
-  }
+  world->events = list_grow(&world->arena, world->events, world->event_count, &world->event_room, sizeof *world->events);
   world->events[world->event_count++] = (struct event){at_ms, step, who, session, rater};
 }
 
@@ -242,7 +236,7 @@ static const char *answer_to(struct world *world, struct arena *arena, const str
 static enum err answer_step(struct world *world, const struct event *event, struct error *error) {
   struct arena arena = {0};
   struct sim_patient *patient = &world->patients[event->who];
-  const char *rater = event->rater ? "therapist" : "patient";
+  const char *rater = person_kind_name((enum person_kind)event->rater);
   char *id;
   enum err err = db_text(world->open, error, &arena, &id, "SELECT id FROM occasion WHERE patient = $1 AND session_number = $2 AND rater = $3 AND submitted_ms = 0 ORDER BY id",
                 ARGS(v_text(patient->code), v_int(event->session), v_text(rater)));
@@ -313,30 +307,30 @@ static enum err screen_all(struct world *world, const char *person, const struct
   return ledger_do(world->plan->home->ledger, person_screen, &screen, error);
 }
 
-static enum err consent_all(struct world *world, const char *person, const char *kind, struct error *error) {
+static enum err consent_all(struct world *world, const char *person, enum person_kind kind, struct error *error) {
   enum err err = OK;
   for (size_t i = 0; i < world->study->consent_count && !err; i++) {
-    if (strcmp(world->study->consents[i].role, kind)) continue;
+    if (strcmp(world->study->consents[i].role, person_kind_name(kind))) continue;
     struct consent consent = {.home = world->plan->home, .by = &world->coordinator, .person = person, .version = world->study->consents[i].name};
     err = ledger_do(world->plan->home->ledger, person_consent, &consent, error);
   }
   return err;
 }
 
-static enum err enrol_step(struct world *world, const char *kind, int number, const char *site, const char *therapist,
+static enum err enrol_step(struct world *world, enum person_kind kind, int number, const char *site, const char *therapist,
                            char code[CODE_BYTES], struct error *error) {
   char name[64], address[64], purpose[64];
-  snprintf(name, sizeof name, "Demonstration %s %d", kind, number + 1);
-  snprintf(address, sizeof address, "%s%d@demo.invalid", kind, number + 1);
-  snprintf(purpose, sizeof purpose, "demo/%s/%d", kind, number);
+  snprintf(name, sizeof name, "Demonstration %s %d", person_kind_name(kind), number + 1);
+  snprintf(address, sizeof address, "%s%d@demo.invalid", person_kind_name(kind), number + 1);
+  snprintf(purpose, sizeof purpose, "demo/%s/%d", person_kind_name(kind), number);
   /* Every fifth patient answers in the study's second language, where it has one. */
-  int language = number % 5 == 4 && world->study->language_count > 1 && *kind == 'p' ? 1 : 0;
+  int language = number % 5 == 4 && world->study->language_count > 1 && kind == PERSON_PATIENT ? 1 : 0;
   struct enrol enrol = {.home = world->plan->home, .by = &world->coordinator, .kind = kind, .site = site, .therapist = therapist,
                         .language = world->study->languages[language], .name = name, .address = address, .purpose = purpose};
   enum err err = ledger_do(world->plan->home->ledger, person_enrol, &enrol, error);
   if (err) return err;
   memcpy(code, enrol.code, CODE_BYTES);
-  err = screen_all(world, code, *kind == 'p' ? &world->study->patient_eligibility : &world->study->therapist_eligibility, error);
+  err = screen_all(world, code, kind == PERSON_PATIENT ? &world->study->patient_eligibility : &world->study->therapist_eligibility, error);
   return err ? err : consent_all(world, code, kind, error);
 }
 
@@ -349,7 +343,7 @@ static enum err one_step(struct world *world, const struct event *event, struct 
   case STEP_THERAPIST: {
     char name[24];
     snprintf(name, sizeof name, "therapist-%d", event->who + 1);
-    enum err err = enrol_step(world, "therapist", event->who, therapist->site, "", therapist->code, error);
+    enum err err = enrol_step(world, PERSON_THERAPIST, event->who, therapist->site, "", therapist->code, error);
     return err ? err : add_account(world, &world->accounts[event->who], name, ROLE_THERAPIST, therapist->code, error);
   }
   case STEP_RELEASE: {
@@ -358,7 +352,7 @@ static enum err one_step(struct world *world, const struct event *event, struct 
   }
   case STEP_PATIENT: {
     const struct sim_therapist *of = &world->therapists[patient->therapist];
-    return enrol_step(world, "patient", event->who, of->site, of->code, patient->code, error);
+    return enrol_step(world, PERSON_PATIENT, event->who, of->site, of->code, patient->code, error);
   }
   case STEP_SESSION: {
     struct session_record record = {.home = home, .by = &world->coordinator, .patient = patient->code, .number = event->session, .held_day = event->at_ms / DAY_MS};

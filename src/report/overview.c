@@ -6,18 +6,18 @@
 
 /* ---- recruitment ---- */
 
-static enum err enrolment_days(struct db *masked, struct arena *arena, const char *kind, const char *site,
+static enum err enrolment_days(struct db *masked, struct arena *arena, enum person_kind kind, const char *site,
                                int64_t **days, size_t *count, int64_t *withdrawn, struct error *error) {
   int64_t most;
   *count = 0;
   *withdrawn = 0;
-  enum err err = db_int(masked, error, &most, 0, "SELECT count(*) FROM person WHERE kind = $1", ARGS(v_text(kind)));
+  enum err err = db_int(masked, error, &most, 0, "SELECT count(*) FROM person WHERE kind = $1", ARGS(v_text(person_kind_name(kind))));
   if (err) return err;
   *days = arena_array(arena, (size_t)most + 1, sizeof **days);
   struct rows rows;
   rows_open(&rows, masked,
             "SELECT enrolled_ms, withdrawn_ms FROM person WHERE kind = $1 AND (site = $2 OR $2 = '') ORDER BY enrolled_ms, code",
-            ARGS(v_text(kind), v_text(site)));
+            ARGS(v_text(person_kind_name(kind)), v_text(site)));
   while (rows_next(&rows) && *count < (size_t)most) {
     (*days)[(*count)++] = rows_int(&rows, 0) / DAY_MS;
     *withdrawn += rows_int(&rows, 1) != 0;
@@ -68,8 +68,8 @@ static enum err recruitment(struct db *masked, const struct study *study, struct
                             struct overview *overview, struct error *error) {
   int64_t *therapists, *patients, start;
   size_t therapist_count, patient_count;
-  enum err err = enrolment_days(masked, arena, "therapist", site, &therapists, &therapist_count, &overview->therapists.withdrawn, error);
-  if (!err) err = enrolment_days(masked, arena, "patient", site, &patients, &patient_count, &overview->patients.withdrawn, error);
+  enum err err = enrolment_days(masked, arena, PERSON_THERAPIST, site, &therapists, &therapist_count, &overview->therapists.withdrawn, error);
+  if (!err) err = enrolment_days(masked, arena, PERSON_PATIENT, site, &patients, &patient_count, &overview->patients.withdrawn, error);
   if (!err) err = db_int(masked, error, &start, today * DAY_MS, "SELECT min(time_ms) FROM study_version", NO_ARGS);
   if (err) return err;
   overview->therapists.target = study->therapist_target.count;
@@ -132,7 +132,7 @@ static enum err overdue_list(struct db *masked, struct arena *arena, const char 
     snprintf(one->respondent, sizeof one->respondent, "%s", rows_text(&rows, 1));
     snprintf(one->patient, sizeof one->patient, "%s", rows_text(&rows, 2));
     snprintf(one->name, sizeof one->name, "%s", rows_text(&rows, 3));
-    snprintf(one->rater, sizeof one->rater, "%s", rows_text(&rows, 4));
+    one->rater = person_kind_of(rows_text(&rows, 4));
     one->session_number = rows_int(&rows, 5);
     one->due_ms = rows_int(&rows, 6);
     one->closes_ms = rows_int(&rows, 7);

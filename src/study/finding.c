@@ -6,13 +6,7 @@
 
 static struct study_finding *finding_room(struct study_findings *findings) {
   if (findings->count == FINDINGS_MAXIMUM) return NULL;
-  if (findings->count == findings->capacity) {
-    size_t capacity = findings->capacity ? findings->capacity * 2 : 16;
-    struct study_finding *list = arena_array(findings->arena, capacity, sizeof *list);
-    if (findings->count) memcpy(list, findings->list, findings->count * sizeof *list);
-    findings->list = list;
-    findings->capacity = capacity;
-  }
+  findings->list = list_grow(findings->arena, findings->list, findings->count, &findings->capacity, sizeof *findings->list);
   return &findings->list[findings->count++];
 }
 

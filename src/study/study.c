@@ -1,5 +1,20 @@
 #include "study/study.h"
 
+static const char *const person_kinds[] = {"patient", "therapist"};
+
+const char *person_kind_name(enum person_kind kind) {
+  return person_kinds[kind];
+}
+
+bool person_kind_find(const char *name, enum person_kind *kind) {
+  for (size_t i = 0; i < sizeof person_kinds / sizeof *person_kinds; i++) {
+    if (strcmp(name, person_kinds[i])) continue;
+    *kind = (enum person_kind)i;
+    return true;
+  }
+  return false;
+}
+
 int study_language(const struct study *study, const char *code) {
   for (int i = 0; i < study->language_count; i++)
     if (code && !strcmp(study->languages[i], code)) return i;

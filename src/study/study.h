@@ -20,6 +20,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Whom a study follows, and who rates. The numbers index pairs: [0] the patient's, [1] the therapist's. */
+enum person_kind { PERSON_PATIENT, PERSON_THERAPIST };
+const char *person_kind_name(enum person_kind kind); /* "patient": as studies, tables and entries have it */
+bool person_kind_find(const char *name, enum person_kind *kind);
+static inline enum person_kind person_kind_of(const char *name) { /* of a name that is known to be one */
+  enum person_kind kind = PERSON_PATIENT;
+  person_kind_find(name, &kind);
+  return kind;
+}
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "study/finding.h"
@@ -79,7 +89,7 @@ struct study_occasion {
   const char *name;
   struct words title;
   const struct form *form;
-  const char *rater; /* "patient" or "therapist" */
+  enum person_kind rater;
   enum study_trigger trigger;
   int first_session, last_session; /* SESSION: last 0 means every session from the first on */
   int after_days;                  /* DAYS */

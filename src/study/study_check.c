@@ -161,9 +161,9 @@ static void check_occasion_form(struct study_reading *reading, size_t index, con
     broken(reading, "form-unknown", pointer, nearest_form(reading, name), TEXT("there is no form named '%.60s'", name));
     return;
   }
-  if (*form->rater && strcmp(form->rater, occasion->rater) != 0)
+  if (*form->rater && strcmp(form->rater, person_kind_name(occasion->rater)) != 0)
     broken(reading, "rater-wrong", pointer, "Choose the form that is written for this person.",
-           TEXT("the form '%s' is for the %s, not the %s", form->name, form->rater, occasion->rater));
+           TEXT("the form '%s' is for the %s, not the %s", form->name, form->rater, person_kind_name(occasion->rater)));
   if (form->wording_missing)
     broken(reading, "wording-missing", pointer, "Fill the label:: columns when you hold the right to use the words.",
            TEXT("wording missing in '%s': obtain it from %s", form->name, form->wording_source));
@@ -330,10 +330,10 @@ static void check_report(struct study_reading *reading, const struct study_signa
            TEXT("'%.60s' is never an answer to '%s'", signal->report_value, report->name));
 }
 
-static bool form_is_asked(const struct study *study, const struct form *form, const char *rater) {
+static bool form_is_asked(const struct study *study, const struct form *form, enum person_kind rater) {
   for (size_t i = 0; i < study->occasion_count; i++)
     if (study->occasions[i].form == form && study->occasions[i].trigger == TRIGGER_SESSION &&
-        !strcmp(study->occasions[i].rater, rater))
+        study->occasions[i].rater == rater)
       return true;
   return false;
 }
@@ -348,7 +348,7 @@ static void check_signal(struct study_reading *reading, const char *who, const s
            TEXT("there is no form named '%.60s'", form_name));
     return;
   }
-  if (!form_is_asked(reading->study, signal->form, who))
+  if (!form_is_asked(reading->study, signal->form, person_kind_of(who)))
     broken(reading, "signal-never-asked", TEXT("%s/form", pointer), "Add an occasion with the trigger 'session'.",
            TEXT("the form '%s' is never asked of the %s after a session", form_name, who));
   const char *score = json_text(json, "score", "");

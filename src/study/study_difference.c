@@ -285,7 +285,7 @@ static void compare_occasions(struct comparing *c) {
       changes(c, "The occasion %s goes: nothing more is asked there.", before->name);
       continue;
     }
-    if (!same(before->form->name, after->form->name) || !same(before->rater, after->rater) ||
+    if (!same(before->form->name, after->form->name) || before->rater != after->rater ||
         before->trigger != after->trigger)
       refuses(c,
               "The occasion %s asks for another form, another person or another moment, so stored answers would change "
@@ -297,7 +297,7 @@ static void compare_occasions(struct comparing *c) {
   for (size_t i = 0; i < c->after->occasion_count; i++)
     if (!study_occasion(c->before, c->after->occasions[i].name))
       changes(c, "The occasion %s is new: %s from the %s.", c->after->occasions[i].name,
-              c->after->occasions[i].form->name, c->after->occasions[i].rater);
+              c->after->occasions[i].form->name, person_kind_name(c->after->occasions[i].rater));
 }
 
 /* --- who sees what

@@ -147,7 +147,7 @@ static void read_occasions(struct study_reading *reading) {
     out[i] = (struct study_occasion){.name = text(reading, one, "name"),
                                      .title = words(reading, one, "title"),
                                      .form = study_form(reading->study, json_text(one, "form", "")),
-                                     .rater = text(reading, one, "rater"),
+                                     .rater = person_kind_of(text(reading, one, "rater")),
                                      .trigger = read_trigger(json_text(one, "trigger", "")),
                                      .first_session = (int)json_int(one, "first_session", 1),
                                      .last_session = whole(one, "last_session"),

@@ -8,8 +8,8 @@ enum err person_consent(struct txn *txn, void *input, struct error *error) {
   const struct study *study = home_study(consent->home);
   bool known = false;
   for (size_t i = 0; i < study->consent_count; i++)
-    known |= !strcmp(study->consents[i].name, consent->version) && !strcmp(study->consents[i].role, person.kind);
-  if (!known) return fail(error, ERR_INPUT, "no-such-consent", "version", "the study has no consent '%s' for a %s", consent->version, person.kind);
+    known |= !strcmp(study->consents[i].name, consent->version) && !strcmp(study->consents[i].role, person_kind_name(person.kind));
+  if (!known) return fail(error, ERR_INPUT, "no-such-consent", "version", "the study has no consent '%s' for a %s", consent->version, person_kind_name(person.kind));
   int64_t given;
   err = db_int(txn_db(txn), error, &given, 0, "SELECT count(*) FROM consent WHERE person = $1 AND version = $2",
                ARGS(v_text(consent->person), v_text(consent->version)));

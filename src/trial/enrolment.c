@@ -17,9 +17,7 @@ static bool language_offered(const struct study *study, const char *language) {
 
 static enum err enrol_checks(struct txn *txn, const struct enrol *enrol, struct error *error) {
   const struct study *study = home_study(enrol->home);
-  bool patient = !strcmp(enrol->kind, "patient");
-  if (!patient && strcmp(enrol->kind, "therapist"))
-    return fail(error, ERR_INPUT, "kind-unknown", "kind", "a person is a therapist or a patient, not '%s'", enrol->kind);
+  bool patient = enrol->kind == PERSON_PATIENT;
   if (!(enrol->by->roles & ROLES_ENROLLING))
     return fail(error, ERR_DENIED, "not-allowed", "", "only a coordinator or a site assistant enrols people");
   if (!site_named(study, enrol->site) || (*enrol->by->site && strcmp(enrol->by->site, enrol->site)))
@@ -29,7 +27,7 @@ static enum err enrol_checks(struct txn *txn, const struct enrol *enrol, struct 
   enum err err = candidate_identity_fits(enrol->name, enrol->address, error);
   if (err) return err;
   if (!patient) return *enrol->therapist ? fail(error, ERR_INPUT, "no-such-therapist", "therapist", "a therapist has no therapist") : OK;
-  err = person_active(txn_db(txn), enrol->therapist, "therapist", "no-such-therapist", error);
+  err = person_active(txn_db(txn), enrol->therapist, PERSON_THERAPIST, "no-such-therapist", error);
   if (err) return err;
   char *site;
   err = db_text(txn_db(txn), error, txn_arena(txn), &site, "SELECT site FROM person WHERE code = $1 ORDER BY code",
@@ -47,14 +45,14 @@ enum err person_enrol(struct txn *txn, void *input, struct error *error) {
   else if (*enrol->address) keys_lookup(txn_keys(txn), "person", enrol->address, lookup);
   err = candidate_new(txn, lookup, error);
   if (!err)
-    err = candidate_code(txn, *enrol->kind == 'p' ? 'P' : 'T', enrol->purpose ? enrol->purpose : lookup, enrol->code, error);
+    err = candidate_code(txn, enrol->kind == PERSON_PATIENT ? 'P' : 'T', enrol->purpose ? enrol->purpose : lookup, enrol->code, error);
   if (err) return err;
   json_t *opened;
-  bool patient = *enrol->kind == 'p';
+  bool patient = enrol->kind == PERSON_PATIENT;
   err = occasions_make(txn, enrol->home, TRIGGER_ENROLMENT, -1, patient ? enrol->code : "",
                        patient ? enrol->therapist : enrol->code, enrol->language, &opened, error);
   if (err) return err;
-  json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "kind", enrol->kind, "site", enrol->site, "therapist",
+  json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "kind", person_kind_name(enrol->kind), "site", enrol->site, "therapist",
                            enrol->therapist, "language", enrol->language, "study_version",
                            (json_int_t)home_version(enrol->home), "lookup", lookup, "identity",
                            candidate_identity_seal(txn, enrol->name, enrol->address, enrol->code), "opened", opened);

@@ -8,7 +8,7 @@
 struct enrol {
   struct home *home;
   const struct actor *by;
-  const char *kind; /* "therapist" or "patient" */
+  enum person_kind kind;
   const char *site, *therapist, *language; /* therapist: of a patient, "" otherwise */
   const char *name, *address;              /* sealed; "" allowed */
   const char *external;                    /* the name in another system, by which an import finds a person; or NULL */

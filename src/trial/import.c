@@ -28,26 +28,14 @@ static struct imported_patient *patient_named(struct reading *reading, const cha
   /* Long files are in patient order: the last one is nearly always the one. */
   for (size_t i = reading->count; i-- > 0;)
     if (!strcmp(reading->patients[i].name, name)) return &reading->patients[i];
-  if (reading->count == reading->room) {
-    size_t room = reading->room ? reading->room * 2 : 64;
-    struct imported_patient *more = arena_array(&reading->arena, room, sizeof *more);
-    if (reading->count) memcpy(more, reading->patients, reading->count * sizeof *more);
-    reading->patients = more;
-    reading->room = room;
-  }
+  reading->patients = list_grow(&reading->arena, reading->patients, reading->count, &reading->room, sizeof *reading->patients);
   struct imported_patient *one = &reading->patients[reading->count++];
   *one = (struct imported_patient){.name = arena_text(&reading->arena, name), .therapist = arena_text(&reading->arena, therapist), .line = line, .last = -1};
   return one;
 }
 
 static void add_row(struct reading *reading, struct imported_patient *patient, struct rating_row row) {
-  if (patient->count == patient->room) {
-    size_t room = patient->room ? patient->room * 2 : 16;
-    struct rating_row *more = arena_array(&reading->arena, room, sizeof *more);
-    if (patient->count) memcpy(more, patient->rows, patient->count * sizeof *more);
-    patient->rows = more;
-    patient->room = room;
-  }
+  patient->rows = list_grow(&reading->arena, patient->rows, patient->count, &patient->room, sizeof *patient->rows);
   patient->rows[patient->count++] = row;
   patient->last = row.session_number;
   reading->import->taken++;
@@ -126,7 +114,7 @@ static enum err known_as(struct reading *reading, const char *external, char cod
   return err;
 }
 
-static enum err enrol_external(struct reading *reading, const char *kind, const char *external, const char *therapist, char code[CODE_BYTES],
+static enum err enrol_external(struct reading *reading, enum person_kind kind, const char *external, const char *therapist, char code[CODE_BYTES],
                                struct error *error) {
   const struct import_sessions *import = reading->import;
   struct enrol enrol = {.home = import->home, .by = import->by, .kind = kind, .site = import->site, .therapist = therapist, .external = external,
@@ -147,8 +135,8 @@ static enum err store_patient(struct reading *reading, const struct imported_pat
     return OK;
   }
   if (!err) err = known_as(reading, by, therapist, error);
-  if (!err && !*therapist) err = enrol_external(reading, "therapist", by, "", therapist, error);
-  if (!err) err = enrol_external(reading, "patient", external, therapist, code, error);
+  if (!err && !*therapist) err = enrol_external(reading, PERSON_THERAPIST, by, "", therapist, error);
+  if (!err) err = enrol_external(reading, PERSON_PATIENT, external, therapist, code, error);
   struct rating_import rating = {.home = import->home, .by = import->by, .patient = code, .rater = import->rater, .rows = patient->rows, .count = patient->count};
   if (!err) err = ledger_do(import->home->ledger, rating_import, &rating, error);
   if (!err) import->patients++;
@@ -157,10 +145,8 @@ static enum err store_patient(struct reading *reading, const struct imported_pat
 
 enum err import_sessions(struct import_sessions *import, struct error *error) {
   const struct study *study = home_study(import->home);
-  const struct study_signal *signal = strcmp(import->rater, "therapist") ? &study->detection.patient : &study->detection.therapist;
-  if (strcmp(import->rater, "patient") && strcmp(import->rater, "therapist"))
-    return fail(error, ERR_INPUT, "rater-unknown", "rater", "ratings are a patient's or a therapist's, not '%s'", import->rater);
-  if (!signal->score) return fail(error, ERR_STATE, "no-signal", "rater", "this study takes no alliance rating from the %s", import->rater);
+  const struct study_signal *signal = import->rater == PERSON_PATIENT ? &study->detection.patient : &study->detection.therapist;
+  if (!signal->score) return fail(error, ERR_STATE, "no-signal", "rater", "this study takes no alliance rating from the %s", person_kind_name(import->rater));
   if (!*import->site) import->site = study->site_count ? study->sites[0].name : "";
   struct reading reading = {.import = import, .low = signal->score->low, .high = signal->score->high};
   enum err err = read_file(&reading, error);

@@ -12,7 +12,7 @@ struct import_sessions {
   const char *file;
   const char *patient_column, *session_column, *rating_column; /* must be there */
   const char *therapist_column; /* NULL: all patients belong to one therapist named after the file */
-  const char *rater;            /* "patient" or "therapist": whose ratings they are */
+  enum person_kind rater;       /* whose ratings they are */
   const char *site;             /* "" the study's first */
   double low, high;             /* the file's scale; low == high: it is the study's own */
   bool higher_is_worse;         /* of the file's scale: ratings are turned over */

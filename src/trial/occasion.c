@@ -25,7 +25,7 @@ static enum err opening_body(struct txn *txn, const struct occasion_opening *ope
   int64_t closes = txn_now(txn) + opening->occasion->closes_hours * HOUR_MS;
   json_array_append_new(
       opened, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s}", "id", id, "form",
-                        opening->occasion->form->name, "name", opening->occasion->name, "rater", opening->occasion->rater,
+                        opening->occasion->form->name, "name", opening->occasion->name, "rater", person_kind_name(opening->occasion->rater),
                         "respondent", opening->respondent, "patient", opening->patient, "session",
                         (json_int_t)opening->session_number, "due", (json_int_t)(txn_now(txn) + opening->occasion->due_hours * HOUR_MS),
                         "closes", (json_int_t)closes, "token", hash, "language", opening->language));
@@ -48,7 +48,7 @@ enum err occasions_make(struct txn *txn, const struct home *home, enum study_tri
   enum err err = OK;
   for (size_t i = 0; i < study->occasion_count && !err; i++) {
     const struct study_occasion *occasion = &study->occasions[i];
-    bool of_patient = !strcmp(occasion->rater, "patient");
+    bool of_patient = occasion->rater == PERSON_PATIENT;
     if (!opens_now(study, occasion, trigger, session_number) || (of_patient && !*patient)) continue;
     /* Without a session, a therapist's form is opened by the therapist's own moment, not by each patient's. */
     if (trigger != TRIGGER_SESSION && !of_patient && *patient) continue;
@@ -102,7 +102,7 @@ static void occasion_fill(struct rows *rows, struct occasion *occasion) {
   snprintf(occasion->id, sizeof occasion->id, "%s", rows_text(rows, 0));
   snprintf(occasion->form, sizeof occasion->form, "%s", rows_text(rows, 1));
   snprintf(occasion->name, sizeof occasion->name, "%s", rows_text(rows, 2));
-  snprintf(occasion->rater, sizeof occasion->rater, "%s", rows_text(rows, 3));
+  occasion->rater = person_kind_of(rows_text(rows, 3));
   snprintf(occasion->respondent, sizeof occasion->respondent, "%s", rows_text(rows, 4));
   snprintf(occasion->patient, sizeof occasion->patient, "%s", rows_text(rows, 5));
   snprintf(occasion->language, sizeof occasion->language, "%s", rows_text(rows, 6));

@@ -8,8 +8,9 @@
 
 /* A form as it stands, for a page. */
 struct occasion {
-  char id[CODE_BYTES], subject[CODE_BYTES], form[64], name[64], rater[16], respondent[CODE_BYTES], patient[CODE_BYTES];
+  char id[CODE_BYTES], subject[CODE_BYTES], form[64], name[64], respondent[CODE_BYTES], patient[CODE_BYTES];
   char language[8];
+  enum person_kind rater;
   int64_t study_version, session_number, opened_ms, due_ms, closes_ms, submitted_ms;
   bool withdrawn;       /* the respondent or the patient has left */
   int64_t link_expires_ms; /* of the link it was found by; 0 when found by id */

@@ -23,7 +23,7 @@ enum err form_open(struct txn *txn, void *input, struct error *error) {
   enum err err = actor_person(txn_db(txn), open->by, ROLES_ENROLLING, open->person, &person, error);
   if (err) return err;
   if (person.withdrawn_ms) return fail(error, ERR_STATE, "person-withdrawn", "person", "%s has withdrawn", person.code);
-  bool about_patient = !strcmp(person.kind, "patient"), of_patient = !strcmp(occasion->rater, "patient");
+  bool about_patient = person.kind == PERSON_PATIENT, of_patient = occasion->rater == PERSON_PATIENT;
   if (of_patient && !about_patient)
     return fail(error, ERR_INPUT, "no-such-person", "person", "this form is answered by a patient; %s is a therapist", person.code);
   struct occasion_opening opening = {.occasion = occasion,

@@ -3,16 +3,16 @@
 #include "base/utf8.h"
 
 /* A person who is there, not erased and still taking part. */
-enum err person_active(struct db *db, const char *code, const char *kind, const char *id, struct error *error) {
+enum err person_active(struct db *db, const char *code, enum person_kind kind, const char *id, struct error *error) {
   struct rows rows;
   rows_open(&rows, db, "SELECT withdrawn_ms FROM person WHERE code = $1 AND kind = $2 ORDER BY code",
-            ARGS(v_text(code), v_text(kind)));
+            ARGS(v_text(code), v_text(person_kind_name(kind))));
   bool found = rows_next(&rows);
   bool left = found && rows_int(&rows, 0) != 0;
   enum err err = rows_close(&rows, error);
   if (err) return err;
-  if (!found) return fail(error, ERR_MISSING, id, kind, "there is no %s '%s'", kind, code);
-  if (left) return fail(error, ERR_STATE, "person-withdrawn", kind, "%s has withdrawn", code);
+  if (!found) return fail(error, ERR_MISSING, id, person_kind_name(kind), "there is no %s '%s'", person_kind_name(kind), code);
+  if (left) return fail(error, ERR_STATE, "person-withdrawn", person_kind_name(kind), "%s has withdrawn", code);
   return OK;
 }
 
@@ -24,7 +24,7 @@ enum err person_read(struct db *db, const char *code, struct person *person, str
   bool found = rows_next(&rows);
   if (found) {
     snprintf(person->code, sizeof person->code, "%s", code);
-    snprintf(person->kind, sizeof person->kind, "%s", rows_text(&rows, 0));
+    person->kind = person_kind_of(rows_text(&rows, 0));
     snprintf(person->site, sizeof person->site, "%s", rows_text(&rows, 1));
     snprintf(person->therapist, sizeof person->therapist, "%s", rows_text(&rows, 2));
     snprintf(person->language, sizeof person->language, "%s", rows_text(&rows, 3));

@@ -5,6 +5,7 @@
 
 #include "people/account.h"
 #include "people/role.h"
+#include "study/study.h"
 
 /* Who acts: the account's code (or "cli", "demo", a person's own code) and where it may act. */
 struct actor {
@@ -15,12 +16,13 @@ struct actor {
 };
 
 struct person {
-  char code[CODE_BYTES], kind[16], site[40], therapist[CODE_BYTES], language[8];
+  char code[CODE_BYTES], site[40], therapist[CODE_BYTES], language[8];
+  enum person_kind kind;
   int64_t enrolled_ms, withdrawn_ms; /* withdrawn_ms 0: taking part */
 };
 enum err person_read(struct db *db, const char *code, struct person *person, struct error *error);
 /* Is there a person of this kind who is taking part? ERR_MISSING with `id`, or "person-withdrawn". */
-enum err person_active(struct db *db, const char *code, const char *kind, const char *id, struct error *error);
+enum err person_active(struct db *db, const char *code, enum person_kind kind, const char *id, struct error *error);
 /* May the actor, in one of these roles, act for this person? A therapist: self and own patients; others: at their site. */
 bool actor_may(const struct actor *by, unsigned roles, const struct person *person);
 /* Both at once: "no-such-person" alike when there is none and when it is not for this actor. */

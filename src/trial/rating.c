@@ -5,7 +5,7 @@
 json_t *rating_of(const struct study *study, const struct form *form, const struct occasion *occasion,
                          const struct form_result *result) {
   const struct study_signal *signal =
-      !strcmp(occasion->rater, "patient") ? &study->detection.patient : &study->detection.therapist;
+      occasion->rater == PERSON_PATIENT ? &study->detection.patient : &study->detection.therapist;
   if (!signal->form || strcmp(signal->form->name, form->name) || occasion->session_number < 0) return NULL;
   const char *value = signal->score ? result->values[signal->score->index] : NULL;
   const char *report = signal->report ? result->values[signal->report->index] : NULL;
@@ -16,7 +16,7 @@ json_t *rating_of(const struct study *study, const struct form *form, const stru
   int is_resolved = !resolved || !number_read(resolved, &how_far)
                         ? -1
                         : how_far * 2 > signal->resolved->low + signal->resolved->high;
-  return json_pack("{s:s, s:I, s:s, s:i, s:i}", "rater", occasion->rater, "session", (json_int_t)occasion->session_number,
+  return json_pack("{s:s, s:I, s:s, s:i, s:i}", "rater", person_kind_name(occasion->rater), "session", (json_int_t)occasion->session_number,
                    "value", value ? value : "", "reported", reported, "resolved", is_resolved);
 }
 
@@ -40,7 +40,7 @@ enum err rating_import(struct txn *txn, void *input, struct error *error) {
   for (size_t i = 0; i < import->count; i++)
     json_array_append_new(rows, json_pack("{s:I, s:s, s:i}", "session", (json_int_t)import->rows[i].session_number, "value",
                                           import->rows[i].value, "reported", import->rows[i].reported));
-  json_t *body = json_pack("{s:s, s:o}", "rater", import->rater, "rows", rows);
+  json_t *body = json_pack("{s:s, s:o}", "rater", person_kind_name(import->rater), "rows", rows);
   return ledger_append(txn, import->by->code, "rating.import", patient.code, body, error);
 }
 

@@ -21,7 +21,8 @@ struct rating_row {
 struct rating_import {
   struct home *home;
   const struct actor *by;
-  const char *patient, *rater;
+  const char *patient;
+  enum person_kind rater;
   const struct rating_row *rows;
   size_t count;
 };

@@ -3,7 +3,7 @@
 enum err allocation_release(struct txn *txn, void *input, struct error *error) {
   struct release *release = input;
   if (!(release->by->roles & ROLE_ALLOCATOR)) return fail(error, ERR_DENIED, "not-allowed", "", "only the allocator releases an arm");
-  enum err err = person_active(txn_db(txn), release->person, "therapist", "no-such-therapist", error);
+  enum err err = person_active(txn_db(txn), release->person, PERSON_THERAPIST, "no-such-therapist", error);
   if (err) return err;
   if (!study_arm(home_study(release->home), release->arm))
     return fail(error, ERR_INPUT, "no-such-arm", "arm", "the study has no arm '%s'", release->arm);

@@ -15,7 +15,7 @@ enum err person_screen(struct txn *txn, void *input, struct error *error) {
   if (err) return err;
   const struct study *study = home_study(screen->home);
   const struct study_eligibility *eligibility =
-      !strcmp(person.kind, "patient") ? &study->patient_eligibility : &study->therapist_eligibility;
+      person.kind == PERSON_PATIENT ? &study->patient_eligibility : &study->therapist_eligibility;
   json_t *criteria = json_object();
   for (size_t i = 0; i < screen->count && !err; i++) {
     if (!criterion_known(eligibility, screen->criteria[i]))

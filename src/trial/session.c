@@ -9,7 +9,7 @@ static enum err session_patient(struct txn *txn, const struct session_record *re
   unsigned roles = record->by->roles & MAY_RECORD ? MAY_RECORD : ROLE_THERAPIST;
   enum err err = actor_person(txn_db(txn), record->by, roles, record->patient, patient, error);
   if (err) return err;
-  if (strcmp(patient->kind, "patient"))
+  if (patient->kind != PERSON_PATIENT)
     return fail(error, ERR_MISSING, "no-such-patient", "patient", "there is no patient '%s'", record->patient);
   if (patient->withdrawn_ms) return fail(error, ERR_STATE, "patient-withdrawn", "patient", "%s has withdrawn", patient->code);
   return OK;

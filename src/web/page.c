@@ -209,7 +209,7 @@ void page_notice(struct request *request) {
     const char *name;
     enum word words;
   } notices[] = {{"note", WORD_DONE_NOTE},         {"session", WORD_DONE_SESSION}, {"enrolled", WORD_DONE_ENROLLED},
-                 {"reminded", WORD_DONE_REMINDED}, {"account", WORD_DONE_ACCOUNT}, {"withdrawn", WORD_DONE_WITHDRAWN},
+                 {"reminded", WORD_DONE_REMINDED}, {"account", WORD_DONE_ACCOUNT}, {"withdrawn", WORD_DONE_WITHDRAWN}, {"erased", WORD_DONE_ERASED},
                  {"out", WORD_DONE_OUT},           {"form", WORD_DONE_FORM},       {"kept", WORD_DONE_KEPT},
                  {"password", WORD_DONE_PASSWORD}, {"authenticator", WORD_DONE_AUTHENTICATOR}, {"no-authenticator", WORD_DONE_NO_AUTHENTICATOR}};
   const char *done = request->method == METHOD_GET ? request_query(request, "done") : "";
@@ -381,4 +381,10 @@ const char *roles_text(const struct request *request, unsigned roles) {
   for (int i = 0; i < ROLE_WORDS; i++)
     if (roles & role_words[i].role) buf_addf(&out, "%s%s", out.length ? ", " : "", said(request, role_words[i].label));
   return out.data;
+}
+
+const char *site_words(const struct request *request, const char *name) {
+  for (size_t i = 0; i < request->study->site_count; i++)
+    if (!strcmp(request->study->sites[i].name, name)) return study_words(request, &request->study->sites[i].label);
+  return name;
 }

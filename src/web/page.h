@@ -88,6 +88,9 @@ struct role_word {
 extern const struct role_word role_words[ROLE_WORDS];
 const char *roles_text(const struct request *request, unsigned roles); /* "trainer, rater" */
 
+/* A site of the study by its name, as people call it. */
+const char *site_words(const struct request *request, const char *name);
+
 /* Whether the feedback words of this request's roles lead somewhere: the page on which this account begins. */
 const char *home_path(const struct request *request);
 

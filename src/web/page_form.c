@@ -371,7 +371,7 @@ static const char *submission_key(struct request *request, const struct opened *
 }
 
 static const char *page_title(const struct request *request, const struct opened *opened) {
-  if (!strcmp(opened->occasion.rater, "patient")) return in_study(request, opened, &opened->study->neutral_title);
+  if (opened->occasion.rater == PERSON_PATIENT) return in_study(request, opened, &opened->study->neutral_title);
   const struct study_occasion *occasion = study_occasion(opened->study, opened->occasion.name);
   return occasion ? in_study(request, opened, &occasion->title) : in_study(request, opened, &opened->form->title);
 }
@@ -389,7 +389,7 @@ static void write_lead(struct request *request, const struct opened *opened) {
   struct buf *out = &request->out;
   const struct form *form = opened->form;
   html(out, "<p class=\"lead\">");
-  if (strcmp(opened->occasion.rater, "patient")) {
+  if (opened->occasion.rater != PERSON_PATIENT) {
     if (*opened->occasion.patient && opened->occasion.session_number >= 0)
       say(request, WORD_FORM_ABOUT_SESSION, opened->occasion.patient,
           say_count(request, opened->occasion.session_number));
@@ -458,7 +458,7 @@ static void draw_thanks(struct request *request, const struct opened *opened) {
   say(request, WORD_FORM_STORED);
   html(&request->out, "</p>");
   write_crisis(request, opened);
-  bool patient = !strcmp(opened->occasion.rater, "patient");
+  bool patient = opened->occasion.rater == PERSON_PATIENT;
   const char *next = patient ? in_study(request, opened, &opened->study->next_steps) : "";
   if (*next) {
     html(&request->out, "<h2>");

@@ -44,7 +44,7 @@ static const char *occasion_title(const struct request *request, const char *nam
 
 static void write_overdue_row(struct request *request, const struct overdue *overdue) {
   struct buf *out = &request->out;
-  bool patient = !strcmp(overdue->rater, "patient");
+  bool patient = overdue->rater == PERSON_PATIENT;
   html(out, "<tr><th scope=\"row\" data-label=\"%s\"><span class=\"code\">%s</span></th>",
        said(request, WORD_FROM_WHOM), overdue->respondent);
   cell_open(request, WORD_FORM, NULL);

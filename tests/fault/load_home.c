@@ -59,7 +59,7 @@ static struct enrol *people(struct home *home, struct arena *arena, const char *
   purposes = arena_array(arena, (size_t)count, sizeof *purposes);
   for (int i = 0; i < count; i++) {
     snprintf(purposes[i], sizeof purposes[i], "load/%s/%d", kind, i);
-    list[i] = (struct enrol){.home = home, .by = &loader, .kind = kind, .site = home_study(home)->sites[0].name,
+    list[i] = (struct enrol){.home = home, .by = &loader, .kind = person_kind_of(kind), .site = home_study(home)->sites[0].name,
                              .therapist = therapists ? therapists[i / 20 < therapist_count ? i / 20 : 0].code : "",
                              .language = home_study(home)->languages[0], .name = "Load", .address = "", .purpose = purposes[i]};
   }
@@ -77,7 +77,7 @@ static enum err ratings(struct home *home, struct arena *arena, const struct enr
   static const struct rating_row rows[6] = {{1, "72", -1}, {2, "76", 0}, {3, "80", 0}, {4, "44", 1}, {5, "68", 0}, {6, "80", 0}};
   struct rating_import *list = arena_array(arena, (size_t)count, sizeof *list);
   for (int i = 0; i < count; i++)
-    list[i] = (struct rating_import){.home = home, .by = &loader, .patient = patients[i].code, .rater = "patient", .rows = rows, .count = 6};
+    list[i] = (struct rating_import){.home = home, .by = &loader, .patient = patients[i].code, .rater = PERSON_PATIENT, .rows = rows, .count = 6};
   return wave_run(home, rating_import, list, sizeof *list, count, error);
 }
 
@@ -116,7 +116,7 @@ static enum err fill(struct home *home, struct arena *arena, int count, int rate
   if (!err) err = wave_run(home, person_enrol, patients, sizeof *patients, count, error);
   if (!err) err = sessions(home, arena, patients, count, error);
   struct enrol *more = people(home, arena, "patient-rated", NULL, 0, rated);
-  for (int i = 0; i < rated; i++) more[i].kind = "patient", more[i].therapist = therapists[0].code;
+  for (int i = 0; i < rated; i++) more[i].kind = PERSON_PATIENT, more[i].therapist = therapists[0].code;
   if (!err && rated) err = wave_run(home, person_enrol, more, sizeof *more, rated, error);
   if (!err && rated) err = ratings(home, arena, more, rated, error);
   if (!err && rated) err = account(home, therapists[0].code, token, error);

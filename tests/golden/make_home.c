@@ -75,7 +75,7 @@ static void more_of_the_people(struct making *making) {
   struct rating_import import = {.home = making->home,
                                  .by = &making->by,
                                  .patient = patient,
-                                 .rater = "therapist",
+                                 .rater = PERSON_THERAPIST,
                                  .rows = (struct rating_row[]){{90, "4.5", 0}, {91, "", 1}},
                                  .count = 2};
   act(making, rating_import, &import, "an import");

@@ -162,7 +162,7 @@ static void test_sessions(void **state) {
   record.number = 7;
   refused(&trial, session_record, &record, ERR_STATE, "sessions-complete");
   count_is(&trial, 2, "SELECT count(*) FROM link");
-  struct enrol again = {.home = trial.home, .by = &the_coordinator, .kind = "patient", .site = home_study(trial.home)->sites[0].name,
+  struct enrol again = {.home = trial.home, .by = &the_coordinator, .kind = PERSON_PATIENT, .site = home_study(trial.home)->sites[0].name,
                         .therapist = therapist, .language = "en", .name = "X", .address = " P@EXAMPLE.org "};
   refused(&trial, person_enrol, &again, ERR_INPUT, "address-wrong");
   again.address = "P@EXAMPLE.org";
@@ -386,7 +386,7 @@ static void kept_detections(bool postgresql) {
 
   /* Ratings from a file. */
   struct rating_row rows[] = {{7, "0.2", -1}, {8, "0.8", -1}};
-  struct rating_import import = {.home = trial.home, .by = &the_coordinator, .patient = patient, .rater = "patient", .rows = rows, .count = 2};
+  struct rating_import import = {.home = trial.home, .by = &the_coordinator, .patient = patient, .rater = PERSON_PATIENT, .rows = rows, .count = 2};
   must(&trial, rating_import, &import);
   assert_int_equal(course_now(&trial, patient).count, 8);
   cache_is_right(&trial, patient);
@@ -394,7 +394,7 @@ static void kept_detections(bool postgresql) {
   /* Another estimate, from more ratings: what the one before it said holds no longer, until it is renewed. */
   struct rating_row many[40];
   for (int i = 0; i < 40; i++) many[i] = (struct rating_row){i + 7, i % 3 ? "0.9" : "0.4", -1};
-  import = (struct rating_import){.home = trial.home, .by = &the_coordinator, .patient = other, .rater = "patient", .rows = many, .count = 40};
+  import = (struct rating_import){.home = trial.home, .by = &the_coordinator, .patient = other, .rater = PERSON_PATIENT, .rows = many, .count = 40};
   must(&trial, rating_import, &import);
   char before[17];
   snprintf(before, sizeof before, "%s", detector_basis(trial.detector).estimate);

@@ -1,0 +1,11 @@
+#include "web/person_page.h"
+
+const struct person *person_page(struct request *request) {
+  struct person *person = arena_alloc(request->arena, sizeof *person);
+  struct error error = {0};
+  enum err err = actor_person(request->db, &request->actor, request->actor.roles & ~(unsigned)ROLE_THERAPIST,
+                              request->parameters[0], person, &error);
+  if (!err) return person;
+  request_error(request, err, request_missing(err, &error));
+  return NULL;
+}
