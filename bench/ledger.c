@@ -218,7 +218,7 @@ int main(int argc, char **argv) {
   printf("open on %lld entries: %.0f ms\n", (long long)entries, (now_s() - start) * 1e3);
   start = now_s();
   struct verify_report report;
-  if (ledger_verify(store, &keys, kinds, &report, &error) || *report.first_difference)
+  if (ledger_verify(store, &keys, kinds, NULL, &report, &error) || *report.first_difference)
     fprintf(stderr, "%s%s\n", error.text, report.first_difference), exit(1);
   printf("verify, replay included: %.1f s\n", now_s() - start);
   ledger_close(ledger);

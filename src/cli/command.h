@@ -29,6 +29,7 @@ int command_power(int argc, char **argv);
 int command_fit(int argc, char **argv);
 int command_user(int argc, char **argv);
 int command_verify(int argc, char **argv);
+int command_checkpoint(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_restore(int argc, char **argv);
 

@@ -16,6 +16,7 @@ const struct command commands[] = {
     {"fit", "fit a linear mixed model to a CSV file", command_fit},
     {"user", "accounts: add, list, change, disable, password, authenticator, link", command_user},
     {"verify", "does the ledger hold, and give the tables as they are?", command_verify},
+    {"checkpoint", "print the ledger's newest signed checkpoint, for a witness to keep", command_checkpoint},
     {"backup", "copy a home's database into one file, while it is in use", command_backup},
     {"restore", "make a new home from a backup", command_restore},
     {"power", "the power of a design, and how many therapists it takes", command_power},

@@ -80,7 +80,7 @@ static enum err check(struct restoring *r, struct error *error) {
   struct keys keys;
   enum err err = store_open(&store, r->staging, STORE_LOOK, error);
   if (!err) err = keys_load(&keys, r->staging, error);
-  if (!err) err = ledger_verify(store, &keys, assembled_kinds, &r->report, error);
+  if (!err) err = ledger_verify(store, &keys, assembled_kinds, NULL, &r->report, error);
   store_close(store);
   keys_wipe(&keys);
   if (!err && *r->report.first_difference)

@@ -13,7 +13,7 @@
 struct txn {
   struct ledger *ledger;
   struct job *job;
-  int64_t now_ms;
+  int64_t clock_ms, now_ms;
   struct arena arena;
   bool appended, keys_changed;
   enum err failed; /* of ledger_append(), should the verb overlook it */
@@ -37,6 +37,7 @@ struct ledger {
   struct txn txn;
   struct frontier frontier;  /* of the batch in hand; read anew at the start of each */
   int64_t known_size;        /* after our last batch: another node has written when the head says otherwise */
+  int64_t last_ms;           /* of the last entry */
   int64_t kept_day;          /* of the newest kept checkpoint, -1 for none */
   char reason[REASON_BYTES]; /* why this batch's checkpoint is kept; "" when it is not */
   json_t *erased;            /* lines for HOME/erasures, written before COMMIT */
@@ -50,6 +51,9 @@ struct db *txn_db(struct txn *txn) {
 }
 int64_t txn_now(const struct txn *txn) {
   return txn->now_ms;
+}
+int64_t txn_clock(const struct txn *txn) {
+  return txn->clock_ms;
 }
 const struct chance *txn_chance(const struct txn *txn) {
   return &txn->ledger->config.chance;
@@ -101,8 +105,10 @@ static enum err entry_insert(struct txn *txn, const struct entry *entry, const u
   if (!err)
     err = db_exec(ledger->db, error, "INSERT INTO ledger_body (sequence, sealed) VALUES ($1, $2)",
                   ARGS(v_int(entry->sequence), v_blob(sealed, sealed_length)));
-  if (!err) frontier_push(&ledger->frontier, leaf);
-  return err;
+  if (err) return err;
+  frontier_push(&ledger->frontier, leaf);
+  ledger->last_ms = entry->time_ms;
+  return OK;
 }
 
 static enum err follow(struct txn *txn, const struct entry *entry, const json_t *body, struct error *error) {
@@ -171,7 +177,8 @@ enum err ledger_destroy_key(struct txn *txn, const char *subject, struct error *
 static void txn_begin(struct txn *txn, struct job *job) {
   struct ledger *ledger = txn->ledger;
   arena_reset(&txn->arena);
-  *txn = (struct txn){.ledger = ledger, .job = job, .arena = txn->arena, .now_ms = clock_now(&ledger->config.clock)};
+  *txn = (struct txn){.ledger = ledger, .job = job, .arena = txn->arena, .clock_ms = clock_now(&ledger->config.clock)};
+  txn->now_ms = txn->clock_ms > ledger->last_ms ? txn->clock_ms : ledger->last_ms;
   job->sequence = -1;
   job->error = (struct error){0};
 }
@@ -180,6 +187,7 @@ static void txn_begin(struct txn *txn, struct job *job) {
 static bool job_run(struct ledger *ledger, struct job *job) {
   struct txn *txn = &ledger->txn;
   struct frontier before = ledger->frontier;
+  int64_t before_ms = ledger->last_ms;
   char reason[REASON_BYTES];
   memcpy(reason, ledger->reason, sizeof reason);
   txn_begin(txn, job);
@@ -191,6 +199,7 @@ static bool job_run(struct ledger *ledger, struct job *job) {
   if (job->result) {
     struct error lost;
     ledger->frontier = before;
+    ledger->last_ms = before_ms;
     memcpy(ledger->reason, reason, sizeof reason);
     job->sequence = -1;
     if (txn->keys_changed) key_cache_wipe(&ledger->keys);
@@ -211,6 +220,13 @@ static bool job_run(struct ledger *ledger, struct job *job) {
 
 /* ---- one batch ---- */
 
+/* Another node has written, or we have just been opened. */
+static enum err catch_up(struct ledger *ledger, struct error *error) {
+  key_cache_wipe(&ledger->keys);
+  return db_int(ledger->db, error, &ledger->last_ms, 0, "SELECT time_ms FROM ledger_entry WHERE sequence = $1 ORDER BY sequence",
+                ARGS(v_int(ledger->frontier.size - 1)));
+}
+
 /* Locks and reads the head: on PostgreSQL other nodes wait here for us, and we for them. */
 static enum err head_take(struct ledger *ledger, struct error *error) {
   struct rows rows;
@@ -225,8 +241,7 @@ static enum err head_take(struct ledger *ledger, struct error *error) {
   enum err err = rows_close(&rows, error);
   if (!err && !holds)
     err = fail(error, ERR_STORE, "ledger-head", "", "the head of the ledger is broken; run attune verify");
-  if (!err && ledger->frontier.size != ledger->known_size) key_cache_wipe(&ledger->keys);
-  return err;
+  return !err && ledger->frontier.size != ledger->known_size ? catch_up(ledger, error) : err;
 }
 
 static enum err checkpoint_keep(struct ledger *ledger, int64_t now_ms, const char *note, struct error *error) {
@@ -237,7 +252,7 @@ static enum err checkpoint_keep(struct ledger *ledger, int64_t now_ms, const cha
 }
 
 static enum err head_put(struct ledger *ledger, int64_t before, struct error *error) {
-  int64_t now_ms = clock_now(&ledger->config.clock);
+  int64_t now_ms = ledger->last_ms;
   bool grown = ledger->frontier.size != before;
   if (grown && !*ledger->reason && now_ms / DAY_MS != ledger->kept_day) snprintf(ledger->reason, REASON_BYTES, "day");
   if (!grown && !*ledger->reason) return OK;
@@ -276,7 +291,7 @@ static enum err batch_run(struct ledger *ledger, struct job *jobs, struct error 
   err = head_put(ledger, before, error);
   if (!err) err = erasures_write(ledger, error);
   if (!err) err = db_commit(ledger->db, error);
-  if (!err && *ledger->reason) ledger->kept_day = clock_now(&ledger->config.clock) / DAY_MS;
+  if (!err && *ledger->reason) ledger->kept_day = ledger->last_ms / DAY_MS;
   if (!err) ledger->known_size = ledger->frontier.size;
   return err;
 }
@@ -284,7 +299,7 @@ static enum err batch_run(struct ledger *ledger, struct job *jobs, struct error 
 /* No job of a batch that failed was stored, whatever its verb said. */
 static void batch_failed(struct ledger *ledger, struct job *jobs, const struct error *error) {
   db_rollback(ledger->db);
-  key_cache_wipe(&ledger->keys);
+  ledger->known_size = -1; /* nothing that is remembered counts */
   log_line(LOG_ERROR, "batch-failed", "%s", error->text);
   for (struct job *job = jobs; job; job = job->next) {
     job->sequence = -1;
@@ -411,6 +426,11 @@ static enum err not_signed(struct error *error) {
               "the ledger's checkpoint is not signed by this home's log key; are these the keys of this home?");
 }
 
+static enum err key_not_ours(const struct ledger *ledger, const char *key, struct error *error) {
+  return fail(error, ERR_STATE, "key-other", "", "%s/keys/%s is not the key that this home was made with: put the home's own key files back, from their copy",
+              store_home(ledger->config.store), key);
+}
+
 /* Which ledger this is, by its newest checkpoint. */
 static enum err origin_read(struct ledger *ledger, struct error *error) {
   struct arena arena = {0};
@@ -418,7 +438,8 @@ static enum err origin_read(struct ledger *ledger, struct error *error) {
   char *note;
   enum err err = db_text(ledger->db, error, &arena, &note, "SELECT checkpoint FROM ledger_head WHERE one = 1 ORDER BY one", NO_ARGS);
   if (!err && !note)
-    err = fail(error, ERR_STATE, "home-empty", "", "%s: this home holds no study yet; remove it and run 'attune init' again",
+    err = fail(error, ERR_STATE, "home-empty", "", "%s: this home holds no study. If 'attune init' was stopped here, make the home in another directory; if people have "
+               "taken part, keep all of it, its keys above all, and restore it from a backup (attune restore)",
                store_home(ledger->config.store));
   if (!err && !checkpoint_read(&checkpoint, note, ledger->config.keys->log_public)) err = not_signed(error);
   if (!err) snprintf(ledger->origin, sizeof ledger->origin, "%s", checkpoint.origin);
@@ -476,6 +497,35 @@ static enum err head_check(struct ledger *ledger, const struct frontier *rebuilt
   return err;
 }
 
+/* A wrong key would seal what nobody can open again. */
+static enum err body_key_check(struct ledger *ledger, struct error *error) {
+  struct arena arena = {0};
+  char *subject;
+  uint8_t key[KEY_BYTES];
+  enum key_state state = KEY_HERE;
+  enum err err = db_text(ledger->db, error, &arena, &subject, "SELECT subject FROM ledger_key WHERE wrapped <> $1 ORDER BY subject LIMIT 1", ARGS(v_blob("", 0)));
+  if (!err && subject) err = body_key_find(ledger->db, ledger->config.keys, NULL, subject, key, &state, error);
+  bytes_wipe(key, sizeof key);
+  arena_free(&arena);
+  return !err && state != KEY_HERE ? key_not_ours(ledger, "body", error) : err;
+}
+
+/* A home of an earlier version learns its keys here: all that can be checked is that entries open. */
+static enum err keys_check(struct ledger *ledger, struct error *error) {
+  struct arena arena = {0};
+  char *known, now[KEYS_CHECK_BYTES];
+  enum err err = db_text(ledger->db, error, &arena, &known, "SELECT key_check FROM ledger_head WHERE one = 1 ORDER BY one", NO_ARGS);
+  const char *other = !err && *known ? keys_check_differs(ledger->config.keys, known) : NULL;
+  if (other) err = key_not_ours(ledger, other, error);
+  if (!err && !*known) {
+    keys_check_write(ledger->config.keys, now);
+    err = body_key_check(ledger, error);
+    if (!err) err = db_exec(ledger->db, error, "UPDATE ledger_head SET key_check = $1 WHERE one = 1", ARGS(v_text(now)));
+  }
+  arena_free(&arena);
+  return err;
+}
+
 /* After a step of the schema that altered derived tables. */
 static enum err tables_refill(struct ledger *ledger, struct error *error) {
   bool due;
@@ -493,6 +543,7 @@ static enum err start(struct ledger *ledger, struct error *error) {
   if (!err) err = head_take(ledger, error);
   if (!err) err = frontier_rebuild(ledger->db, &rebuilt, error);
   if (!err) err = head_check(ledger, &rebuilt, error);
+  if (!err) err = keys_check(ledger, error);
   if (!err) err = tables_refill(ledger, error);
   if (!err)
     err =

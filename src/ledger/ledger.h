@@ -109,7 +109,11 @@ enum err ledger_do(struct ledger *ledger, verb *run, void *input, struct error *
 /* ---- inside a verb ---- */
 
 struct db *txn_db(struct txn *txn);
-int64_t txn_now(const struct txn *txn); /* the time of this job, one value throughout */
+/* The time of this job, one value throughout: its entry's. Never before that of the last entry, so after the machine's
+ * clock was put back it stands still until the clock is there again. */
+int64_t txn_now(const struct txn *txn);
+/* The machine's clock as it is: for run_ rows that must not stand still with it (throttle, sign-ins). */
+int64_t txn_clock(const struct txn *txn);
 const struct chance *txn_chance(const struct txn *txn);
 const struct keys *txn_keys(const struct txn *txn);
 struct arena *txn_arena(struct txn *txn); /* reset after each job */
@@ -149,13 +153,18 @@ struct ledger_counts ledger_counts(const struct ledger *ledger);
 struct verify_report {
   int64_t entries, erased_subjects, checkpoints;
   bool tree_holds, checkpoints_hold, bodies_hold, tables_hold;
+  bool times_hold;    /* entries of this version and later stand in the order of time */
+  bool keys_hold;     /* the key files are this home's */
+  bool database_holds; /* the engine's own check of its pages and indexes */
+  char unchecked[160]; /* what this database could not be asked, "" when all was */
   char first_difference[256]; /* "" when all holds: which entry, checkpoint or table row differs first */
   uint8_t root[SHA256_BYTES];
 };
-/* Recomputes leaves, tree, commitments and signatures; replays every entry into a database in memory and compares the
- * canonical dumps. Reads from a snapshot beside a running server. ERR_STORE only when it could not be done. */
+/* Recomputes leaves, tree, commitments and signatures; checks the database's own structure; replays every entry into a
+ * database in memory and compares the canonical dumps. `note`: a checkpoint that was kept elsewhere, signed by this log
+ * key (checkpoint_read; else ERR_INPUT), of which the ledger must be a continuation; NULL without. Reads from a snapshot beside a running server. ERR_STORE only when it could not be done. */
 enum err ledger_verify(struct store *store, const struct keys *keys, const struct entry_kind *const *kinds,
-                       struct verify_report *report, struct error *error);
+                       const char *note, struct verify_report *report, struct error *error);
 /* Applies all entries of `from` to the tables of `into` (fresh, in memory). */
 enum err ledger_replay(struct db *from, const struct keys *keys, const struct entry_kind *const *kinds, struct db *into,
                        struct error *error);

@@ -137,6 +137,7 @@ struct verification {
   struct kept *kept; /* in order; the newest, from the head, last */
   int64_t kept_count, kept_next;
   char origin[129];
+  int64_t ordered_from, last_ms;
   json_t *destroyed; /* subject: true, as entries say */
   struct key_cache *cache;
   struct arena arena; /* of the whole run */
@@ -231,6 +232,9 @@ static enum err verify_entry(void *state, const struct stored *stored, bool *dif
     *differs = true;
     return OK;
   }
+  if (stored->entry.sequence >= v->ordered_from && stored->entry.time_ms < v->last_ms)
+    differ(v, &v->report->times_hold, "entry %lld: its time lies before that of the entry before it", sequence);
+  v->last_ms = stored->entry.time_ms;
   entry_leaf(leaf, &stored->entry, stored->commitment);
   if (stored->commitment_length != SHA256_BYTES || stored->leaf_length != SHA256_BYTES ||
       memcmp(leaf, stored->leaf, sizeof leaf))
@@ -246,7 +250,7 @@ static enum err kept_load(struct verification *v, struct error *error) {
   int64_t count;
   enum err err = db_int(v->db, error, &count, 0, "SELECT count(*) FROM ledger_checkpoint ORDER BY 1", NO_ARGS);
   if (err) return err;
-  v->kept = arena_array(&v->arena, (size_t)count + 1, sizeof *v->kept);
+  v->kept = arena_array(&v->arena, (size_t)count + 2, sizeof *v->kept); /* and the newest, and one kept elsewhere */
   struct rows rows;
   rows_open(&rows, v->db, "SELECT size, reason, note FROM ledger_checkpoint ORDER BY size", NO_ARGS);
   while (v->kept_count < count && rows_next(&rows))
@@ -276,6 +280,35 @@ static enum err head_load(struct verification *v, struct frontier *head, bool *h
   snprintf(v->origin, sizeof v->origin, "%s", checkpoint.origin);
   v->kept[v->kept_count++] = (struct kept){size, note, arena_text(&v->arena, "newest")};
   return OK;
+}
+
+/* A checkpoint that was kept elsewhere takes its place among ours. */
+static enum err note_load(struct verification *v, const char *note, struct error *error) {
+  struct checkpoint checkpoint;
+  if (!note) return OK;
+  if (!checkpoint_read(&checkpoint, note, v->keys->log_public))
+    return fail(error, ERR_INPUT, "note-broken", "note", "the note is no checkpoint that the log key of this home has signed");
+  if (strcmp(checkpoint.origin, v->origin))
+    return fail(error, ERR_INPUT, "note-other", "note", "the note is of the ledger %s, not of %s", checkpoint.origin, v->origin);
+  int64_t at = v->kept_count++;
+  for (; at > 0 && v->kept[at - 1].size > checkpoint.size; at--) v->kept[at] = v->kept[at - 1];
+  v->kept[at] = (struct kept){checkpoint.size, arena_text(&v->arena, note), arena_text(&v->arena, "kept elsewhere")};
+  return OK;
+}
+
+/* What the head tells beside the tree: since when time is in order, and which keys are this home's. */
+static enum err head_facts_check(struct verification *v, struct error *error) {
+  struct rows rows;
+  rows_open(&rows, v->db, "SELECT ordered_from, size, key_check FROM ledger_head WHERE one = 1 ORDER BY one", NO_ARGS);
+  if (rows_next(&rows)) {
+    v->ordered_from = rows_int(&rows, 0);
+    if (v->ordered_from < 0 || v->ordered_from > rows_int(&rows, 1))
+      differ(v, &v->report->times_hold, "the head of the ledger says that time is in order from entry %lld on, which is not there",
+             (long long)v->ordered_from);
+    const char *known = rows_text(&rows, 2), *other = *known ? keys_check_differs(v->keys, known) : NULL;
+    if (other) differ(v, &v->report->keys_hold, "keys/%s is not the key that this home was made with", other);
+  }
+  return rows_close(&rows, error);
 }
 
 /* Keys that are destroyed, and the entries that say so, must be the same. */
@@ -309,18 +342,20 @@ static enum err orphans_check(struct verification *v, struct error *error) {
   return err;
 }
 
-static enum err record_verify(struct verification *v, struct error *error) {
+static enum err record_verify(struct verification *v, const char *note, struct error *error) {
   struct verify_report *report = v->report;
   struct frontier head;
   bool head_holds = false, differs = false;
   enum err err = kept_load(v, error);
   if (!err) err = head_load(v, &head, &head_holds, error);
+  if (!err) err = note_load(v, note, error);
+  if (!err) err = head_facts_check(v, error);
   if (!err) err = entries_visit(v->db, &(struct visit){verify_entry, v}, &differs, error);
   if (err) return err;
   checkpoints_check(v);
   if (v->kept_next < v->kept_count)
-    differ(v, &report->tree_holds, "entry %lld is not there: a checkpoint of size %lld was signed",
-           (long long)v->frontier.size, (long long)v->kept[v->kept_next].size);
+    differ(v, &report->tree_holds, "entry %lld is not there: a checkpoint of size %lld (%s) was signed",
+           (long long)v->frontier.size, (long long)v->kept[v->kept_next].size, v->kept[v->kept_next].reason);
   if (!head_holds || head.size != v->frontier.size ||
       memcmp(head.node, v->frontier.node, (size_t)head.count * SHA256_BYTES))
     differ(v, &report->tree_holds, "the head of the ledger does not agree with its %lld entries",
@@ -351,17 +386,26 @@ static enum err tables_verify(struct verification *v, const struct entry_kind *c
   return err;
 }
 
+static enum err database_verify(struct verification *v, struct error *error) {
+  char what[160];
+  struct verify_report *report = v->report;
+  enum err err = db_integrity(v->db, what, sizeof what, report->unchecked, sizeof report->unchecked, error);
+  if (!err && *what) differ(v, &report->database_holds, "the database is damaged: %s", what);
+  return err;
+}
+
 enum err ledger_verify(struct store *store, const struct keys *keys, const struct entry_kind *const *kinds,
-                       struct verify_report *report, struct error *error) {
-  *report =
-      (struct verify_report){.tree_holds = true, .checkpoints_hold = true, .bodies_hold = true, .tables_hold = true};
+                       const char *note, struct verify_report *report, struct error *error) {
+  *report = (struct verify_report){.tree_holds = true, .checkpoints_hold = true, .bodies_hold = true, .tables_hold = true,
+                                   .times_hold = true, .keys_hold = true, .database_holds = true};
   struct verification v = {.keys = keys, .report = report, .destroyed = json_object()};
   v.cache = calloc(1, sizeof *v.cache);
   if (!v.cache) die("out of memory");
   enum err err = db_open(&v.db, store, DB_OPEN, error);
   if (!err) err = db_snapshot(v.db, error);
-  if (!err) err = record_verify(&v, error);
+  if (!err) err = record_verify(&v, note, error);
   if (!err) err = tables_verify(&v, kinds, error);
+  if (!err) err = database_verify(&v, error);
   if (v.db) db_snapshot_end(v.db);
   db_close(v.db);
   key_cache_wipe(v.cache);
@@ -369,5 +413,5 @@ enum err ledger_verify(struct store *store, const struct keys *keys, const struc
   json_decref(v.destroyed);
   arena_free(&v.scratch);
   arena_free(&v.arena);
-  return err == OK ? OK : ERR_STORE;
+  return err;
 }

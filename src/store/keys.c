@@ -70,12 +70,23 @@ enum err keys_create(const char *home, const struct chance *chance, struct error
   return err;
 }
 
+static enum err pair_check(const char *home, const char *name, const uint8_t expected[KEY_BYTES], struct error *error) {
+  uint8_t found[KEY_BYTES];
+  char file[64];
+  snprintf(file, sizeof file, "%s.public", name);
+  enum err err = key_read(home, file, found, error);
+  if (err || !memcmp(found, expected, KEY_BYTES)) return err;
+  return fail(error, ERR_STATE, "key-pair", "", "%s/keys/%s.public does not belong to %s/keys/%s: put this home's own key files back", home, name,
+              home, name);
+}
+
 enum err keys_load(struct keys *keys, const char *home, struct error *error) {
   uint8_t seed[KEY_BYTES];
   memset(keys, 0, sizeof *keys);
   enum err err = key_read(home, "log", seed, error);
   if (!err) sign_keys(keys->log_public, keys->log_secret, seed);
   bytes_wipe(seed, sizeof seed);
+  if (!err) err = pair_check(home, "log", keys->log_public, error);
   if (!err) err = key_read(home, "body", keys->body, error);
   if (!err) err = key_read(home, "link", keys->link, error);
   if (!err) err = key_read(home, "lookup", keys->lookup, error);
@@ -85,7 +96,48 @@ enum err keys_load(struct keys *keys, const char *home, struct error *error) {
 }
 
 enum err keys_load_identity_secret(uint8_t secret[KEY_BYTES], const char *home, struct error *error) {
-  return key_read(home, "identity", secret, error);
+  uint8_t public_half[KEY_BYTES];
+  enum err err = key_read(home, "identity", secret, error);
+  if (err) return err;
+  sealed_public_key(public_half, secret);
+  err = pair_check(home, "identity", public_half, error);
+  if (err) bytes_wipe(secret, KEY_BYTES);
+  return err;
+}
+
+static const char *const checked[] = {"log", "body", "link", "lookup", "identity"};
+#define CHECKED ((int)(sizeof checked / sizeof *checked))
+
+static void check_one(const struct keys *keys, int which, char out[64]) {
+  const uint8_t *const key[] = {keys->log_public, keys->body, keys->link, keys->lookup, keys->identity_public};
+  char text[64];
+  uint8_t hash[SHA256_BYTES];
+  int length = snprintf(text, sizeof text, "attune-key-check-v1 %s", checked[which]);
+  hmac_sha256(hash, key[which], KEY_BYTES, text, (size_t)length);
+  struct arena arena = {0};
+  snprintf(out, 64, "%s=%s", checked[which], hex_text(&arena, hash, 16));
+  arena_free(&arena);
+}
+
+void keys_check_write(const struct keys *keys, char out[KEYS_CHECK_BYTES]) {
+  size_t used = 0;
+  for (int i = 0; i < CHECKED; i++) {
+    char one[64];
+    check_one(keys, i, one);
+    used += (size_t)snprintf(out + used, KEYS_CHECK_BYTES - used, "%s%s", i ? " " : "", one);
+  }
+}
+
+const char *keys_check_differs(const struct keys *keys, const char *check) {
+  char now[KEYS_CHECK_BYTES];
+  keys_check_write(keys, now);
+  if (!strcmp(now, check)) return NULL;
+  for (int i = 0; i < CHECKED; i++) {
+    char one[64];
+    check_one(keys, i, one);
+    if (!strstr(check, one)) return checked[i];
+  }
+  return checked[0]; /* all are there, in a text that is not ours */
 }
 
 enum err keys_copy(const char *from, const char *to, struct error *error) {

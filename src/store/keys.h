@@ -21,11 +21,19 @@ struct keys {
 };
 
 enum err keys_create(const char *home, const struct chance *chance, struct error *error);
+/* ERR_STATE "key-missing", "key-open" (others can read it), "key-broken", "key-pair" (a public half is of another secret). */
 enum err keys_load(struct keys *keys, const char *home, struct error *error);
 enum err keys_load_identity_secret(uint8_t secret[KEY_BYTES], const char *home, struct error *error);
 /* Copies the key files of one directory (HOME/keys, or where a copy of it is kept) into another, which is made. */
 enum err keys_copy(const char *from, const char *to, struct error *error);
 void keys_wipe(struct keys *keys);
+
+/* What tells these keys from any others and gives nothing of them away: "NAME=HEX" for each, HEX being the first 128 bits
+ * of HMAC-SHA256(key or its public half, "attune-key-check-v1 NAME"). The ledger's head keeps it (ledger.c). */
+#define KEYS_CHECK_BYTES 256
+void keys_check_write(const struct keys *keys, char out[KEYS_CHECK_BYTES]);
+/* The name of the first key of which `check` tells otherwise, or NULL. */
+const char *keys_check_differs(const struct keys *keys, const char *check);
 
 /* The keyed hash of a normalised name or address (ASCII letters lowered, outer blanks cut), as 64 hex digits. */
 void keys_lookup(const struct keys *keys, const char *purpose, const char *text, char out[65]);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "base/log.h"
 #include "base/utf8.h"
 #include "store/store_engine.h"
 #include "store/store_files.h"
@@ -70,6 +71,30 @@ static char *path_in(const char *home, const char *name) {
   char *path = NULL;
   if (asprintf(&path, "%s/%s", home, name) < 0) die("out of memory");
   return path;
+}
+
+/* Takes from everyone else what a umask, or a copy by hand, left to them. Where the file is another's to change, or not
+ * there, that is whoever's to judge who made it so. */
+static void keep_private(const char *home, const char *name) {
+  char *path = path_in(home, name);
+  struct stat facts;
+  if (!stat(path, &facts) && (facts.st_mode & 077) && chmod(path, facts.st_mode & 0700))
+    log_line(LOG_WARNING, "home-open", "%s can be read by others on this machine: %s", path, strerror(errno));
+  free(path);
+}
+
+static void home_keep_private(const char *home) {
+  static const char *const names[] = {".", "attune.db", "attune.db-wal", "attune.db-shm", "store.json", "erasures", "lock"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) keep_private(home, names[i]);
+}
+
+/* SQLite would make it with what the umask allows, and gives its -wal and -shm the same mode. */
+static enum err file_make(const char *path, struct error *error) {
+  int file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file < 0 || fchmod(file, 0600))
+    return fail(error, ERR_STATE, "home-unwritable", "", "%s: cannot be made: %s", path, strerror(errno));
+  close(file);
+  return OK;
 }
 
 /* flock() belongs to the open file, so the lock is gone when the process is, however it ended. */
@@ -152,11 +177,11 @@ static enum err settings_write(const struct store *store, struct error *error) {
 }
 
 /* Brings the schema forward (or looks at its version) through a connection of its own. */
-static enum err schema_visit(struct store *store, struct error *error) {
+static enum err schema_visit(struct store *store, bool fresh, struct error *error) {
   struct db *db;
   enum err err = db_open(&db, store, store->mode != STORE_LOOK ? DB_WRITER : DB_OPEN, error);
   if (err) return err;
-  err = schema_forward(db, store->mode != STORE_LOOK, error);
+  err = schema_forward(db, store->mode != STORE_LOOK, fresh, error);
   if (!err && store->mode != STORE_LOOK && store->engine->grant) err = store->engine->grant(db, error);
   db_close(db);
   return err;
@@ -170,7 +195,7 @@ static bool exists(const char *home, const char *name) {
 }
 
 enum err store_create(const char *home, const char *connect, struct error *error) {
-  if (mkdir(home, 0700) && errno != EEXIST)
+  if ((mkdir(home, 0700) && errno != EEXIST) || chmod(home, 0700))
     return fail(error, ERR_STATE, "home-unwritable", "", "%s: cannot be made: %s", home, strerror(errno));
   if (exists(home, "store.json") || exists(home, "attune.db"))
     return fail(error, ERR_STATE, "home-exists", "", "%s holds a home already; choose another directory", home);
@@ -182,7 +207,8 @@ enum err store_create(const char *home, const char *connect, struct error *error
     engine_choose(store, connect, connect_masked);
     err = lock_take(store, error);
   }
-  if (!err) err = schema_visit(store, error);
+  if (!err && store->file) err = file_make(store->file, error);
+  if (!err) err = schema_visit(store, true, error);
   if (!err) err = settings_write(store, error); /* last: without it the directory is not a home */
   free(connect_masked);
   store_close(store);
@@ -197,7 +223,8 @@ enum err store_open(struct store **out, const char *home, enum store_mode mode, 
   if (!err && store->file && access(store->file, F_OK))
     err = fail(error, ERR_STATE, "home-missing", "", "%s is not there; restore it from a backup (attune restore)",
                store->file);
-  if (!err) err = schema_visit(store, error);
+  if (!err && mode != STORE_LOOK) home_keep_private(home);
+  if (!err) err = schema_visit(store, false, error);
   if (err)
     store_close(store);
   else
@@ -211,7 +238,7 @@ enum err store_open_memory(struct store **out, struct error *error) {
   store->memory = true;
   if (asprintf(&store->file, "file:/attune-%p?vfs=memdb", (void *)store) < 0) die("out of memory");
   enum err err = db_open(&store->anchor, store, DB_OPEN, error);
-  if (!err) err = schema_visit(store, error);
+  if (!err) err = schema_visit(store, true, error);
   if (err) store_close(store);
   *out = err ? NULL : store;
   return err;
@@ -386,6 +413,11 @@ enum err db_erase_subject(struct db *db, const char *subject, struct error *erro
     if (err) return err;
   }
   return OK;
+}
+
+enum err db_integrity(struct db *db, char *out, size_t capacity, char *unchecked, size_t unchecked_capacity, struct error *error) {
+  *out = *unchecked = 0;
+  return db->engine->integrity(db, out, capacity, unchecked, unchecked_capacity, error);
 }
 
 void db_view_begin(struct db *db) {

@@ -161,6 +161,11 @@ enum err db_first_difference(struct db *a, struct db *b, char *out, size_t capac
  * commits. Nothing reads a home between the two: opened to look it is refused as older. */
 enum err db_replay_begin(struct db *db, bool *due, struct error *error);
 
+/* The engine's own check of its pages and of every index against its table: `out` gets "" or what is wrong first.
+ * `unchecked` gets "", or a sentence on what could not be looked at. SQLite: everything. PostgreSQL: the indexes, where the
+ * extension amcheck is installed in this database and the owner may use it. */
+enum err db_integrity(struct db *db, char *out, size_t capacity, char *unchecked, size_t unchecked_capacity, struct error *error);
+
 /* Deletes every row of every derived, cache and run table whose `subject` is this one. Part of applying an erasure: a
  * replay that skips the entries of an erased subject gives the same tables, because an entry writes rows of its own
  * subject alone. */
@@ -174,7 +179,8 @@ enum err store_note_erasure(const char *home, int64_t time_ms, const char *subje
  * ledger_ and derived tables, copied row by row from a snapshot, for both engines (so nothing that was deleted travels
  * in a free page, and a home may change its engine by backup and restore). run_ and cache_ tables travel empty. */
 enum err store_backup(struct store *store, const char *file, struct error *error);
-/* Fills an empty home's database from such a file, in one transaction. */
+/* Fills an empty home's database from such a file, in one transaction. A backup of an earlier version is brought forward in
+ * a copy inside the home, which is removed again. */
 enum err store_restore(struct store *store, const char *file, struct error *error);
 
 #endif

@@ -89,7 +89,7 @@ static enum err write_part(struct db *from, const char *part, struct error *erro
   struct db *into;
   enum err err = sqlite_file_open(&into, part, true, error);
   if (err) return err;
-  err = schema_forward(into, true, error);
+  err = schema_forward(into, true, true, error);
   if (!err) err = db_begin(into, error);
   if (!err) err = copy_all(from, into, error);
   if (!err) err = db_commit(into, error);
@@ -134,6 +134,10 @@ static enum err empty_check(struct db *into, struct error *error) {
   return err;
 }
 
+static enum err named(const char *file, const struct error *detail, struct error *error) {
+  return detail->code ? fail(error, detail->code, detail->id, file, "%s: %s", file, detail->text) : OK;
+}
+
 static enum err file_check(struct db *from, const char *file, struct error *error) {
   struct table_shape shape;
   struct error detail = {0};
@@ -141,21 +145,55 @@ static enum err file_check(struct db *from, const char *file, struct error *erro
   if (err || !shape.columns)
     return fail(error, ERR_INPUT, "backup-broken", file, "%s is not a backup made by attune backup%s%s", file,
                 err ? ": " : "", err ? detail.text : "");
-  err = schema_forward(from, false, &detail);
-  return err ? fail(error, err, detail.id, file, "%s: %s", file, detail.text) : OK;
+  schema_forward(from, false, false, &detail);
+  return named(file, &detail, error);
+}
+
+/* A backup of an earlier version is brought forward in a copy, never where it stands. */
+static enum err copy_forward(struct db **from, const char *copy, const char *file, struct error *error) {
+  struct error detail = {0};
+  enum err err = file_copy(file, copy, error);
+  if (!err) err = sqlite_file_open(from, copy, true, error);
+  if (err) return err;
+  schema_forward(*from, true, false, &detail);
+  return named(file, &detail, error);
+}
+
+static enum err backup_open(struct db **from, const char *copy, const char *file, struct error *error) {
+  struct error detail = {0};
+  enum err err = sqlite_file_open(from, file, false, error);
+  if (err || !file_check(*from, file, &detail)) return err;
+  if (!strcmp(detail.id, "home-older")) {
+    db_close(*from);
+    *from = NULL;
+    return copy_forward(from, copy, file, error);
+  }
+  if (error) *error = detail;
+  return detail.code;
+}
+
+/* Whether the tables wait for the ledger to fill them travels with them. */
+static enum err copy_whole(struct db *from, struct db *into, struct error *error) {
+  bool due = false;
+  enum err err = copy_all(from, into, error);
+  if (!err) err = schema_replay_due(from, &due, error);
+  return !err && due ? schema_replay_mark(into, 0, error) : err;
 }
 
 enum err store_restore(struct store *store, const char *file, struct error *error) {
   if (access(file, R_OK)) return fail(error, ERR_INPUT, "file-missing", file, "%s: %s", file, strerror(errno));
   struct db *from = NULL, *into = NULL;
-  enum err err = sqlite_file_open(&from, file, false, error);
-  if (!err) err = file_check(from, file, error);
+  char copy[4096];
+  if ((size_t)snprintf(copy, sizeof copy, "%s/restoring.db", store->home) >= sizeof copy)
+    return fail(error, ERR_INPUT, "file-name", store->home, "the home's name is too long");
+  enum err err = backup_open(&from, copy, file, error);
   if (!err) err = db_open(&into, store, DB_WRITER, error);
   if (!err) err = db_begin(into, error);
   if (!err) err = empty_check(into, error);
-  if (!err) err = copy_all(from, into, error);
+  if (!err) err = copy_whole(from, into, error);
   if (!err) err = db_commit(into, error);
   db_close(into);
   db_close(from);
+  unlink(copy);
   return err;
 }

@@ -56,6 +56,7 @@ struct engine {
   enum err (*commit)(struct db *db, struct error *error);
   void (*rollback)(struct db *db);
   enum err (*shape)(struct db *db, const char *table, struct table_shape *shape, struct error *error);
+  enum err (*integrity)(struct db *db, char *out, size_t capacity, char *unchecked, size_t unchecked_capacity, struct error *error);
   enum err (*grant)(struct db *db, struct error *error); /* lets the masked role read its list, or NULL */
 };
 
@@ -85,13 +86,15 @@ bool store_table_has_subject(const char *name); /* of a derived or working table
 /* ---- store_schema.c ---- */
 
 /* Runs the numbered files of src/store/sql/ that this database has not seen, each in a transaction of its own.
- * `may_write` false: only looks whether the version is the one this program knows. */
-enum err schema_forward(struct db *db, bool may_write, struct error *error);
+ * `may_write` false: only looks whether the version is the one this program knows. `fresh`: may be empty; the database of
+ * a home that was made before may not. */
+enum err schema_forward(struct db *db, bool may_write, bool fresh, struct error *error);
 /* One such file, inside a transaction. A file whose first line is SCHEMA_REPLAY alters derived tables: it drops and makes
  * them anew, and all derived tables are filled again from the ledger when it is opened next (db_replay_begin). `fresh`: a
  * new home, which has no entries. */
 #define SCHEMA_REPLAY "-- replay\n"
 enum err schema_step(struct db *db, int version, bool fresh, const char *sql, struct error *error);
+enum err schema_replay_mark(struct db *db, int64_t version, struct error *error);
 enum err schema_replay_due(struct db *db, bool *due, struct error *error);
 
 /* ---- store_masked.c: what a masked statement may say ---- */

@@ -105,6 +105,17 @@ enum err file_write_whole(const char *path, const void *bytes, size_t length, st
   return file_part_finish(path, error);
 }
 
+enum err file_copy(const char *from, const char *to, struct error *error) {
+  static const size_t piece = (size_t)1 << 20;
+  int source = open(from, O_RDONLY | O_CLOEXEC), target = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  ssize_t moved = 1;
+  while (source >= 0 && target >= 0 && moved > 0) moved = copy_file_range(source, NULL, target, NULL, piece, 0);
+  enum err err = source < 0 ? file_fail(error, from, "read") : target < 0 || moved < 0 ? file_fail(error, to, "written") : OK;
+  if (source >= 0) close(source);
+  if (target >= 0) close(target);
+  return err;
+}
+
 enum err file_append_line(const char *path, const char *line, struct error *error) {
   bool fresh = access(path, F_OK) != 0;
   int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);

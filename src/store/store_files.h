@@ -15,6 +15,8 @@ enum err file_read(struct arena *arena, const char *path, size_t maximum, char *
 enum err file_write_whole(const char *path, const void *bytes, size_t length, struct error *error);
 /* The second half of file_write_whole(), for a FILE.part that someone else has written. */
 enum err file_part_finish(const char *path, struct error *error);
+/* Writes a copy of a file of any size (mode 0600, not synced: for one that is thrown away); `to` must not be there. */
+enum err file_copy(const char *from, const char *to, struct error *error);
 /* Appends one line (without its line feed) and syncs; makes the file (mode 0600) when it is not there. */
 enum err file_append_line(const char *path, const char *line, struct error *error);
 

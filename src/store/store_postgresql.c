@@ -385,6 +385,42 @@ static enum err shape(struct db *base, const char *table, struct table_shape *ou
   return rows_close(&rows, error);
 }
 
+/* amcheck compares each index with its table: its order, and that every row is in it. */
+static enum err indexes_check(struct db *base, const char *function, struct error *error) {
+  struct arena arena = {0};
+  struct rows rows;
+  rows_open(&rows, base,
+            arena_printf(&arena,
+                         "SELECT c.oid::bigint, %s(c.oid::regclass, true)::text FROM pg_class c JOIN pg_am a ON a.oid = c.relam "
+                         "WHERE c.relkind = 'i' AND a.amname = 'btree' AND c.relnamespace = current_schema()::regnamespace ORDER BY c.oid",
+                         function),
+            NO_ARGS);
+  while (rows_next(&rows)) continue;
+  enum err err = rows_close(&rows, error);
+  arena_free(&arena);
+  return err;
+}
+
+static enum err integrity(struct db *base, char *out, size_t capacity, char *unchecked, size_t unchecked_capacity, struct error *error) {
+  struct arena arena = {0};
+  struct error detail = {0};
+  char *function;
+  enum err err = db_text(base, error, &arena, &function,
+                         "SELECT quote_ident(n.nspname) || '.bt_index_check' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace "
+                         "WHERE p.proname = 'bt_index_check' AND p.pronargs = 2 AND has_function_privilege(p.oid, 'EXECUTE') ORDER BY p.oid LIMIT 1",
+                         NO_ARGS);
+  if (!err && !function)
+    snprintf(unchecked, unchecked_capacity,
+             "the database's indexes were not checked: amcheck is not there for its owner (CREATE EXTENSION amcheck)");
+  else if (!err && (err = indexes_check(base, function, &detail)) && !strcmp(detail.id, "store-damaged")) {
+    snprintf(out, capacity, "%s", detail.text);
+    err = OK;
+  } else if (err && *detail.id && error)
+    *error = detail;
+  arena_free(&arena);
+  return err;
+}
+
 /* The role may read the list and nothing else; what it may read beyond it, or not yet, is put right. */
 static enum err grant(struct db *base, struct error *error) {
   struct arena arena = {0};
@@ -521,5 +557,6 @@ const struct engine engine_postgresql = {
     .commit = commit,
     .rollback = rollback,
     .shape = shape,
+    .integrity = integrity,
     .grant = grant,
 };

@@ -35,7 +35,7 @@ static bool alters_derived(const char *sql) {
   return !strncmp(sql, SCHEMA_REPLAY, strlen(SCHEMA_REPLAY));
 }
 
-static enum err replay_mark(struct db *db, int64_t version, struct error *error) {
+enum err schema_replay_mark(struct db *db, int64_t version, struct error *error) {
   return db_exec(db, error, "INSERT INTO schema_version (one, version) VALUES ($1, $2) ON CONFLICT (one) DO NOTHING",
                  ARGS(v_int(REPLAY_ROW), v_int(version)));
 }
@@ -68,7 +68,7 @@ enum err schema_step(struct db *db, int version, bool fresh, const char *sql, st
     if (!err) err = db_exec(db, error, "INSERT INTO schema_version (one, version) VALUES (1, 0)", NO_ARGS);
   }
   if (!err) err = db->engine->script(db, sql, error);
-  if (!err && !fresh && alters_derived(sql)) err = replay_mark(db, version, error);
+  if (!err && !fresh && alters_derived(sql)) err = schema_replay_mark(db, version, error);
   if (!err) err = db_exec(db, error, "UPDATE schema_version SET version = $1 WHERE one = 1", ARGS(v_int(version)));
   return err;
 }
@@ -97,7 +97,7 @@ static enum err forward(struct db *db, int64_t version, int newest, struct error
   return OK;
 }
 
-enum err schema_forward(struct db *db, bool may_write, struct error *error) {
+enum err schema_forward(struct db *db, bool may_write, bool fresh, struct error *error) {
   int newest = 0;
   while (file_of_version(newest + 1)) newest++;
   int64_t version;
@@ -108,6 +108,10 @@ enum err schema_forward(struct db *db, bool may_write, struct error *error) {
         error, ERR_STATE, "home-newer", "",
         "the database was made by a newer version of attune (schema %lld, this program knows %d); use that version",
         (long long)version, newest);
+  if (!version && !fresh)
+    return fail(error, ERR_STATE, "home-emptied", "",
+                "the database holds nothing, not even tables: it was cut short or put there anew; keep this home and its keys as "
+                "they are and restore it from a backup (attune restore)");
   if (may_write) return forward(db, version, newest, error);
   bool due = false;
   if (version == newest) err = schema_replay_due(db, &due, error);

@@ -496,6 +496,23 @@ static enum err shape(struct db *base, const char *table, struct table_shape *ou
   return rows_close(&rows, error);
 }
 
+/* A page so broken that the check cannot go on is its answer too. */
+static enum err integrity(struct db *base, char *out, size_t capacity, char *unchecked, size_t unchecked_capacity, struct error *error) {
+  (void)unchecked;
+  (void)unchecked_capacity;
+  struct rows rows;
+  struct error detail = {0};
+  rows_open(&rows, base, "PRAGMA integrity_check(1)", NO_ARGS);
+  if (rows_next(&rows) && strcmp(rows_text(&rows, 0), "ok")) snprintf(out, capacity, "%s", rows_text(&rows, 0));
+  enum err err = rows_close(&rows, &detail);
+  if (err && strcmp(detail.id, "store-damaged")) {
+    if (error) *error = detail;
+    return err;
+  }
+  if (err && !*out) snprintf(out, capacity, "%s", detail.text);
+  return OK;
+}
+
 /* ---- the masked reader ---- */
 
 void sqlite_guards_set(struct db *masked, unsigned guards) {
@@ -587,4 +604,5 @@ const struct engine engine_sqlite = {
     .commit = commit,
     .rollback = rollback,
     .shape = shape,
+    .integrity = integrity,
 };

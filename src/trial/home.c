@@ -108,7 +108,8 @@ static enum err home_fill(struct home *home, enum store_mode mode, struct error 
   if (err) return err;
   if (!home->versions->current)
     return fail(error, ERR_STATE, "home-empty", home->directory,
-                "%s: this home holds no study yet; remove it and run 'attune init' again", home->directory);
+                "%s: this home holds no study. If 'attune init' was stopped here, make the home in another directory; if people have "
+                "taken part, keep all of it, its keys above all, and restore it from a backup (attune restore)", home->directory);
   snprintf(home->name, sizeof home->name, "%s", home_study(home)->name);
   return OK;
 }

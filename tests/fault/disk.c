@@ -225,7 +225,7 @@ static int home_check(const bool *answered, int count, int unanswered) {
   }
   if (extra > unanswered) faults += broken("an entry that was refused is stored");
   db_close(db);
-  if (ledger_verify(store, &keys, kinds, &report, &error))
+  if (ledger_verify(store, &keys, kinds, NULL, &report, &error))
     faults += broken(error.text);
   else if (*report.first_difference)
     faults += broken(report.first_difference);

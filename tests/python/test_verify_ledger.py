@@ -133,6 +133,27 @@ class Ledger(unittest.TestCase):
         self.assertIn("1 erased", attune("verify", again))
         self.assertNotIn(code, attune("user", "list", again))
 
+    def test_a_note_for_a_witness(self):
+        """attune checkpoint prints what attune verify --note and the independent verifier both go by."""
+        note = self.place / "kept"
+        note.write_text(attune("checkpoint", self.home), encoding="utf-8")
+        self.assertIn("attune.local/practice\n6\n", note.read_text(encoding="utf-8"))
+        self.assertEqual(self.check(self.backup, "--note", note).returncode, 0)
+        self.assertIn("holds", attune("verify", self.home, "--note", note))
+        self.assertIn("holds", attune("verify", self.home, "--note", self.place / "note"))
+        older = self.place / "older"
+        attune("restore", self.place / "early", older, "--keys", self.keys)
+        said = attune("verify", older, "--note", note, status=1)
+        self.assertIn("entry 2 is not there: a checkpoint of size 6 (kept elsewhere) was signed", said)
+        attune("user", "add", older, "--role", "coordinator", "--name", "six", "--login", "six")
+        for name in "abcdef":
+            attune("user", "add", older, "--role", "coordinator", "--name", name, "--login", "other" + name)
+        attune("verify", older)
+        self.assertIn("not those that were signed", attune("verify", older, "--note", note, status=1))
+        note.write_text(note.read_text(encoding="utf-8").replace("6", "7", 1), encoding="utf-8")
+        self.assertIn("no checkpoint", attune("verify", self.home, "--note", note, status=1))
+        self.assertIn("is not there", attune("verify", self.home, "--note", self.place / "absent", status=1))
+
     def test_a_broken_backup_leaves_no_home(self):
         broken = self.tampered("UPDATE account SET language = 'xx' WHERE code = (SELECT min(code) FROM account)")
         shutil.copy(str(self.backup) + ".erasures", str(broken) + ".erasures")

@@ -144,7 +144,7 @@ static inline void world_live(struct world *world, int patients) {
 }
 
 static inline void world_verify(struct world *world, struct verify_report *report) {
-  assert_ok(ledger_verify(world->store, &world->keys, toy_kinds, report, error));
+  assert_ok(ledger_verify(world->store, &world->keys, toy_kinds, NULL, report, error));
 }
 
 #endif

@@ -97,6 +97,33 @@ static void test_trial(void **state) {
   lives(&trial);
 }
 
+/* A backup of an earlier version (its database is as good as one) becomes a home of this one, on either engine. */
+static void an_old_backup_is_restored(bool postgresql) {
+  struct trial old = {0}, trial = {.desk = expression_desk_open()};
+  struct chance chance = chance_frozen(2);
+  struct store *store;
+  char path[FIXTURE_PATH + 20], keys[FIXTURE_PATH + 20];
+  copy(&old, "2026-trial", "attune.db");
+  home_make(&trial.place, postgresql, &chance);
+  snprintf(keys, sizeof keys, "%s/keys", trial.place.path);
+  assert_int_equal(nftw(keys, fixture_remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+  snprintf(path, sizeof path, "%s/keys", old.place.path);
+  assert_ok(keys_copy(path, keys, error));
+  snprintf(path, sizeof path, "%s/attune.db", old.place.path);
+  assert_ok(store_open(&store, trial.place.path, STORE_OWN, error));
+  assert_ok(store_restore(store, path, error));
+  store_close(store);
+  snprintf(path, sizeof path, "%s/restoring.db", trial.place.path);
+  assert_int_not_equal(access(path, F_OK), 0);
+  trial.now_ms = INT64_C(20514) * DAY_MS + 11 * HOUR_MS;
+  assert_ok(home_open(&trial.home, trial.place.path, STORE_OWN, clock_fixed(&trial.now_ms), chance_frozen(9), error));
+  trial_verify(&trial);
+  assert_int_equal(count_of(&trial, "SELECT count(*) FROM tombstone ORDER BY 1"), 2);
+  trial_close(&trial);
+  home_remove(&old.place);
+}
+ON_BOTH(an_old_backup_is_restored)
+
 static void test_trial_postgresql(void **state) {
   (void)state;
   if (!fixture_server()) skip();
@@ -112,6 +139,7 @@ int main(void) {
       cmocka_unit_test(test_practice),
       cmocka_unit_test(test_trial),
       cmocka_unit_test(test_trial_postgresql),
+      BOTH(an_old_backup_is_restored),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "ledger/tree.h"
 #include "ledger_fixture.h"
 #include "store/store_engine.h"
+#include "store/store_files.h"
 
 static int64_t one(struct world *world, const char *sql) {
   struct db *db;
@@ -111,6 +112,171 @@ static void a_step_that_alters_tables_replays(bool postgresql) {
   world_close(&world);
 }
 ON_BOTH(a_step_that_alters_tables_replays)
+
+/* The machine's clock goes back two days: time on the record does not, and what need not stand still sees the clock. */
+struct told {
+  int64_t now, clock;
+};
+static enum err tell_time(struct txn *txn, void *input, struct error *error) {
+  (void)error;
+  *(struct told *)input = (struct told){txn_now(txn), txn_clock(txn)};
+  return OK;
+}
+
+static void time_does_not_run_backwards(bool postgresql) {
+  struct world world;
+  struct told told;
+  struct db *db;
+  struct verify_report report;
+  world_open(&world, postgresql);
+  world_live(&world, 2);
+  int64_t last = world.now;
+  world.now -= 2 * DAY_MS;
+  int64_t clock = world.now;
+  assert_int_equal(world_do(&world, (struct toy){.kind = "session.record", .subject = "P-0000", .number = 7}), OK);
+  assert_true(one(&world, "SELECT max(time_ms) FROM ledger_entry ORDER BY 1") == last);
+  world_stop(&world);
+  assert_ok(store_open(&world.store, world.home.path, STORE_OWN, error));
+  assert_ok(world_ledger(&world, error)); /* nor after a new start */
+  assert_ok(ledger_do(world.ledger, tell_time, &told, error));
+  assert_true(told.now == last && told.clock == clock + 1000);
+  assert_int_equal(world_do(&world, (struct toy){.kind = "session.record", .subject = "P-0000", .number = 8}), OK);
+  assert_int_equal(one(&world, "SELECT count(*) FROM ledger_entry WHERE time_ms < (SELECT e.time_ms FROM ledger_entry AS e WHERE e.sequence = 10) AND sequence > 10 ORDER BY 1"), 0);
+  assert_holds(&world);
+  world_stop(&world);
+  /* what an earlier version wrote may go back; what this one writes may not */
+  assert_ok(store_open(&world.store, world.home.path, STORE_OWN, error));
+  assert_ok(db_open(&db, world.store, DB_WRITER, error));
+  assert_ok(db_exec(db, error, "UPDATE ledger_entry SET time_ms = time_ms + 500 WHERE sequence = 3", NO_ARGS));
+  assert_ok(db_exec(db, error, "UPDATE ledger_entry SET time_ms = time_ms + 5000 WHERE sequence = 4", NO_ARGS));
+  world_verify(&world, &report);
+  assert_false(report.times_hold);
+  assert_ok(db_exec(db, error, "UPDATE ledger_head SET ordered_from = 6", NO_ARGS));
+  world_verify(&world, &report);
+  assert_true(report.times_hold);
+  assert_false(report.tree_holds); /* that is what notices them now */
+  db_close(db);
+  store_close(world.store);
+  home_remove(&world.home);
+}
+ON_BOTH(time_does_not_run_backwards)
+
+/* ---- keys ---- */
+
+static void opening_says(struct world *world, const char *key) {
+  struct error problem = {0};
+  assert_ok(keys_load(&world->keys, world->home.path, error));
+  assert_ok(store_open(&world->store, world->home.path, STORE_OWN, error));
+  enum err err = world_ledger(world, &problem);
+  if (!key) {
+    if (err) stop_test("%s", problem.text);
+    ledger_close(world->ledger);
+  } else if (err != ERR_STATE || strcmp(problem.id, "key-other") || !strstr(problem.text, key))
+    stop_test("%s: %d %s", key, err, problem.text);
+  store_close(world->store);
+}
+
+static void put_key(struct world *world, const char *name, const char *text) {
+  char path[FIXTURE_PATH + 40];
+  snprintf(path, sizeof path, "%s/keys/%s", world->home.path, name);
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  fclose(file);
+}
+
+/* Another home's key beside this home's record: refused by name, before anything is sealed with it. Also in a home of an
+ * earlier version, which has not learnt its keys yet. */
+static void keys_are_checked(bool postgresql) {
+  static const char *const names[] = {"body", "link", "lookup", "identity.public"};
+  struct world world;
+  world_open(&world, postgresql);
+  world_live(&world, 2);
+  world_stop(&world);
+  for (int old = 0; old < 2; old++) {
+    for (size_t i = 0; i < (old ? 1 : sizeof names / sizeof *names); i++) {
+      struct arena arena = {0};
+      char path[FIXTURE_PATH + 40], *own;
+      size_t length;
+      snprintf(path, sizeof path, "%s/keys/%s", world.home.path, names[i]);
+      assert_ok(file_read(&arena, path, 256, &own, &length, error));
+      put_key(&world, names[i], "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n");
+      char plain[32];
+      snprintf(plain, sizeof plain, "keys/%.*s is not", (int)strcspn(names[i], "."), names[i]);
+      opening_says(&world, plain);
+      put_key(&world, names[i], own);
+      opening_says(&world, NULL);
+      arena_free(&arena);
+    }
+    struct db *db;
+    assert_ok(store_open(&world.store, world.home.path, STORE_OWN, error));
+    assert_ok(db_open(&db, world.store, DB_WRITER, error));
+    assert_ok(db_exec(db, error, "UPDATE ledger_head SET key_check = ''", NO_ARGS));
+    db_close(db);
+    store_close(world.store);
+  }
+  opening_says(&world, NULL); /* learns them */
+  put_key(&world, "link", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n");
+  opening_says(&world, "keys/link is not");
+  home_remove(&world.home);
+}
+ON_BOTH(keys_are_checked)
+
+/* ---- a note kept elsewhere ---- */
+
+static void note_verdict(struct world *world, const char *note, const char *part) {
+  struct verify_report report;
+  assert_ok(ledger_verify(world->store, &world->keys, toy_kinds, note, &report, error));
+  if (part ? !strstr(report.first_difference, part) : *report.first_difference)
+    stop_test("'%s', not '%s'", report.first_difference, part ? part : "");
+}
+
+static char *newest_note(struct world *world, struct arena *arena) {
+  struct db *db;
+  char *note;
+  assert_ok(db_open(&db, world->store, DB_OPEN, error));
+  assert_ok(ledger_checkpoint_text(db, arena, &note, error));
+  db_close(db);
+  return note;
+}
+
+/* The record is put back to what it was and written on differently: without the note nothing is wrong with it. */
+static void test_a_rollback_is_found_by_a_note(void **state) {
+  (void)state;
+  struct world world;
+  struct arena arena = {0};
+  struct error problem;
+  char path[FIXTURE_PATH + 20], *bytes;
+  size_t length;
+  world_open(&world, false);
+  world_live(&world, 2);
+  char *early = newest_note(&world, &arena);
+  world_stop(&world);
+  snprintf(path, sizeof path, "%s/attune.db", world.home.path);
+  assert_ok(file_read(&arena, path, 8 << 20, &bytes, &length, error));
+  assert_ok(store_open(&world.store, world.home.path, STORE_OWN, error));
+  assert_ok(world_ledger(&world, error));
+  for (int n = 4; n < 8; n++) assert_int_equal(world_do(&world, (struct toy){.kind = "session.record", .subject = "P-0000", .number = n}), OK);
+  char *late = newest_note(&world, &arena);
+  note_verdict(&world, early, NULL);
+  note_verdict(&world, late, NULL);
+  world_stop(&world);
+  assert_ok(file_write_whole(path, bytes, length, error));
+  assert_ok(store_open(&world.store, world.home.path, STORE_OWN, error));
+  assert_ok(world_ledger(&world, error));
+  note_verdict(&world, early, NULL);
+  note_verdict(&world, NULL, NULL);
+  note_verdict(&world, late, "entry 11 is not there: a checkpoint of size 15 (kept elsewhere) was signed");
+  for (int n = 14; n < 20; n++) assert_int_equal(world_do(&world, (struct toy){.kind = "session.record", .subject = "P-0000", .number = n}), OK);
+  note_verdict(&world, NULL, NULL);
+  note_verdict(&world, late, "size 15 (kept elsewhere): the entries before it are not those that were signed");
+  struct verify_report report;
+  late[strlen(late) - 4] ^= 1;
+  assert_int_equal(ledger_verify(world.store, &world.keys, toy_kinds, late, &report, &problem), ERR_INPUT);
+  assert_string_equal(problem.id, "note-broken");
+  arena_free(&arena);
+  world_close(&world);
+}
 
 static void test_three_dumps_are_one(void **state) {
   (void)state;
@@ -446,6 +612,9 @@ int main(void) {
   if (!fixture_server()) print_message("PostgreSQL was left out: ATTUNE_TEST_POSTGRESQL is not set\n");
   const struct CMUnitTest tests[] = {
       BOTH(a_step_that_alters_tables_replays),
+      BOTH(time_does_not_run_backwards),
+      BOTH(keys_are_checked),
+      cmocka_unit_test(test_a_rollback_is_found_by_a_note),
       BOTH(a_life_verifies),        cmocka_unit_test(test_three_dumps_are_one),
       BOTH(refusals_leave_nothing), cmocka_unit_test(test_a_full_queue_says_so),
       BOTH(many_at_once),           BOTH(erasure_is_for_good),

@@ -38,7 +38,7 @@ static struct verify_report verify_home(const char *path, const struct keys *key
   struct store *store;
   struct verify_report report;
   assert_ok(store_open(&store, path, STORE_LOOK, error));
-  assert_ok(ledger_verify(store, keys, toy_kinds, &report, error));
+  assert_ok(ledger_verify(store, keys, toy_kinds, NULL, &report, error));
   store_close(store);
   return report;
 }
@@ -85,8 +85,8 @@ static void try_one(struct run *run, const char *sql, const struct value *values
   if (done) {
     struct verify_report report = verify_home(run->world.home.path, &run->world.keys);
     run->tried++;
-    bool noticed = *report.first_difference &&
-                   !(report.tree_holds && report.checkpoints_hold && report.bodies_hold && report.tables_hold);
+    bool noticed = *report.first_difference && !(report.tree_holds && report.checkpoints_hold && report.bodies_hold && report.tables_hold &&
+                                                 report.times_hold && report.keys_hold);
     run->noticed += noticed;
     if (!noticed) print_error("not noticed: %s\n", what);
   }

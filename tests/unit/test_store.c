@@ -1,6 +1,7 @@
 /* The store: statements, transactions, homes, dumps and backups, each on both engines where both have it. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -390,12 +391,119 @@ static void versions_are_told(bool postgresql) {
   assert_int_equal(store_open(&other, place.home.path, STORE_LOOK, &problem), ERR_STATE);
   assert_string_equal(problem.id, "home-newer");
   assert_non_null(strstr(problem.text, "newer version"));
-  assert_ok(db_exec(place.writer, error, "UPDATE schema_version SET version = 0 WHERE one = 1", NO_ARGS));
+  assert_ok(db_exec(place.writer, error, "UPDATE schema_version SET version = 1 WHERE one = 1", NO_ARGS));
   assert_int_equal(store_open(&other, place.home.path, STORE_LOOK, &problem), ERR_STATE);
   assert_string_equal(problem.id, "home-older");
   place_close(&place);
 }
 ON_BOTH(versions_are_told)
+
+static mode_t mode_of(const char *home, const char *name) {
+  char path[FIXTURE_PATH + 40];
+  struct stat facts;
+  snprintf(path, sizeof path, "%s/%s", home, name);
+  if (stat(path, &facts)) stop_test("%s is not there", path);
+  return facts.st_mode & 0777;
+}
+
+/* Whatever the umask, and after a copy by hand has opened what was closed. */
+static void test_nobody_else_reads(void **state) {
+  (void)state;
+  static const char *const files[] = {"attune.db", "attune.db-wal", "attune.db-shm", "store.json", "lock"};
+  struct place place;
+  mode_t before = umask(0);
+  place_open(&place, false);
+  some_rows(place.writer);
+  umask(before);
+  assert_int_equal(mode_of(place.home.path, "."), 0700);
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) assert_int_equal(mode_of(place.home.path, files[i]), 0600);
+  db_close(place.writer);
+  store_close(place.store);
+  char path[FIXTURE_PATH + 40];
+  snprintf(path, sizeof path, "%s/attune.db", place.home.path);
+  assert_int_equal(chmod(path, 0664), 0);
+  assert_int_equal(chmod(place.home.path, 0755), 0);
+  assert_ok(store_open(&place.store, place.home.path, STORE_OWN, error));
+  assert_ok(db_open(&place.writer, place.store, DB_WRITER, error));
+  assert_ok(note(place.writer, "more", 1, "", error));
+  assert_int_equal(mode_of(place.home.path, "."), 0700);
+  for (size_t i = 0; i < 3; i++) assert_int_equal(mode_of(place.home.path, files[i]), 0600);
+  place_close(&place);
+}
+
+/* A database that was cut to nothing is not taken for a new one, and nobody is told to remove anything. */
+static void test_a_lost_database_is_not_a_new_one(void **state) {
+  (void)state;
+  struct place place;
+  struct error problem;
+  char path[FIXTURE_PATH + 20];
+  place_open(&place, false);
+  some_rows(place.writer);
+  db_close(place.writer);
+  store_close(place.store);
+  snprintf(path, sizeof path, "%s/attune.db", place.home.path);
+  assert_int_equal(truncate(path, 0), 0);
+  for (int mode = STORE_OWN; mode <= STORE_LOOK; mode++) {
+    assert_int_equal(store_open(&place.store, place.home.path, (enum store_mode)mode, &problem), ERR_STATE);
+    assert_string_equal(problem.id, "home-emptied");
+    assert_non_null(strstr(problem.text, "keep this home and its keys"));
+    assert_null(strstr(problem.text, "remove"));
+  }
+  home_remove(&place.home);
+}
+
+static void integrity_is(struct store *store, const char *part) {
+  struct db *db;
+  char what[200], unchecked[200];
+  assert_ok(db_open(&db, store, DB_OPEN, error));
+  assert_ok(db_snapshot(db, error));
+  assert_ok(db_integrity(db, what, sizeof what, unchecked, sizeof unchecked, error));
+  assert_string_equal(unchecked, "");
+  if (part ? !strstr(what, part) : *what) stop_test("'%s' is not '%s'", what, part ? part : "");
+  db_close(db);
+}
+
+/* An index that has lost a row: hidden while the row is written, then put back. No table differs. */
+static void test_an_index_that_differs_sqlite(void **state) {
+  (void)state;
+  struct place place;
+  char path[FIXTURE_PATH + 20];
+  sqlite3 *handle;
+  place_open(&place, false);
+  integrity_is(place.store, NULL);
+  db_close(place.writer);
+  snprintf(path, sizeof path, "%s/attune.db", place.home.path);
+  assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+  static const char *const hide = "PRAGMA writable_schema = ON; CREATE TABLE t AS SELECT * FROM sqlite_schema WHERE name = 'person_therapist';"
+                                  "DELETE FROM sqlite_schema WHERE name = 'person_therapist';";
+  static const char *const row = "INSERT INTO person VALUES ('P-1', 'P-1', 'patient', 'x', 'T-1', 'en', 1, 1, 0, '');"
+                                 "PRAGMA writable_schema = ON; INSERT INTO sqlite_schema SELECT * FROM t;";
+  assert_int_equal(sqlite3_exec(handle, hide, NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(handle);
+  assert_int_equal(sqlite3_open(path, &handle), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(handle, row, NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(handle);
+  integrity_is(place.store, "person_therapist");
+  store_close(place.store);
+  home_remove(&place.home);
+}
+
+static void test_an_index_that_differs_postgresql(void **state) {
+  (void)state;
+  if (!fixture_server()) skip();
+  struct place place;
+  char what[200], unchecked[200] = "";
+  place_open(&place, true);
+  assert_ok(db_integrity(place.writer, what, sizeof what, unchecked, sizeof unchecked, error));
+  assert_non_null(strstr(unchecked, "amcheck")); /* said, not passed over */
+  assert_ok(db_exec(place.writer, error, "CREATE EXTENSION amcheck", NO_ARGS));
+  integrity_is(place.store, NULL);
+  assert_ok(db_exec(place.writer, error, "UPDATE pg_index SET indisready = false WHERE indexrelid = 'person_therapist'::regclass", NO_ARGS));
+  assert_ok(db_exec(place.writer, error, "INSERT INTO person VALUES ('P-1', 'P-1', 'patient', 'x', 'T-1', 'en', 1, 1, 0, '')", NO_ARGS));
+  assert_ok(db_exec(place.writer, error, "UPDATE pg_index SET indisready = true WHERE indexrelid = 'person_therapist'::regclass", NO_ARGS));
+  integrity_is(place.store, "person_therapist");
+  place_close(&place);
+}
 
 static void overwrite(const char *path, off_t at, const void *bytes, size_t length) {
   int file = open(path, O_WRONLY);
@@ -647,6 +755,10 @@ int main(void) {
       BOTH(erasing_takes_all_rows),
       BOTH(homes_are_guarded),
       cmocka_unit_test(test_one_process_writes),
+      cmocka_unit_test(test_nobody_else_reads),
+      cmocka_unit_test(test_a_lost_database_is_not_a_new_one),
+      cmocka_unit_test(test_an_index_that_differs_sqlite),
+      cmocka_unit_test(test_an_index_that_differs_postgresql),
       BOTH(versions_are_told),
       cmocka_unit_test(test_damage_is_a_sentence),
       cmocka_unit_test(test_settings_are_read),

@@ -159,7 +159,7 @@ static inline struct dumped trial_dump(struct trial *trial) {
 /* Replay equals the tables, tree, bodies and checkpoints hold. */
 static inline void trial_verify(struct trial *trial) {
   struct verify_report report;
-  assert_ok(ledger_verify(trial->home->store, &trial->home->keys, assembled_kinds, &report, error));
+  assert_ok(ledger_verify(trial->home->store, &trial->home->keys, assembled_kinds, NULL, &report, error));
   if (!report.tables_hold || !report.tree_holds || !report.bodies_hold || !report.checkpoints_hold) stop_test("verify: %s", report.first_difference);
 }
 
