@@ -152,7 +152,7 @@ static enum err serve(struct demo *demo, struct error *error) {
   struct password_pool *passwords = password_pool_start(&demo->chance, 1, error);
   if (!passwords) return error->code;
   for (size_t i = 0; i < demo->count; i++) homes[i] = demo->shown[i].home;
-  struct server_config config = {.homes = homes, .home_count = demo->count, .listen = demo->listen, .learn = !demo->frozen, .clock = demo->clock, .chance = demo->chance, .passwords = passwords};
+  struct server_config config = {.homes = homes, .home_count = demo->count, .listen = demo->listen, .background = !demo->frozen, .clock = demo->clock, .chance = demo->chance, .passwords = passwords};
   struct server *server;
   enum err err = server_start(&server, &config, error);
   if (!err) {

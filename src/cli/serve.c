@@ -21,7 +21,7 @@ static enum err serve(struct home **homes, size_t count, const char *listen, con
                                  .home_count = count,
                                  .listen = listen,
                                  .behind_tls = behind_tls,
-                                 .learn = true,
+                                 .background = true,
                                  .proxy = proxy,
                                  .clock = clock_system(),
                                  .chance = chance,

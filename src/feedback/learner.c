@@ -1,16 +1,14 @@
 #include "feedback/learner.h"
 
-#include <pthread.h>
-
 #include "base/log.h"
+#include "base/pulse.h"
+
 #define LOOK_EVERY_S 60
 
 struct learner {
   struct detector *detector;
-  pthread_t thread;
-  pthread_mutex_t lock;
-  pthread_cond_t wake;
-  bool over;
+  struct pulse *pulse;
+  bool renewed; /* the kept detections, once at the start */
 };
 
 static bool sample_grown(struct detector *detector) {
@@ -22,49 +20,27 @@ static bool sample_grown(struct detector *detector) {
   return !err && ratings >= learnt + learnt / 20 + 20;
 }
 
-/* True when it is time to look again, false when it is over. */
-static bool pause_a_while(struct learner *learner) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += LOOK_EVERY_S;
-  pthread_mutex_lock(&learner->lock);
-  if (!learner->over) pthread_cond_timedwait(&learner->wake, &learner->lock, &until);
-  bool over = learner->over;
-  pthread_mutex_unlock(&learner->lock);
-  return !over;
-}
-
-static void *learn(void *state) {
+static void learn(void *state) {
   struct learner *learner = state;
-  struct error early = {0};
-  if (detector_renew(learner->detector, &early))
-    log_line(LOG_WARNING, "estimate", "%s: the kept detections could not be renewed: %s", detector_home(learner->detector)->name, early.text);
-  while (pause_a_while(learner)) {
-    struct error error = {0};
-    if (sample_grown(learner->detector) && detector_learn(learner->detector, &error))
-      log_line(LOG_WARNING, "estimate", "%s: the sample could not be estimated anew: %s", detector_home(learner->detector)->name, error.text);
-  }
-  return NULL;
+  struct error error = {0};
+  const char *name = detector_home(learner->detector)->name;
+  if (!learner->renewed && detector_renew(learner->detector, &error))
+    log_line(LOG_WARNING, "estimate", "%s: the kept detections could not be renewed: %s", name, error.text);
+  else if (learner->renewed && sample_grown(learner->detector) && detector_learn(learner->detector, &error))
+    log_line(LOG_WARNING, "estimate", "%s: the sample could not be estimated anew: %s", name, error.text);
+  learner->renewed = true;
 }
 
 struct learner *learner_start(struct detector *detector) {
   struct learner *learner = calloc(1, sizeof *learner);
   if (!learner) die("out of memory");
   learner->detector = detector;
-  pthread_mutex_init(&learner->lock, NULL);
-  pthread_cond_init(&learner->wake, NULL);
-  if (pthread_create(&learner->thread, NULL, learn, learner)) die("no thread could be started");
+  learner->pulse = pulse_start(LOOK_EVERY_S, learn, learner);
   return learner;
 }
 
 void learner_stop(struct learner *learner) {
   if (!learner) return;
-  pthread_mutex_lock(&learner->lock);
-  learner->over = true;
-  pthread_cond_signal(&learner->wake);
-  pthread_mutex_unlock(&learner->lock);
-  pthread_join(learner->thread, NULL);
-  pthread_cond_destroy(&learner->wake);
-  pthread_mutex_destroy(&learner->lock);
+  pulse_stop(learner->pulse);
   free(learner);
 }

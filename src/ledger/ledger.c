@@ -223,8 +223,10 @@ static bool job_run(struct ledger *ledger, struct job *job) {
 /* Another node has written, or we have just been opened. */
 static enum err catch_up(struct ledger *ledger, struct error *error) {
   key_cache_wipe(&ledger->keys);
-  return db_int(ledger->db, error, &ledger->last_ms, 0, "SELECT time_ms FROM ledger_entry WHERE sequence = $1 ORDER BY sequence",
-                ARGS(v_int(ledger->frontier.size - 1)));
+  enum err err = db_int(ledger->db, error, &ledger->last_ms, 0, "SELECT time_ms FROM ledger_entry WHERE sequence = $1 ORDER BY sequence",
+                        ARGS(v_int(ledger->frontier.size - 1)));
+  if (err || !ledger->config.written_elsewhere) return err;
+  return ledger->config.written_elsewhere(ledger->config.state, ledger->db, error);
 }
 
 /* Locks and reads the head: on PostgreSQL other nodes wait here for us, and we for them. */

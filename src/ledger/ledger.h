@@ -75,6 +75,10 @@ struct ledger_config { /* copied, the origin's text too; the store, the keys and
   const char *origin;             /* the checkpoint's first line: "attune.local/NAME"; NULL: as it is, for a ledger that has a head */
   const struct entry_kind *const *kinds;     /* ends with NULL */
   const struct entry_follow *const *follows; /* ends with NULL; may be NULL */
+  /* Called first in a batch, with the writer's connection, when another node has written since our last one: what is held
+   * in memory is read again. May be NULL. */
+  enum err (*written_elsewhere)(void *state, struct db *db, struct error *error);
+  void *state;
 };
 
 /* Rebuilds the frontier, checks it against the head, starts the writer. A fresh store gets its empty head; one whose

@@ -11,6 +11,7 @@
 #include "trial/screening.h"
 #include "trial/session.h"
 #include "trial/submission.h"
+#include "trial/tending.h"
 #include "trial/withdrawal.h"
 
 /* Streams by what they are for, so that no draw moves another's. */
@@ -36,7 +37,7 @@ struct sim_patient {
   int begins, ends; /* true tension: sessions [begins, ends), 0 none; ends 0: not repaired */
   double depth;
 };
-enum step { STEP_THERAPIST, STEP_RELEASE, STEP_PATIENT, STEP_SESSION, STEP_ANSWER, STEP_LEAVE, STEP_SHOWING };
+enum step { STEP_THERAPIST, STEP_RELEASE, STEP_PATIENT, STEP_SESSION, STEP_ANSWER, STEP_LEAVE, STEP_SHOWING, STEP_TIME };
 struct event {
   int64_t at_ms;
   enum step step;
@@ -177,6 +178,8 @@ static void make_world(struct world *world) {
     add_event(world, world->therapists[i].enrol_ms, STEP_THERAPIST, i, 0, 0);
     if (world->study->arm_count) add_event(world, world->therapists[i].enrol_ms + 2 * DAY_MS, STEP_RELEASE, i, 0, 0);
   }
+  /* Once a day what time brings is done; the last time not long ago. */
+  for (int64_t at_ms = plan->until_ms - span_ms; at_ms < plan->until_ms; at_ms += DAY_MS) add_event(world, at_ms + HOUR_MS, STEP_TIME, 0, 0, 0);
   for (int i = 0; i < world->patient_count; i++) {
     make_patient(world, i, i / each, span_ms);
     plan_patient(world, i);
@@ -320,14 +323,16 @@ static enum err consent_all(struct world *world, const char *person, enum person
 static enum err enrol_step(struct world *world, enum person_kind kind, int number, const char *site, const char *therapist,
                            char code[CODE_BYTES], struct error *error) {
   char name[64], address[64], purpose[64];
+  struct arena arena = {0};
   snprintf(name, sizeof name, "Demonstration %s %d", person_kind_name(kind), number + 1);
   snprintf(address, sizeof address, "%s%d@demo.invalid", person_kind_name(kind), number + 1);
   snprintf(purpose, sizeof purpose, "demo/%s/%d", person_kind_name(kind), number);
   /* Every fifth patient answers in the study's second language, where it has one. */
   int language = number % 5 == 4 && world->study->language_count > 1 && kind == PERSON_PATIENT ? 1 : 0;
   struct enrol enrol = {.home = world->plan->home, .by = &world->coordinator, .kind = kind, .site = site, .therapist = therapist,
-                        .language = world->study->languages[language], .name = name, .address = address, .purpose = purpose};
+                        .language = world->study->languages[language], .identity = identity_named(&arena, world->study, kind, name, address), .purpose = purpose};
   enum err err = ledger_do(world->plan->home->ledger, person_enrol, &enrol, error);
+  arena_free(&arena);
   if (err) return err;
   memcpy(code, enrol.code, CODE_BYTES);
   err = screen_all(world, code, kind == PERSON_PATIENT ? &world->study->patient_eligibility : &world->study->therapist_eligibility, error);
@@ -362,6 +367,10 @@ static enum err one_step(struct world *world, const struct event *event, struct 
   case STEP_LEAVE: {
     struct withdraw withdraw = {.home = home, .by = &world->coordinator, .person = patient->code, .reason = "moved away"};
     return ledger_do(ledger, person_withdraw, &withdraw, error);
+  }
+  case STEP_TIME: {
+    struct tended tended;
+    return trial_tend(home, event->at_ms, &tended, error);
   }
   case STEP_SHOWING: { /* the trainer looks, where the study shows it; else there is nothing to see */
     struct feedback_show show = {.detector = world->detector, .viewer = &world->trainer, .page = "course", .sign_in = "demo", .patient = patient->code};

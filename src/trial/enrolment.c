@@ -1,6 +1,5 @@
 #include "trial/enrolment.h"
 
-#include "trial/candidate.h"
 #include "trial/occasion.h"
 
 static const struct study_named *site_named(const struct study *study, const char *site) {
@@ -24,7 +23,8 @@ static enum err enrol_checks(struct txn *txn, const struct enrol *enrol, struct 
     return fail(error, ERR_INPUT, "no-such-site", "site", "'%s' is not a site of this study that you work at", enrol->site);
   if (!language_offered(study, enrol->language))
     return fail(error, ERR_INPUT, "no-such-language", "language", "this study is not offered in '%s'", enrol->language);
-  enum err err = candidate_identity_fits(enrol->name, enrol->address, error);
+  enum err err = OK; /* of an import the other system keeps the identity */
+  if (!enrol->external) err = candidate_identity_fits(study, enrol->kind, &enrol->identity, error);
   if (err) return err;
   if (!patient) return *enrol->therapist ? fail(error, ERR_INPUT, "no-such-therapist", "therapist", "a therapist has no therapist") : OK;
   err = person_active(txn_db(txn), enrol->therapist, PERSON_THERAPIST, "no-such-therapist", error);
@@ -40,28 +40,34 @@ enum err person_enrol(struct txn *txn, void *input, struct error *error) {
   struct enrol *enrol = input;
   enum err err = enrol_checks(txn, enrol, error);
   if (err) return err;
+  const struct study *study = home_study(enrol->home);
+  const char *address = identity_of_kind(study, enrol->kind, &enrol->identity, "email");
   char lookup[65] = "";
   if (enrol->external) keys_lookup(txn_keys(txn), "external", enrol->external, lookup);
-  else if (*enrol->address) keys_lookup(txn_keys(txn), "person", enrol->address, lookup);
+  else if (*address) keys_lookup(txn_keys(txn), "person", address, lookup);
   err = candidate_new(txn, lookup, error);
   if (!err)
     err = candidate_code(txn, enrol->kind == PERSON_PATIENT ? 'P' : 'T', enrol->purpose ? enrol->purpose : lookup, enrol->code, error);
   if (err) return err;
   json_t *opened;
   bool patient = enrol->kind == PERSON_PATIENT;
-  err = occasions_make(txn, enrol->home, TRIGGER_ENROLMENT, -1, patient ? enrol->code : "",
-                       patient ? enrol->therapist : enrol->code, enrol->language, &opened, error);
+  struct occasion_moment moment = {.home = enrol->home,
+                                   .trigger = TRIGGER_ENROLMENT,
+                                   .patient = patient ? enrol->code : "",
+                                   .therapist = patient ? enrol->therapist : enrol->code,
+                                   .language = enrol->language};
+  err = occasions_make(txn, &moment, &opened, error);
   if (err) return err;
   json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "kind", person_kind_name(enrol->kind), "site", enrol->site, "therapist",
                            enrol->therapist, "language", enrol->language, "study_version",
                            (json_int_t)home_version(enrol->home), "lookup", lookup, "identity",
-                           candidate_identity_seal(txn, enrol->name, enrol->address, enrol->code), "opened", opened);
+                           candidate_identity_seal(txn, study, enrol->kind, &enrol->identity, enrol->code), "opened", opened);
   return ledger_append(txn, enrol->by->code, "person.enrol", enrol->code, body, error);
 }
 
 static enum err identity_insert(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
   const char *text = json_text(body, "identity", "");
-  uint8_t sealed[2048];
+  uint8_t sealed[8192];
   long length = base64_read(text, sealed, sizeof sealed);
   if (length < 0) return fail(error, ERR_STORE, "entry-broken", "", "entry %lld: its identity is not base64", (long long)entry->sequence);
   return db_exec(db, error, "INSERT INTO identity (person, subject, lookup, sealed) VALUES ($1, $1, $2, $3)",

@@ -44,15 +44,28 @@ static enum err versions_read(struct home *home, struct db *open, struct error *
   return failed ? failed : err;
 }
 
+static enum err versions_renew(void *state, struct db *db, struct error *error) {
+  struct home *home = state;
+  pthread_mutex_lock(&home->versions->lock);
+  enum err err = versions_read(home, db, error);
+  pthread_mutex_unlock(&home->versions->lock);
+  return err;
+}
+
 enum err home_refresh(struct home *home, struct error *error) {
   struct db *open;
   enum err err = db_open(&open, home->store, DB_OPEN, error);
   if (err) return err;
-  pthread_mutex_lock(&home->versions->lock);
-  err = versions_read(home, open, error);
-  pthread_mutex_unlock(&home->versions->lock);
+  err = versions_renew(home, open, error);
   db_close(open);
   return err;
+}
+
+enum err home_catch_up(struct home *home, struct db *db, struct error *error) {
+  int64_t newest;
+  if (strcmp(store_engine_name(home->store), "postgresql")) return OK; /* a SQLite home is this process's alone */
+  enum err err = db_int(db, error, &newest, 0, "SELECT max(version) FROM study_version", NO_ARGS);
+  return err || newest <= home_version(home) ? err : versions_renew(home, db, error);
 }
 
 static enum err ledger_start(struct home *home, struct error *error) {
@@ -64,7 +77,9 @@ static enum err ledger_start(struct home *home, struct error *error) {
                                  .chance = home->chance,
                                  .origin = *home->name ? origin : NULL,
                                  .kinds = assembled_kinds,
-                                 .follows = assembled_follows};
+                                 .follows = assembled_follows,
+                                 .written_elsewhere = versions_renew,
+                                 .state = home};
   return ledger_open(&home->ledger, &config, error);
 }
 

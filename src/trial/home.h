@@ -41,6 +41,8 @@ const struct study *home_study(const struct home *home);
 const struct study *home_study_version(const struct home *home, int64_t version);
 int64_t home_version(const struct home *home);
 
+/* On an engine where another node may have amended the study: takes newer versions in. `db` reads study_version. */
+enum err home_catch_up(struct home *home, struct db *db, struct error *error);
 /* After a successful amendment: makes the new version the current one for this process. */
 enum err home_refresh(struct home *home, struct error *error);
 

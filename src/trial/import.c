@@ -118,7 +118,7 @@ static enum err enrol_external(struct reading *reading, enum person_kind kind, c
                                struct error *error) {
   const struct import_sessions *import = reading->import;
   struct enrol enrol = {.home = import->home, .by = import->by, .kind = kind, .site = import->site, .therapist = therapist, .external = external,
-                        .language = home_study(import->home)->languages[0], .name = external, .address = ""};
+                        .language = home_study(import->home)->languages[0], .identity = identity_named(&reading->arena, home_study(import->home), kind, external, "")};
   enum err err = ledger_do(import->home->ledger, person_enrol, &enrol, error);
   if (!err) snprintf(code, CODE_BYTES, "%s", enrol.code);
   return err;

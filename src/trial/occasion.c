@@ -16,19 +16,20 @@ static enum err occasion_code(struct txn *txn, const char *name, const char *res
 }
 
 static enum err opening_body(struct txn *txn, const struct occasion_opening *opening, json_t *opened, struct error *error) {
+  const struct study_occasion *occasion = opening->occasion;
   char id[CODE_BYTES], token[LINK_TOKEN_BYTES], hash[65];
-  enum err err = occasion_code(txn, opening->occasion->name, opening->respondent, opening->patient,
-                               opening->session_number, id, error);
+  enum err err = occasion_code(txn, occasion->name, opening->respondent, opening->patient, opening->session_number, id, error);
   if (err) return err;
   link_token(txn_keys(txn), id, 1, token);
   link_hash(token, hash);
-  int64_t closes = txn_now(txn) + opening->occasion->closes_hours * HOUR_MS;
+  int64_t from_ms = opening->from_ms ? opening->from_ms : txn_now(txn);
   json_array_append_new(
-      opened, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s}", "id", id, "form",
-                        opening->occasion->form->name, "name", opening->occasion->name, "rater", person_kind_name(opening->occasion->rater),
-                        "respondent", opening->respondent, "patient", opening->patient, "session",
-                        (json_int_t)opening->session_number, "due", (json_int_t)(txn_now(txn) + opening->occasion->due_hours * HOUR_MS),
-                        "closes", (json_int_t)closes, "token", hash, "language", opening->language));
+      opened, json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s}", "id", id, "version",
+                        (json_int_t)home_version(opening->home), "form", occasion->form->name, "name", occasion->name, "rater",
+                        person_kind_name(occasion->rater), "respondent", opening->respondent, "patient", opening->patient,
+                        "session", (json_int_t)opening->session_number, "due", (json_int_t)(from_ms + occasion->due_hours * HOUR_MS),
+                        "closes", (json_int_t)(from_ms + occasion->closes_hours * HOUR_MS), "token", hash, "language",
+                        opening->language));
   return OK;
 }
 
@@ -40,23 +41,22 @@ static bool opens_now(const struct study *study, const struct study_occasion *oc
          (!occasion->last_session || session_number <= occasion->last_session);
 }
 
-enum err occasions_make(struct txn *txn, const struct home *home, enum study_trigger trigger, int64_t session_number,
-                        const char *patient, const char *therapist, const char *language, json_t **opened,
-                        struct error *error) {
-  const struct study *study = home_study(home);
+enum err occasions_make(struct txn *txn, const struct occasion_moment *moment, json_t **opened, struct error *error) {
+  const struct study *study = home_study(moment->home);
   *opened = json_array();
   enum err err = OK;
   for (size_t i = 0; i < study->occasion_count && !err; i++) {
     const struct study_occasion *occasion = &study->occasions[i];
-    bool of_patient = occasion->rater == PERSON_PATIENT;
-    if (!opens_now(study, occasion, trigger, session_number) || (of_patient && !*patient)) continue;
+    bool of_patient = occasion->rater == PERSON_PATIENT, of_session = moment->trigger == TRIGGER_SESSION;
+    if (!opens_now(study, occasion, moment->trigger, moment->session_number) || (of_patient && !*moment->patient)) continue;
     /* Without a session, a therapist's form is opened by the therapist's own moment, not by each patient's. */
-    if (trigger != TRIGGER_SESSION && !of_patient && *patient) continue;
-    struct occasion_opening opening = {.occasion = occasion,
-                              .respondent = of_patient ? patient : therapist,
-                              .patient = patient,
-                              .language = language,
-                              .session_number = trigger == TRIGGER_SESSION ? session_number : -1};
+    if (!of_session && !of_patient && *moment->patient) continue;
+    struct occasion_opening opening = {.home = moment->home,
+                                       .occasion = occasion,
+                                       .respondent = of_patient ? moment->patient : moment->therapist,
+                                       .patient = moment->patient,
+                                       .language = moment->language,
+                                       .session_number = of_session ? moment->session_number : -1};
     err = opening_body(txn, &opening, *opened, error);
   }
   if (!err) return OK;
@@ -73,11 +73,12 @@ enum err occasions_apply(struct db *db, const struct entry *entry, const json_t 
         db, error,
         "INSERT INTO occasion (id, subject, form, name, study_version, rater, respondent, patient, session_number, "
         "opened_ms, due_ms, closes_ms, submitted_ms, language) VALUES ($1, $2, $3, $4, "
-        "(SELECT max(version) FROM study_version), $5, $6, $7, $8, $9, $10, $11, 0, $12)",
+        "CASE WHEN $13 > 0 THEN $13 ELSE (SELECT max(version) FROM study_version) END, $5, $6, $7, $8, $9, $10, $11, 0, $12)",
         ARGS(v_text(json_text(one, "id", "")), v_text(entry->subject), v_text(json_text(one, "form", "")),
              v_text(json_text(one, "name", "")), v_text(json_text(one, "rater", "")), v_text(json_text(one, "respondent", "")),
              v_text(json_text(one, "patient", "")), v_int(json_int(one, "session", -1)), v_int(entry->time_ms),
-             v_int(json_int(one, "due", 0)), v_int(json_int(one, "closes", 0)), v_text(json_text(one, "language", ""))));
+             v_int(json_int(one, "due", 0)), v_int(json_int(one, "closes", 0)), v_text(json_text(one, "language", "")),
+             v_int(json_int(one, "version", 0)))); /* entries of before say no version: the newest then */
     if (!err)
       err = db_exec(db, error, "INSERT INTO link (token, subject, occasion, serial, expires_ms) VALUES ($1, $2, $3, 1, $4)",
                     ARGS(v_text(json_text(one, "token", "")), v_text(entry->subject), v_text(json_text(one, "id", "")),
@@ -93,6 +94,16 @@ enum err occasion_make(struct txn *txn, const struct occasion_opening *opening, 
   if (!err) return OK;
   json_decref(*opened);
   *opened = NULL;
+  return err;
+}
+
+enum err occasion_opened(struct db *db, const struct occasion_opening *opening, bool *opened, struct error *error) {
+  int64_t there;
+  enum err err = db_int(db, error, &there, 0,
+                        "SELECT count(*) FROM occasion WHERE name = $1 AND respondent = $2 AND patient = $3 AND session_number = $4",
+                        ARGS(v_text(opening->occasion->name), v_text(opening->respondent), v_text(opening->patient),
+                             v_int(opening->session_number)));
+  *opened = there != 0;
   return err;
 }
 

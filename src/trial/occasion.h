@@ -24,19 +24,27 @@ enum err occasion_token(struct db *db, const struct keys *keys, const char *occa
 /* Whether it can be answered now: OK, or ERR_STATE with id "form-done", "form-late", "form-withdrawn". */
 enum err occasion_answerable(const struct occasion *occasion, int64_t now_ms, struct error *error);
 
-/* The forms that a moment opens, as the body of an entry holds them (a JSON array), and how they are applied. For the
- * verbs of this room. `opened` becomes the caller's. */
-enum err occasions_make(struct txn *txn, const struct home *home, enum study_trigger trigger, int64_t session_number,
-                        const char *patient, const char *therapist, const char *language, json_t **opened,
-                        struct error *error);
+/* A moment that opens forms, and about whom. */
+struct occasion_moment {
+  const struct home *home;
+  enum study_trigger trigger;
+  const char *patient, *therapist, *language; /* patient "": the therapist's own moment */
+  int64_t session_number;                     /* with TRIGGER_SESSION */
+};
+/* The forms that it opens, as the body of an entry holds them (a JSON array, the caller's), and how they are applied. */
+enum err occasions_make(struct txn *txn, const struct occasion_moment *moment, json_t **opened, struct error *error);
 enum err occasions_apply(struct db *db, const struct entry *entry, const json_t *opened, struct error *error);
 
-/* One named occasion opened for one person, alone in a JSON array: what a form opened by hand becomes. */
+/* One named occasion opened for one person, alone in a JSON array. */
 struct occasion_opening {
+  const struct home *home;
   const struct study_occasion *occasion;
   const char *respondent, *patient, *language;
   int64_t session_number; /* -1 when it belongs to none */
+  int64_t from_ms;        /* due and closing times count from here; 0: from now */
 };
 enum err occasion_make(struct txn *txn, const struct occasion_opening *opening, json_t **opened, struct error *error);
+/* Was this occasion opened for them before? */
+enum err occasion_opened(struct db *db, const struct occasion_opening *opening, bool *opened, struct error *error);
 
 #endif

@@ -2,16 +2,6 @@
 
 #include "trial/occasion.h"
 
-static enum err never_opened(struct txn *txn, const struct form_open *open, const char *respondent, const char *patient,
-                             struct error *error) {
-  int64_t there;
-  enum err err = db_int(txn_db(txn), error, &there, 0,
-                        "SELECT count(*) FROM occasion WHERE name = $1 AND respondent = $2 AND patient = $3 AND session_number = $4",
-                        ARGS(v_text(open->name), v_text(respondent), v_text(patient), v_int(open->session_number)));
-  if (err || !there) return err;
-  return fail(error, ERR_CONFLICT, "form-open-already", "name", "this form was opened already");
-}
-
 enum err form_open(struct txn *txn, void *input, struct error *error) {
   struct form_open *open = input;
   const struct study *study = home_study(open->home);
@@ -26,12 +16,15 @@ enum err form_open(struct txn *txn, void *input, struct error *error) {
   bool about_patient = person.kind == PERSON_PATIENT, of_patient = occasion->rater == PERSON_PATIENT;
   if (of_patient && !about_patient)
     return fail(error, ERR_INPUT, "no-such-person", "person", "this form is answered by a patient; %s is a therapist", person.code);
-  struct occasion_opening opening = {.occasion = occasion,
+  struct occasion_opening opening = {.home = open->home,
+                            .occasion = occasion,
                             .respondent = about_patient && !of_patient ? person.therapist : person.code,
                             .patient = about_patient ? person.code : "",
                             .language = person.language,
                             .session_number = open->session_number};
-  err = never_opened(txn, open, opening.respondent, opening.patient, error);
+  bool before;
+  err = occasion_opened(txn_db(txn), &opening, &before, error);
+  if (!err && before) err = fail(error, ERR_CONFLICT, "form-open-already", "name", "this form was opened already");
   json_t *opened;
   if (!err) err = occasion_make(txn, &opening, &opened, error);
   if (err) return err;

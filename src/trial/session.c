@@ -38,25 +38,48 @@ static enum err session_order(struct txn *txn, struct session_record *record, st
   return OK;
 }
 
+/* Whether the session is within the days that the study follows a patient: of a later one the date is kept, and no form
+ * opens. */
+static bool within_days(const struct study *study, const struct person *patient, int64_t held_day) {
+  return !study->sessions_within_days || held_day <= patient->enrolled_ms / DAY_MS + study->sessions_within_days;
+}
+
+/* What it opens: the forms of the session, and after the last one those of the end. */
+static enum err session_opens(struct txn *txn, const struct session_record *record, const struct person *patient,
+                              json_t **opened, struct error *error) {
+  const struct study *study = home_study(record->home);
+  struct occasion_moment moment = {.home = record->home,
+                                   .trigger = TRIGGER_SESSION,
+                                   .patient = patient->code,
+                                   .therapist = patient->therapist,
+                                   .language = patient->language,
+                                   .session_number = record->number};
+  if (!within_days(study, patient, record->held_day)) {
+    *opened = json_array();
+    return OK;
+  }
+  enum err err = occasions_make(txn, &moment, opened, error);
+  if (err || record->number != study->sessions_planned) return err;
+  json_t *ended;
+  moment.trigger = TRIGGER_END;
+  err = occasions_make(txn, &moment, &ended, error);
+  if (err) {
+    json_decref(*opened);
+    return err;
+  }
+  json_array_extend(*opened, ended);
+  json_decref(ended);
+  return OK;
+}
+
 enum err session_record(struct txn *txn, void *input, struct error *error) {
   struct session_record *record = input;
   struct person patient;
+  json_t *opened;
   enum err err = session_patient(txn, record, &patient, error);
   if (!err) err = session_order(txn, record, error);
+  if (!err) err = session_opens(txn, record, &patient, &opened, error);
   if (err) return err;
-  json_t *opened, *ended = NULL;
-  err = occasions_make(txn, record->home, TRIGGER_SESSION, record->number, patient.code, patient.therapist,
-                       patient.language, &opened, error);
-  if (err) return err;
-  if (record->number == home_study(record->home)->sessions_planned) {
-    err = occasions_make(txn, record->home, TRIGGER_END, -1, patient.code, patient.therapist, patient.language, &ended, error);
-    if (!err) json_array_extend(opened, ended);
-    json_decref(ended);
-  }
-  if (err) {
-    json_decref(opened);
-    return err;
-  }
   json_t *body = json_pack("{s:I, s:I, s:o}", "number", (json_int_t)record->number, "held_day",
                            (json_int_t)record->held_day, "opened", opened);
   return ledger_append(txn, record->by->code, "session.record", patient.code, body, error);

@@ -133,11 +133,10 @@ void fields_summary(struct request *request, const struct fields *fields) {
   note_close(request);
 }
 
-static size_t field_begin(struct request *request, const struct fields *fields, const char *name, enum word label) {
+static size_t field_begin(struct request *request, const struct fields *fields, const char *name, const char *label) {
   size_t i = field_index(fields, name);
   struct buf *out = &request->out;
-  html(out, "<div class=\"field%s\"><label for=\"%s\">", fields->problem[i] ? " has-error" : "", name);
-  say(request, label);
+  html(out, "<div class=\"field%s\"><label for=\"%s\">%s", fields->problem[i] ? " has-error" : "", name, label);
   if (i < fields->count && !fields->list[i].required) {
     html(out, " <span class=\"optional\">");
     say(request, WORD_OPTIONAL);
@@ -156,6 +155,11 @@ static void described(struct request *request, const struct fields *fields, size
 
 void field_text(struct request *request, const struct fields *fields, const char *name, enum word label,
                 const char *attributes_type, const char *autocomplete) {
+  field_text_of_study(request, fields, name, said(request, label), attributes_type, autocomplete);
+}
+
+void field_text_of_study(struct request *request, const struct fields *fields, const char *name, const char *label,
+                         const char *attributes_type, const char *autocomplete) {
   size_t i = field_begin(request, fields, name, label);
   html(&request->out, "<input id=\"%s\" name=\"%s\" type=\"%s\" value=\"%s\" autocomplete=\"%s\"", name, name,
        attributes_type, fields->typed[i], autocomplete);
@@ -164,7 +168,7 @@ void field_text(struct request *request, const struct fields *fields, const char
 }
 
 void field_area(struct request *request, const struct fields *fields, const char *name, enum word label) {
-  size_t i = field_begin(request, fields, name, label);
+  size_t i = field_begin(request, fields, name, said(request, label));
   html(&request->out, "<textarea id=\"%s\" name=\"%s\" rows=\"4\" maxlength=\"%lld\"", name, name,
        (long long)fields->list[i].high);
   described(request, fields, i);
@@ -173,7 +177,7 @@ void field_area(struct request *request, const struct fields *fields, const char
 
 void field_select(struct request *request, const struct fields *fields, const char *name, enum word label,
                   const struct option *options, size_t count) {
-  size_t i = field_begin(request, fields, name, label);
+  size_t i = field_begin(request, fields, name, said(request, label));
   html(&request->out, "<select id=\"%s\" name=\"%s\"", name, name);
   described(request, fields, i);
   html(&request->out, ">");

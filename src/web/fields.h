@@ -65,6 +65,9 @@ void fields_problem(struct fields *fields, const char *name, const char *words);
 void fields_summary(struct request *request, const struct fields *fields); /* at the top: what is to be put right */
 void field_text(struct request *request, const struct fields *fields, const char *name, enum word label,
                 const char *attributes_type, const char *autocomplete);
+/* The same with words of the study. */
+void field_text_of_study(struct request *request, const struct fields *fields, const char *name, const char *label,
+                         const char *attributes_type, const char *autocomplete);
 void field_area(struct request *request, const struct fields *fields, const char *name, enum word label);
 struct option {
   const char *value, *label;

@@ -1,5 +1,6 @@
 #include "web/gate.h"
 
+#include "base/log.h"
 #include "trial/occasion.h"
 #include "trial/person.h"
 #include "web/page.h"
@@ -38,9 +39,12 @@ void request_serve(struct request *request, struct served *served) {
   request->served = served;
   request->home = served->home;
   request->detector = served->detector;
-  request->study = home_study(served->home);
   request->now_ms = clock_now(&served->home->clock);
   request->seat = seat_take(served);
+  struct error behind; /* then it is served as it was known last; a write catches up before it stamps */
+  if (request->seat && home_catch_up(served->home, request->seat->masked, &behind))
+    log_line(LOG_WARNING, "study", "%s: whether the study was amended elsewhere could not be read: %s", served->home->name, behind.text);
+  request->study = home_study(served->home);
   if (request->seat) request->desk = request->seat->desk;
 }
 

@@ -6,17 +6,39 @@
 
 #define THERAPISTS_MOST 2000 /* to choose from */
 
+/* The fields of the form: those of every person, then those that the study keeps of this kind (identity-1, ...). */
 struct enrol_form {
-  const char *kind, *site, *therapist, *language, *name, *address;
+  const char *therapist, *site, *language;
+  const char *identity[];
 };
-static const struct field enrol_fields[] = {
-    FIELD_TEXT(struct enrol_form, kind, FIELD_REQUIRED, 1, 20),
+static const struct field every_field[] = {
     FIELD_TEXT(struct enrol_form, therapist, FIELD_OPTIONAL, 0, 15),
     FIELD_TEXT(struct enrol_form, site, FIELD_REQUIRED, 1, 39),
     FIELD_TEXT(struct enrol_form, language, FIELD_REQUIRED, 2, 7),
-    FIELD_TEXT(struct enrol_form, name, FIELD_REQUIRED, 1, 200),
-    FIELD_TEXT(struct enrol_form, address, FIELD_REQUIRED, 3, 254),
 };
+struct enrol_fields {
+  struct field *list;
+  size_t count, identity_count;
+  const struct study_identity_field *identity;
+  struct enrol_form *form;
+};
+
+static struct enrol_fields enrol_fields(struct request *request, enum person_kind kind) {
+  struct enrol_fields fields;
+  fields.identity = identity_fields(request->study, kind, &fields.identity_count);
+  fields.count = COUNT(every_field) + fields.identity_count;
+  fields.list = arena_array(request->arena, fields.count, sizeof *fields.list);
+  fields.form = arena_alloc(request->arena, sizeof *fields.form + fields.identity_count * sizeof *fields.form->identity);
+  memcpy(fields.list, every_field, sizeof every_field);
+  for (size_t i = 0; i < fields.identity_count; i++)
+    fields.list[COUNT(every_field) + i] = (struct field){.name = arena_printf(request->arena, "identity-%zu", i + 1),
+                                                         .type = FIELD_IS_TEXT,
+                                                         .required = fields.identity[i].required,
+                                                         .low = fields.identity[i].required,
+                                                         .high = 254,
+                                                         .offset = offsetof(struct enrol_form, identity) + i * sizeof *fields.form->identity};
+  return fields;
+}
 
 static enum err therapist_options(struct request *request, struct option **options, size_t *count,
                                   struct error *error) {
@@ -35,12 +57,21 @@ static enum err therapist_options(struct request *request, struct option **optio
   return OK;
 }
 
-static void draw_enrol(struct request *request, const struct fields *fields) {
+static void write_identity(struct request *request, const struct fields *fields, const struct enrol_fields *asked) {
+  for (size_t i = 0; i < asked->identity_count; i++) {
+    const struct study_identity_field *one = &asked->identity[i];
+    const char *type = !strcmp(one->kind, "email") ? "email" : !strcmp(one->kind, "phone") ? "tel" : "text";
+    field_text_of_study(request, fields, asked->list[COUNT(every_field) + i].name, study_words(request, &one->label), type, "off");
+  }
+}
+
+static void draw_enrol(struct request *request, enum person_kind kind, const struct fields *fields) {
+  const struct enrol_fields asked = enrol_fields(request, kind);
   const struct study *study = request->study;
   struct error error = {0};
   struct option *therapists = NULL;
   size_t therapist_count = 0;
-  enum err err = therapist_options(request, &therapists, &therapist_count, &error);
+  enum err err = kind == PERSON_PATIENT ? therapist_options(request, &therapists, &therapist_count, &error) : OK;
   if (err) return request_error(request, err, &error);
   struct option *sites = arena_array(request->arena, study->site_count, sizeof *sites);
   for (size_t i = 0; i < study->site_count; i++)
@@ -51,61 +82,72 @@ static void draw_enrol(struct request *request, const struct fields *fields) {
     languages[i] =
         (struct option){study->languages[i], known >= 0 ? language_name((enum language)known) : study->languages[i]};
   }
-  const struct option kinds[] = {{person_kind_name(PERSON_PATIENT), said(request, WORD_PATIENT)},
-                                 {person_kind_name(PERSON_THERAPIST), said(request, WORD_THERAPIST)}};
   page_open(request, &(struct page){.kind = PAGE_STAFF,
-                                    .title = said(request, WORD_ENROL_SOMEONE),
+                                    .title = said(request, kind == PERSON_PATIENT ? WORD_ENROL_PATIENT : WORD_ENROL_THERAPIST),
                                     .lead = said(request, WORD_ENROL_LEAD),
                                     .current = "/people",
                                     .class_name = "narrow"});
   fields_summary(request, fields);
   post_open(request, "/enrol", "card");
-  field_select(request, fields, "kind", WORD_WHO_IS_IT, kinds, COUNT(kinds));
-  field_select(request, fields, "therapist", WORD_THERAPIST_OF, therapists, therapist_count);
+  html(&request->out, "<input type=\"hidden\" name=\"kind\" value=\"%s\">", person_kind_name(kind));
+  if (kind == PERSON_PATIENT) field_select(request, fields, "therapist", WORD_THERAPIST_OF, therapists, therapist_count);
   field_select(request, fields, "site", WORD_SITE, sites, study->site_count);
   field_select(request, fields, "language", WORD_LANGUAGE, languages, (size_t)study->language_count);
-  field_text(request, fields, "name", WORD_NAME, "text", "off");
-  field_text(request, fields, "address", WORD_ADDRESS, "email", "off");
+  write_identity(request, fields, &asked);
   button(request, WORD_ENROL, "primary");
   post_close(request);
   page_close(request);
 }
 
+/* Of whom: a patient unless the address or the form says otherwise. */
+static enum person_kind kind_asked(const struct pairs *pairs) {
+  const char *kind = pairs_get(pairs, "kind");
+  return kind ? person_kind_of(kind) : PERSON_PATIENT;
+}
+
 static void page_enrol(struct request *request) {
-  struct fields fields = fields_blank(request, enrol_fields, COUNT(enrol_fields));
-  draw_enrol(request, &fields);
+  enum person_kind kind = kind_asked(&request->query);
+  const struct enrol_fields asked = enrol_fields(request, kind);
+  struct fields fields = fields_blank(request, asked.list, asked.count);
+  draw_enrol(request, kind, &fields);
+}
+
+/* The field of the form for what the verb names: one of the study's names of identity fields, or the field itself. */
+static const char *field_named(const struct enrol_fields *asked, const char *name) {
+  for (size_t i = 0; i < asked->identity_count; i++)
+    if (!strcmp(asked->identity[i].name, name)) return asked->list[COUNT(every_field) + i].name;
+  return name;
 }
 
 static void after_enrol(struct request *request, enum err err, const struct error *error) {
   if (!err) return request_redirect(request, address(request, "/people?done=enrolled"));
   if (err == ERR_BUSY || err == ERR_STORE || err == ERR_DENIED) return request_error(request, err, error);
-  struct enrol_form form;
-  struct fields fields = fields_read(request, enrol_fields, COUNT(enrol_fields), &form);
+  enum person_kind kind = kind_asked(&request->form);
+  const struct enrol_fields asked = enrol_fields(request, kind);
+  struct fields fields = fields_read(request, asked.list, asked.count, asked.form);
   request->status = err == ERR_CONFLICT ? 409 : 422;
-  fields_problem(&fields, error->field, request_error_words(request, err, error));
-  draw_enrol(request, &fields);
+  fields_problem(&fields, field_named(&asked, error->field), request_error_words(request, err, error));
+  draw_enrol(request, kind, &fields);
 }
 
 static void page_enrol_try(struct request *request) {
-  struct enrol_form form;
-  struct fields fields = fields_read(request, enrol_fields, COUNT(enrol_fields), &form);
-  enum person_kind kind = PERSON_THERAPIST;
-  if (!person_kind_find(form.kind, &kind) && fields.valid) fields_problem(&fields, "kind", said(request, WORD_ANSWER_CHOICE));
+  enum person_kind kind = kind_asked(&request->form);
+  const struct enrol_fields asked = enrol_fields(request, kind);
+  struct fields fields = fields_read(request, asked.list, asked.count, asked.form);
   bool patient = kind == PERSON_PATIENT;
-  if (patient && !*form.therapist) fields_problem(&fields, "therapist", said(request, WORD_FIELD_REQUIRED));
+  if (patient && !*asked.form->therapist) fields_problem(&fields, "therapist", said(request, WORD_FIELD_REQUIRED));
   if (!fields.valid) {
     request->status = 422;
-    return draw_enrol(request, &fields);
+    return draw_enrol(request, kind, &fields);
   }
   struct enrol *input = arena_alloc(request->arena, sizeof *input);
   *input = (struct enrol){.home = request->home,
                           .by = &request->actor,
                           .kind = kind,
-                          .site = form.site,
-                          .therapist = patient ? form.therapist : "",
-                          .language = form.language,
-                          .name = form.name,
-                          .address = form.address};
+                          .site = asked.form->site,
+                          .therapist = patient ? asked.form->therapist : "",
+                          .language = asked.form->language,
+                          .identity = {asked.form->identity, asked.identity_count}};
   request_write(request, person_enrol, input, after_enrol);
 }
 

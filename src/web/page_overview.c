@@ -219,7 +219,7 @@ static void page_overview(struct request *request) {
   write_progress(request, WORD_RECORD_THERAPISTS, &overview.therapists);
   write_progress(request, WORD_RECORD_PATIENTS, &overview.patients);
   html(out, "</div><p class=\"row no-print\"><a class=\"button primary\" href=\"%s\">", address(request, "/enrol"));
-  say(request, WORD_ENROL_SOMEONE);
+  say(request, WORD_ENROL_PATIENT);
   html(out, "</a><a class=\"button\" href=\"%s\">", address(request, "/session"));
   say(request, WORD_RECORD_SESSION);
   html(out, "</a></p><div class=\"split\">");

@@ -126,7 +126,9 @@ static void page_people(struct request *request) {
                                     .current = "/people",
                                     .class_name = "wide"});
   html(&request->out, "<p class=\"row no-print\"><a class=\"button primary\" href=\"%s\">", address(request, "/enrol"));
-  say(request, WORD_ENROL_SOMEONE);
+  say(request, WORD_ENROL_PATIENT);
+  html(&request->out, "</a><a class=\"button quiet\" href=\"%s\">", address(request, "/enrol?kind=%s", person_kind_name(PERSON_THERAPIST)));
+  say(request, WORD_ENROL_THERAPIST);
   html(&request->out, "</a></p>");
   fields_summary(request, &fields);
   write_find(request, &fields);

@@ -24,7 +24,7 @@ struct server_config {
   size_t home_count;
   const char *listen; /* "127.0.0.1:8080", "[::1]:8080"; port 0: any free one */
   bool behind_tls;
-  bool learn; /* estimates anew in the background as the samples grow (feedback/learner.h) */
+  bool background; /* learns as samples grow (feedback/learner.h), does what time brings (trial/tending.h) */
   const char *proxy; /* the numeric address of a proxy on another machine; NULL: none */
   struct clock clock; /* of the Date header and the pages */
   struct chance chance;

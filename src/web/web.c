@@ -1,6 +1,7 @@
 #include "web/web.h"
 
 #include "feedback/learner.h"
+#include "trial/tending.h"
 #include "web/gate.h"
 
 const char *const web_security_headers[] = {
@@ -54,7 +55,9 @@ enum err web_open(struct web *web, const struct server_config *config, struct er
     seat_give(served, seat);
     enum err err = detector_open(&served->detector, home, error);
     if (err) return err;
-    if (config->learn) served->learner = learner_start(served->detector);
+    if (!config->background) continue;
+    served->learner = learner_start(served->detector);
+    served->tender = tender_start(home);
   }
   return OK;
 }
@@ -74,6 +77,7 @@ void web_close(struct web *web) {
       served->free = seat->next;
       seat_close(seat);
     }
+    tender_stop(served->tender);
     learner_stop(served->learner);
     detector_close(served->detector);
     sign_in_seen_free(served->seen);

@@ -25,7 +25,8 @@ struct served {
   struct web *web;
   struct home *home;
   struct detector *detector;
-  struct learner *learner; /* NULL where nothing is learnt */
+  struct learner *learner; /* these two are NULL where nothing runs in the background */
+  struct tender *tender;
   struct sign_in_seen *seen;
   pthread_mutex_t lock;
   struct seat *free; /* a stack */

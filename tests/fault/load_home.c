@@ -61,7 +61,7 @@ static struct enrol *people(struct home *home, struct arena *arena, const char *
     snprintf(purposes[i], sizeof purposes[i], "load/%s/%d", kind, i);
     list[i] = (struct enrol){.home = home, .by = &loader, .kind = person_kind_of(kind), .site = home_study(home)->sites[0].name,
                              .therapist = therapists ? therapists[i / 20 < therapist_count ? i / 20 : 0].code : "",
-                             .language = home_study(home)->languages[0], .name = "Load", .address = "", .purpose = purposes[i]};
+                             .language = home_study(home)->languages[0], .identity = identity_named(arena, home_study(home), person_kind_of(kind), "Load", therapists ? "" : arena_printf(arena, "load%d@example.org", i)), .purpose = purposes[i]};
   }
   return list;
 }

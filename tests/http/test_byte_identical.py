@@ -168,17 +168,19 @@ class ByteIdentical(unittest.TestCase):
         patient = next(p for p in patients if held.get(p, 0) < 6)
         for find in (therapist, patient, patient[2:5].lower(), "%25", "nobody"):
             pair.both("GET", f"{base}/people?find={find}")
-        for path, good in (("/enrol", {"kind": "patient", "therapist": therapist, "name": "Someone New", "address": "new@demo.invalid"}),
-                           ("/session", {"patient": patient}), (f"/people/{patient}/withdraw", {"reason": "moved away"})):
+        for path, good in (("/enrol", {"therapist": therapist, "identity-1": "Someone New", "identity-2": "new@demo.invalid", "identity-3": "613 555 0100"}),
+                           ("/enrol?kind=therapist", {"identity-1": "Someone Else", "identity-2": "else@demo.invalid"}),
+                           ("/session", {"patient": patient}), (f"/people/{patient}/withdraw", {"reason": "moved away"}),
+                           (f"/people/{patient}/erase", {"reason": "asked for it", "code": patient})):
             for fields in ({}, good):
-                form = [f for f in forms_of(pair.both("GET", base + path).text) if path in f["action"] or not f["action"]][-1]
+                form = [f for f in forms_of(pair.both("GET", base + path).text) if path.split("?")[0] in f["action"] or not f["action"]][-1]
                 answer = pair.both("POST", form["action"] or base + path, {**form["fields"], **fields})
                 self.assertIn(answer.status, (200, 303) if fields else (200, 303, 422))
                 if answer.header("location"):
                     pair.both("GET", answer.header("location"))
         with sqlite3.connect(f"file:{self.worlds[0].world['home']}/attune.db?mode=ro", uri=True) as db:
             kinds = {kind for (kind,) in db.execute("SELECT kind FROM ledger_entry WHERE actor LIKE 'A-%' ORDER BY sequence")}
-        self.assertTrue({"person.enrol", "session.record", "person.withdraw"} <= kinds, kinds)
+        self.assertTrue({"person.enrol", "session.record", "person.withdraw", "person.erase"} <= kinds, kinds)
         reminders = [f for f in forms_of(pair.both("GET", base + "/overview").text) if f["action"].endswith("/remind")]
         for form in reminders[:2] + reminders[:1]:
             pair.both("POST", form["action"], form["fields"])

@@ -163,11 +163,11 @@ static void test_sessions(void **state) {
   refused(&trial, session_record, &record, ERR_STATE, "sessions-complete");
   count_is(&trial, 2, "SELECT count(*) FROM link");
   struct enrol again = {.home = trial.home, .by = &the_coordinator, .kind = PERSON_PATIENT, .site = home_study(trial.home)->sites[0].name,
-                        .therapist = therapist, .language = "en", .name = "X", .address = " P@EXAMPLE.org "};
+                        .therapist = therapist, .language = "en", .identity = identity_named(&trial.arena, home_study(trial.home), PERSON_PATIENT, "X", " P@EXAMPLE.org ")};
   refused(&trial, person_enrol, &again, ERR_INPUT, "address-wrong");
-  again.address = "P@EXAMPLE.org";
+  again.identity = identity_named(&trial.arena, home_study(trial.home), PERSON_PATIENT, "X", "P@EXAMPLE.org");
   refused(&trial, person_enrol, &again, ERR_CONFLICT, "duplicate-person");
-  again.address = "new@example.org";
+  again.identity = identity_named(&trial.arena, home_study(trial.home), PERSON_PATIENT, "X", "new@example.org");
   again.language = "xx";
   refused(&trial, person_enrol, &again, ERR_INPUT, "no-such-language");
   again.language = "en";

@@ -81,7 +81,7 @@ static inline enum err trial_do(struct trial *trial, verb *run, void *input, str
 
 static inline void trial_person(struct trial *trial, const char *kind, const char *therapist, const char *address, char code[CODE_BYTES]) {
   struct enrol enrol = {.home = trial->home, .by = &the_coordinator, .kind = person_kind_of(kind), .site = home_study(trial->home)->sites[0].name,
-                        .therapist = therapist, .language = "en", .name = "Someone", .address = address};
+                        .therapist = therapist, .language = "en", .identity = identity_named(&trial->arena, home_study(trial->home), person_kind_of(kind), "Someone", address)};
   must(trial, person_enrol, &enrol);
   memcpy(code, enrol.code, CODE_BYTES);
 }
