@@ -3,20 +3,27 @@
 #include "cli/options.h"
 #include "store/keys.h"
 #include "store/store.h"
+#include "store/store_erasures.h"
 #include "store/store_files.h"
 
-#define LONGEST_LIST ((size_t)16 << 20)
-
-/* Beside the backup stands the list of erasures so far: `restore` applies those that an older backup has not seen. */
-static enum err erasures_copy(const char *home, const char *file, struct error *error) {
-  struct arena arena = {0};
-  char *text;
-  size_t length;
-  enum err err = file_read(&arena, arena_printf(&arena, "%s/erasures", home), LONGEST_LIST, &text, &length, error);
-  if (err == ERR_MISSING) err = OK, length = 0, text = arena_text(&arena, "");
-  if (!err) err = file_write_whole(arena_printf(&arena, "%s.erasures", file), text, length, error);
-  arena_free(&arena);
-  return err;
+/* Beside the backup stands the list of erasures so far, as the database has them and as HOME/erasures does: `restore` makes
+ * those again that an older backup has not seen. */
+static enum err erasures_copy(struct store *store, const char *file, struct arena *arena, struct error *error) {
+  struct erasure *list;
+  size_t count;
+  struct db *db = NULL;
+  struct buf text = buf_in(arena, 1024);
+  enum err err = erasures_read(arena, store_home(store), &list, &count, error);
+  if (!err) err = db_open(&db, store, DB_OPEN, error);
+  if (err) return err;
+  struct rows rows;
+  rows_open(&rows, db, "SELECT erased, time_ms FROM tombstone ORDER BY time_ms, erased", NO_ARGS);
+  while (rows_next(&rows)) buf_addf(&text, "%lld %s\n", (long long)rows_int(&rows, 1), rows_text(&rows, 0));
+  err = rows_close(&rows, error);
+  db_close(db);
+  for (size_t i = 0; i < count; i++)
+    if (erasure_made(&list[i])) buf_addf(&text, "%lld %s\n", (long long)list[i].time_ms, list[i].code);
+  return err ? err : file_write_whole(arena_printf(arena, "%s.erasures", file), text.data, text.length, error);
 }
 
 int command_backup(int argc, char **argv) {
@@ -40,7 +47,7 @@ int command_backup(int argc, char **argv) {
   struct store *store;
   enum err err = store_open(&store, home, STORE_LOOK, &error);
   if (!err) err = store_backup(store, file, &error);
-  if (!err) err = erasures_copy(home, file, &error);
+  if (!err) err = erasures_copy(store, file, &arena, &error);
   if (!err && keys) err = keys_copy(arena_printf(&arena, "%s/keys", home), keys, &error);
   store_close(store);
   arena_free(&arena);

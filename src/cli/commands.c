@@ -17,6 +17,7 @@ const struct command commands[] = {
     {"user", "accounts: add, list, change, disable, password, authenticator, link", command_user},
     {"verify", "does the ledger hold, and give the tables as they are?", command_verify},
     {"checkpoint", "print the ledger's newest signed checkpoint, for a witness to keep", command_checkpoint},
+    {"erase", "erase a person or an account, for good", command_erase},
     {"backup", "copy a home's database into one file, while it is in use", command_backup},
     {"restore", "make a new home from a backup", command_restore},
     {"power", "the power of a design, and how many therapists it takes", command_power},

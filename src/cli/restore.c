@@ -8,6 +8,7 @@
 
 #include "cli/options.h"
 #include "people/role.h"
+#include "store/store_erasures.h"
 #include "store/store_files.h"
 #include "trial/erasure.h"
 #include "trial/home.h"
@@ -51,25 +52,36 @@ static enum err erase_again(struct restoring *r, struct home *home, const char *
   return err && !nothing_to_do ? fail(error, err, detail.id, subject, "%s: %s", subject, detail.text) : OK;
 }
 
+/* Of those whose erasure was under way when the list ended nobody knows whether it was made; erasing is for good. */
+static void say_asked(const struct restoring *r, const struct erasure *one) {
+  fprintf(stderr, "attune: the list of erasures ends while %s was being erased: if that is still wanted, run attune erase %s %s\n", one->code,
+          r->home, one->code);
+}
+
+static enum err list_write(struct restoring *r, const struct erasure *list, size_t count, struct error *error) {
+  struct buf text = buf_in(&r->arena, 1024);
+  for (size_t i = 0; i < count; i++)
+    if (erasure_made(&list[i])) buf_addf(&text, "%lld %s\n", (long long)list[i].time_ms, list[i].code);
+  return file_write_whole(arena_printf(&r->arena, "%s/erasures", r->staging), text.data, text.length, error);
+}
+
 static enum err erasures_apply(struct restoring *r, struct error *error) {
   char *text, *given = arena_printf(&r->arena, "%s.erasures", r->file);
-  size_t length;
+  size_t length, count;
+  struct erasure *list;
   enum err err = file_read(&r->arena, r->erasures ? r->erasures : given, LONGEST_LIST, &text, &length, error);
   if (err == ERR_MISSING && !r->erasures)
     return fail(error, ERR_INPUT, "erasures-missing", given,
                 "%s is not there; name the list of erasures with --erasures FILE", given);
-  if (!err) err = file_write_whole(arena_printf(&r->arena, "%s/erasures", r->staging), text, length, error);
+  if (!err) err = erasures_parse(&r->arena, text, &list, &count, error);
+  if (!err) err = list_write(r, list, count, error);
   if (err) return err;
   struct home *home;
   err = home_open(&home, r->staging, STORE_OWN, clock_system(), chance_system(), error);
   if (err) return err;
-  for (char *line = text, *end; !err && (end = strchr(line, '\n')); line = end + 1) {
-    *end = 0;
-    char *blank = strchr(line, ' ');
-    if (!blank)
-      err = fail(error, ERR_INPUT, "erasures-broken", "", "the list of erasures has a line that is not \"TIME CODE\"");
-    else
-      err = erase_again(r, home, blank + 1, error);
+  for (size_t i = 0; !err && i < count; i++) {
+    if (erasure_made(&list[i])) err = erase_again(r, home, list[i].code, error);
+    if (list[i].state == ERASURE_ASKED) say_asked(r, &list[i]);
   }
   home_close(home);
   return err;

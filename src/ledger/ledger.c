@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "ledger/body.h"
+#include "ledger/erasures.h"
 
 #define QUEUE_MAXIMUM 4096
 #define BATCH_MAXIMUM 256
@@ -40,7 +41,7 @@ struct ledger {
   int64_t last_ms;           /* of the last entry */
   int64_t kept_day;          /* of the newest kept checkpoint, -1 for none */
   char reason[REASON_BYTES]; /* why this batch's checkpoint is kept; "" when it is not */
-  json_t *erased;            /* lines for HOME/erasures, written before COMMIT */
+  struct erasures erasures;
   struct key_cache keys;
 };
 
@@ -210,7 +211,7 @@ static bool job_run(struct ledger *ledger, struct job *job) {
     size_t i;
     json_t *subject;
     json_array_foreach(txn->destroyed, i, subject) {
-      json_array_append(ledger->erased, subject);
+      json_array_append(ledger->erasures.batch, subject);
     }
   }
   json_decref(txn->destroyed);
@@ -270,18 +271,6 @@ static enum err head_put(struct ledger *ledger, int64_t before, struct error *er
   return err;
 }
 
-static enum err erasures_write(struct ledger *ledger, struct error *error) {
-  const char *home = store_home(ledger->config.store);
-  size_t i;
-  json_t *subject;
-  enum err err = OK;
-  json_array_foreach(ledger->erased, i, subject) {
-    if (err || !*home) break;
-    err = store_note_erasure(home, clock_now(&ledger->config.clock), json_string_value(subject), error);
-  }
-  return err;
-}
-
 static enum err batch_run(struct ledger *ledger, struct job *jobs, struct error *error) {
   enum err err = db_begin(ledger->db, error);
   if (!err) err = head_take(ledger, error);
@@ -291,7 +280,7 @@ static enum err batch_run(struct ledger *ledger, struct job *jobs, struct error 
   for (struct job *job = jobs; job; job = job->next)
     if (!job_run(ledger, job)) return fail(error, ERR_BUSY, job->error.id, "", "%s", job->error.text);
   err = head_put(ledger, before, error);
-  if (!err) err = erasures_write(ledger, error);
+  if (!err) err = erasures_ask(&ledger->erasures, ledger->last_ms, error);
   if (!err) err = db_commit(ledger->db, error);
   if (!err && *ledger->reason) ledger->kept_day = ledger->last_ms / DAY_MS;
   if (!err) ledger->known_size = ledger->frontier.size;
@@ -319,9 +308,9 @@ static void batch(struct ledger *ledger, struct job *jobs) {
   struct timespec start;
   clock_gettime(CLOCK_MONOTONIC, &start);
   struct error error = {0};
-  json_array_clear(ledger->erased);
   enum err err = batch_run(ledger, jobs, &error);
   if (err) batch_failed(ledger, jobs, &error);
+  erasures_settle(&ledger->erasures, !err, ledger->last_ms); /* before the reply: it says that the person is erased */
   int64_t count = 0, entries = 0;
   for (struct job *job = jobs; job; job = job->next, count++) entries += job->sequence >= 0;
   pthread_mutex_lock(&ledger->mutex);
@@ -349,19 +338,32 @@ static struct job *queue_take(struct ledger *ledger) {
   return jobs;
 }
 
+/* Waits for jobs; where traces of an erasure could not be removed yet, not longer than a second. The mutex is held. */
+static void wait_for_jobs(struct ledger *ledger, bool traces) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec++;
+  while (!ledger->first && !ledger->stopping) {
+    if (!traces)
+      pthread_cond_wait(&ledger->wake, &ledger->mutex);
+    else if (pthread_cond_clockwait(&ledger->wake, &ledger->mutex, CLOCK_MONOTONIC, &until))
+      return;
+  }
+}
+
 static void *writer(void *state) {
   struct ledger *ledger = state;
-  pthread_mutex_lock(&ledger->mutex);
+  bool traces = false;
   for (;;) {
-    while (!ledger->first && !ledger->stopping) pthread_cond_wait(&ledger->wake, &ledger->mutex);
-    if (!ledger->first) break;
-    struct job *jobs = queue_take(ledger);
-    pthread_mutex_unlock(&ledger->mutex);
-    batch(ledger, jobs);
     pthread_mutex_lock(&ledger->mutex);
+    wait_for_jobs(ledger, traces);
+    bool end = !ledger->first && ledger->stopping;
+    struct job *jobs = ledger->first ? queue_take(ledger) : NULL;
+    pthread_mutex_unlock(&ledger->mutex);
+    if (jobs) batch(ledger, jobs);
+    traces = erasures_forget(&ledger->erasures, ledger->last_ms);
+    if (end) return NULL;
   }
-  pthread_mutex_unlock(&ledger->mutex);
-  return NULL;
 }
 
 /* ---- posting ---- */
@@ -551,6 +553,7 @@ static enum err start(struct ledger *ledger, struct error *error) {
     err =
         db_int(ledger->db, error, &kept_ms, -DAY_MS, "SELECT max(time_ms) FROM ledger_checkpoint ORDER BY 1", NO_ARGS);
   if (!err) err = db_commit(ledger->db, error);
+  if (!err) err = erasures_reconcile(&ledger->erasures, clock_now(&ledger->config.clock), error);
   if (err) return err;
   ledger->known_size = ledger->frontier.size;
   ledger->kept_day = kept_ms / DAY_MS;
@@ -562,7 +565,7 @@ static enum err start(struct ledger *ledger, struct error *error) {
 static void ledger_free(struct ledger *ledger) {
   db_close(ledger->db);
   key_cache_wipe(&ledger->keys);
-  json_decref(ledger->erased);
+  erasures_close(&ledger->erasures);
   arena_free(&ledger->txn.arena);
   pthread_cond_destroy(&ledger->wake);
   pthread_mutex_destroy(&ledger->mutex);
@@ -580,10 +583,10 @@ enum err ledger_open(struct ledger **out, const struct ledger_config *config, st
   snprintf(ledger->origin, sizeof ledger->origin, "%s", config->origin ? config->origin : "");
   ledger->config.origin = ledger->origin;
   ledger->txn.ledger = ledger;
-  ledger->erased = json_array();
   pthread_mutex_init(&ledger->mutex, NULL);
   pthread_cond_init(&ledger->wake, NULL);
   enum err err = db_open(&ledger->db, config->store, DB_WRITER, error);
+  erasures_open(&ledger->erasures, store_home(config->store), ledger->db);
   if (!err) err = start(ledger, error);
   if (err)
     ledger_free(ledger);

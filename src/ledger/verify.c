@@ -1,6 +1,7 @@
 /* Verifying: everything again from the entries, in one snapshot. */
 #include <stdarg.h>
 #include "ledger/body.h"
+#include "store/store_erasures.h"
 
 #define PAGE 1000 /* entries read at a time: PostgreSQL keeps a result whole in memory */
 
@@ -330,6 +331,23 @@ static enum err erasures_check(struct verification *v, struct error *error) {
   return err;
 }
 
+/* A database that was put back from an older copy holds people again who were erased since. */
+static enum err list_check(struct verification *v, const char *home, struct error *error) {
+  struct erasure *list;
+  size_t count;
+  int64_t there;
+  enum err err = *home ? erasures_read(&v->arena, home, &list, &count, error) : OK;
+  for (size_t i = 0; *home && !err && i < count; i++) {
+    if (!erasure_made(&list[i])) continue;
+    err = db_int(v->db, error, &there, 0, "SELECT count(*) FROM ledger_key WHERE subject = $1 AND wrapped <> $2 ORDER BY 1",
+                 ARGS(v_text(list[i].code), v_blob("", 0)));
+    if (!err && there)
+      differ(v, &v->report->bodies_hold, "the list of erasures names %s, who is not erased here: is this an older copy of the database?",
+             list[i].code);
+  }
+  return err;
+}
+
 static enum err orphans_check(struct verification *v, struct error *error) {
   int64_t orphan;
   enum err err =
@@ -342,7 +360,7 @@ static enum err orphans_check(struct verification *v, struct error *error) {
   return err;
 }
 
-static enum err record_verify(struct verification *v, const char *note, struct error *error) {
+static enum err record_verify(struct verification *v, const char *home, const char *note, struct error *error) {
   struct verify_report *report = v->report;
   struct frontier head;
   bool head_holds = false, differs = false;
@@ -363,6 +381,7 @@ static enum err record_verify(struct verification *v, const char *note, struct e
   report->entries = v->frontier.size;
   frontier_root(&v->frontier, report->root);
   err = erasures_check(v, error);
+  if (!err) err = list_check(v, home, error);
   return err ? err : orphans_check(v, error);
 }
 
@@ -403,7 +422,7 @@ enum err ledger_verify(struct store *store, const struct keys *keys, const struc
   if (!v.cache) die("out of memory");
   enum err err = db_open(&v.db, store, DB_OPEN, error);
   if (!err) err = db_snapshot(v.db, error);
-  if (!err) err = record_verify(&v, note, error);
+  if (!err) err = record_verify(&v, store_home(store), note, error);
   if (!err) err = tables_verify(&v, kinds, error);
   if (!err) err = database_verify(&v, error);
   if (v.db) db_snapshot_end(v.db);

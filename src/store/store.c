@@ -391,28 +391,35 @@ void db_snapshot_end(struct db *db) {
   db_rollback(db);
 }
 
-enum err store_note_erasure(const char *home, int64_t time_ms, const char *subject, struct error *error) {
-  char line[128];
-  snprintf(line, sizeof line, "%lld %s", (long long)time_ms, subject);
-  char *path = path_in(home, "erasures");
-  enum err err = file_append_line(path, line, error);
-  free(path);
-  return err;
+enum err db_rewrite(struct db *db, struct error *error) {
+  return db->engine->rewrite ? db->engine->rewrite(db, error) : OK;
+}
+
+enum err db_empty_journal(struct db *db, struct error *error) {
+  return db->engine->empty_journal ? db->engine->empty_journal(db, error) : OK;
+}
+
+/* What waits in the subject's name though it is about somebody else: a message to a therapist, their half-filled form about
+ * a patient. */
+static enum err erase_waiting(struct db *db, const char *subject, struct error *error) {
+  enum err err = db_exec(db, error, "DELETE FROM run_outbox WHERE person = $1", ARGS(v_text(subject)));
+  if (err) return err;
+  return db_exec(db, error, "DELETE FROM run_draft WHERE occasion IN (SELECT id FROM occasion WHERE respondent = $1)", ARGS(v_text(subject)));
 }
 
 enum err db_erase_subject(struct db *db, const char *subject, struct error *error) {
   size_t derived_count, working_count;
   const char *const *derived = store_derived_tables(&derived_count);
   const char *const *working = store_working_tables(&working_count);
-  for (size_t i = 0; i < derived_count + working_count; i++) {
+  enum err err = erase_waiting(db, subject, error);
+  for (size_t i = 0; !err && i < derived_count + working_count; i++) {
     const char *table = i < derived_count ? derived[i] : working[i - derived_count];
     if (!store_table_has_subject(table)) continue;
     char sql[128];
     snprintf(sql, sizeof sql, "DELETE FROM %s WHERE subject = $1", table);
-    enum err err = db_exec(db, error, sql, ARGS(v_text(subject)));
-    if (err) return err;
+    err = db_exec(db, error, sql, ARGS(v_text(subject)));
   }
-  return OK;
+  return err;
 }
 
 enum err db_integrity(struct db *db, char *out, size_t capacity, char *unchecked, size_t unchecked_capacity, struct error *error) {

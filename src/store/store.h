@@ -166,14 +166,19 @@ enum err db_replay_begin(struct db *db, bool *due, struct error *error);
  * extension amcheck is installed in this database and the owner may use it. */
 enum err db_integrity(struct db *db, char *out, size_t capacity, char *unchecked, size_t unchecked_capacity, struct error *error);
 
-/* Deletes every row of every derived, cache and run table whose `subject` is this one. Part of applying an erasure: a
+/* Deletes every row of every derived, cache and run table whose `subject` is this one, and what waits to be sent to them or
+ * finished by them. Part of applying an erasure: a
  * replay that skips the entries of an erased subject gives the same tables, because an entry writes rows of its own
  * subject alone. */
 enum err db_erase_subject(struct db *db, const char *subject, struct error *error);
 
-/* Adds "TIME_MS SUBJECT" to HOME/erasures, on the disk when it returns. The line is written just before the erasing
- * transaction commits: it may name one whose commit then failed, never miss one that was made. */
-enum err store_note_erasure(const char *home, int64_t time_ms, const char *subject, struct error *error);
+/* After the commit of an erasure, outside any transaction: nothing of what was deleted stays in the files of the home.
+ * SQLite overwrites what it deletes, but leaves older copies where it has moved rows between pages, and the journal holds
+ * pages as they were: so the file is written anew, then the journal copied into it and cut to nothing. Readers go on
+ * meanwhile. The second waits for them a fifth of a second, then ERR_BUSY: some reader still looks at an older state.
+ * PostgreSQL: both do nothing; docs/store.md says what VACUUM leaves. */
+enum err db_rewrite(struct db *db, struct error *error);
+enum err db_empty_journal(struct db *db, struct error *error);
 
 /* A copy of the database while it is in use, as one file that is complete or not there: a SQLite database with the
  * ledger_ and derived tables, copied row by row from a snapshot, for both engines (so nothing that was deleted travels

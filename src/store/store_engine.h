@@ -57,6 +57,8 @@ struct engine {
   void (*rollback)(struct db *db);
   enum err (*shape)(struct db *db, const char *table, struct table_shape *shape, struct error *error);
   enum err (*integrity)(struct db *db, char *out, size_t capacity, char *unchecked, size_t unchecked_capacity, struct error *error);
+  enum err (*rewrite)(struct db *db, struct error *error);       /* both NULL: there is nothing to do */
+  enum err (*empty_journal)(struct db *db, struct error *error);
   enum err (*grant)(struct db *db, struct error *error); /* lets the masked role read its list, or NULL */
 };
 

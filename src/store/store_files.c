@@ -120,8 +120,11 @@ enum err file_append_line(const char *path, const char *line, struct error *erro
   bool fresh = access(path, F_OK) != 0;
   int file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return file_fail(error, path, "written");
-  enum err err = write_all(file, line, strlen(line), path, error);
-  if (!err) err = write_all(file, "\n", 1, path, error);
+  char *whole = NULL;
+  int length = asprintf(&whole, "%s\n", line); /* one write: a kill leaves all of it or nothing */
+  if (length < 0) die("out of memory");
+  enum err err = write_all(file, whole, (size_t)length, path, error);
+  free(whole);
   if (!err) sync_or_die(file, path);
   close(file);
   if (!err && fresh) sync_directory_of(path);

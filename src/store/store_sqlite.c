@@ -10,6 +10,7 @@
 
 #define CHECKPOINT_FRAMES 1000    /* as SQLite's own default */
 #define WAL_KEPT_BYTES (64 << 20) /* the WAL file is cut to this after a reset */
+#define BUSY_MS 5000              /* how long a statement waits for another's lock */
 #define CACHE_BUCKETS 256
 #define CACHE_MAXIMUM 512
 
@@ -32,7 +33,9 @@ struct sqlite_db {
   sqlite3_stmt *view[2]; /* BEGIN and COMMIT of a reader's view; made before a masked connection is closed to them */
   unsigned guards;
   struct masked_words *words; /* DB_MASKED */
+  sqlite3_stmt *schema;       /* DB_MASKED: reads them: */
   int root[128], roots;       /* DB_MASKED: root pages of the allowed tables and their indexes */
+  bool looking;               /* DB_MASKED: at the schema, for itself */
 };
 
 static struct sqlite_db *sqlite_of(const struct db *db) {
@@ -98,7 +101,7 @@ static void configure(sqlite3 *handle) {
   };
   for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
     sqlite3_db_config(handle, settings[i].option, settings[i].value, NULL);
-  sqlite3_busy_timeout(handle, 5000);
+  sqlite3_busy_timeout(handle, BUSY_MS);
 }
 
 static enum err settings_of_kind(struct sqlite_db *db, enum db_kind kind, const struct store *store,
@@ -125,25 +128,31 @@ static enum err settings_of_kind(struct sqlite_db *db, enum db_kind kind, const 
 
 static int authorize(void *state, int action, const char *a, const char *b, const char *schema, const char *trigger);
 
+/* They move when the file is written anew (rewrite), so they are read for each statement that is prepared. Running this
+ * also makes the connection take notice of a schema that has changed. */
 static enum err roots_load(struct sqlite_db *db, struct error *error) {
-  struct rows rows;
-  rows_open(&rows, &db->base, "SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0 ORDER BY rootpage",
-            NO_ARGS);
-  while (rows_next(&rows)) {
-    if (!store_table_masked(rows_text(&rows, 1))) continue;
+  int code;
+  db->roots = 0;
+  db->looking = true;
+  while ((code = sqlite3_step(db->schema)) == SQLITE_ROW) {
+    if (!store_table_masked((const char *)sqlite3_column_text(db->schema, 1))) continue;
     if (db->roots == (int)(sizeof db->root / sizeof *db->root))
       die("the schema has more indexes than the masked reader can hold");
-    db->root[db->roots++] = (int)rows_int(&rows, 0);
+    db->root[db->roots++] = sqlite3_column_int(db->schema, 0);
   }
-  return rows_close(&rows, error);
+  sqlite3_reset(db->schema);
+  db->looking = false;
+  return code == SQLITE_DONE ? OK : sqlite_fail(db, code, NULL, error);
 }
 
 static enum err mask(struct sqlite_db *db, struct error *error) {
   db->words = calloc(1, sizeof *db->words);
   if (!db->words) die("out of memory");
   enum err err = masked_words_load(db->words, &db->base, error);
-  if (!err) err = roots_load(db, error);
   if (err) return err;
+  int code = sqlite3_prepare_v3(db->handle, "SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0 ORDER BY rootpage", -1,
+                                SQLITE_PREPARE_PERSISTENT, &db->schema, NULL);
+  if (code) return sqlite_fail(db, code, NULL, error);
   db->guards = GUARD_TEXT | GUARD_AUTHORIZER | GUARD_EXPLAIN;
   sqlite3_set_authorizer(db->handle, authorize, db);
   return OK;
@@ -155,6 +164,7 @@ static void close_db(struct db *base) {
   struct sqlite_db *db = sqlite_of(base);
   statements_drop(db);
   for (int i = 0; i < 2; i++) sqlite3_finalize(db->view[i]);
+  sqlite3_finalize(db->schema);
   if (sqlite3_close(db->handle)) die("a connection was closed while one of its statements was open: a defect");
   free(db->words);
   free(db->name);
@@ -268,10 +278,19 @@ static void statements_drop(struct sqlite_db *db) {
   }
 }
 
+/* The roots and the program that is held against them are of one state of the database. */
+static enum err explain_guard(struct sqlite_db *db, const char *sql, struct error *error) {
+  bool own = sqlite3_get_autocommit(db->handle);
+  if (own) view_run(db, 0);
+  enum err err = roots_load(db, error);
+  if (!err) err = sqlite_explain_check(&db->base, sql, error);
+  if (own) view_run(db, 1);
+  return err;
+}
+
 static enum err guard(struct sqlite_db *db, const char *sql, struct error *error) {
   enum err err = db->guards & GUARD_TEXT ? masked_text_check(db->words, sql, error) : OK;
-  if (!err && db->guards & GUARD_EXPLAIN) err = sqlite_explain_check(&db->base, sql, error);
-  return err;
+  return !err && db->guards & GUARD_EXPLAIN ? explain_guard(db, sql, error) : err;
 }
 
 /* Statements are literals: where one stands says which it is, and comparing it with itself is all that is left to do.
@@ -479,6 +498,22 @@ static enum err commit(struct db *base, struct error *error) {
   return OK;
 }
 
+static enum err rewrite(struct db *base, struct error *error) {
+  return pragmas(sqlite_of(base), "VACUUM", error);
+}
+
+static enum err empty_journal(struct db *base, struct error *error) {
+  struct sqlite_db *db = sqlite_of(base);
+  if (base->store && base->store->memory) return OK;
+  sqlite3_busy_timeout(db->handle, 200);
+  int code = sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+  sqlite3_busy_timeout(db->handle, BUSY_MS);
+  db->base.counts.checkpoints++;
+  if (code) return sqlite_fail(db, code, NULL, error);
+  db->wal_frames = 0;
+  return OK;
+}
+
 static enum err shape(struct db *base, const char *table, struct table_shape *out, struct error *error) {
   *out = (struct table_shape){0};
   struct rows rows;
@@ -524,9 +559,9 @@ void sqlite_guards_set(struct db *masked, unsigned guards) {
 /* Gives the message early; it is not asked about USING and NATURAL columns and a CTE's name can fool it, so the
  * EXPLAIN guard decides. */
 static int authorize(void *state, int action, const char *a, const char *b, const char *schema, const char *trigger) {
-  (void)state;
   (void)schema;
   (void)trigger;
+  if (((const struct sqlite_db *)state)->looking) return SQLITE_OK;
   switch (action) {
   case SQLITE_SELECT:
   case SQLITE_RECURSIVE:
@@ -605,4 +640,6 @@ const struct engine engine_sqlite = {
     .rollback = rollback,
     .shape = shape,
     .integrity = integrity,
+    .rewrite = rewrite,
+    .empty_journal = empty_journal,
 };

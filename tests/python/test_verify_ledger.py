@@ -1,4 +1,5 @@
 """The independent verifier against ledgers that the program wrote; and backup, restore and verify as commands."""
+import fcntl
 import pathlib
 import shutil
 import sqlite3
@@ -153,6 +154,32 @@ class Ledger(unittest.TestCase):
         note.write_text(note.read_text(encoding="utf-8").replace("6", "7", 1), encoding="utf-8")
         self.assertIn("no checkpoint", attune("verify", self.home, "--note", note, status=1))
         self.assertIn("is not there", attune("verify", self.home, "--note", self.place / "absent", status=1))
+
+    def test_erase(self):
+        """attune erase; the list beside a backup; a list that ends while someone was being erased; an older database put back."""
+        home = self.place / "erasing"
+        shutil.copytree(self.home, home)
+        codes = [line.split("\t")[0] for line in attune("user", "list", home).splitlines() if line.startswith("A-")]
+        one, two, three = codes[:3]
+        self.assertIn("say why", attune("erase", home, one, status=1))
+        self.assertIn(f"{one} is erased", attune("erase", home, one, "--reason", "left"))
+        self.assertIn("already", attune("erase", home, one, "--reason", "left", status=1))
+        self.assertIn("no person or account", attune("erase", home, "A-NOBODY1", "--reason", "left", status=1))
+        self.assertIn("1 erased", attune("verify", home))
+        with open(home / "lock", "r+", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.assertIn("is served by process", attune("erase", home, two, "--reason", "left", status=1))
+        attune("backup", home, self.place / "after")
+        self.assertIn(one, (self.place / "after.erasures").read_text(encoding="utf-8"))
+        listed = self.place / "listed"
+        listed.write_text(f"1 {one}\n2 {two} asked\n2 {two}\n2 {two} emptied\n3 {three} asked\n", encoding="utf-8")
+        again = self.place / "erased-again"
+        said = attune("restore", self.backup, again, "--keys", self.keys, "--erasures", listed)
+        self.assertIn("2 erased again", said)
+        self.assertIn(f"while {three} was being erased", said)
+        self.assertIn("2 erased", attune("verify", again))
+        shutil.copy(self.home / "attune.db", again / "attune.db")
+        self.assertIn("who is not erased here", attune("verify", again, status=1))
 
     def test_a_broken_backup_leaves_no_home(self):
         broken = self.tampered("UPDATE account SET language = 'xx' WHERE code = (SELECT min(code) FROM account)")
