@@ -11,7 +11,7 @@ STANDS_ON = {
     "stats": [],
     "alliance": ["stats"],
     "operating": ["alliance"],
-    "allocation": ["stats"],
+    "allocation": [],
     "study": ["base", "stats"],
     "store": ["base"],
     "ledger": ["store"],
