@@ -24,6 +24,7 @@ int command_routes(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_init(int argc, char **argv);
 int command_study(int argc, char **argv);
+int command_allocation(int argc, char **argv);
 int command_agree(int argc, char **argv);
 int command_power(int argc, char **argv);
 int command_fit(int argc, char **argv);

@@ -13,6 +13,7 @@ const struct command commands[] = {
     {"import", "take in session ratings from another system", command_import},
     {"init", "make a home: a study with its own ledger", command_init},
     {"study", "amend a study: the difference in words, then one entry", command_study},
+    {"allocation", "who goes to which arm: compare methods, rehearse, redraw", command_allocation},
     {"fit", "fit a linear mixed model to a CSV file", command_fit},
     {"user", "accounts: add, list, change, disable, password, authenticator, link", command_user},
     {"verify", "does the ledger hold, and give the tables as they are?", command_verify},
