@@ -85,6 +85,7 @@ struct search {
   int people;
   int64_t column[ALLOCATION_WAVE_MAX][ALLOCATION_COLUMNS_MAX + 1]; /* of each person, times the ratio's sum */
   int64_t off[ALLOCATION_ARMS_MAX][ALLOCATION_COLUMNS_MAX + 1];    /* R S[a][k] - r[a] T[k] as it stands */
+  int64_t start[ALLOCATION_ARMS_MAX][ALLOCATION_COLUMNS_MAX + 1];  /* before anybody of the wave, for samples */
   int left[ALLOCATION_ARMS_MAX];                                   /* of the sizes being looked at */
   struct candidate now, *out;
   size_t found;
@@ -155,13 +156,13 @@ static void sample(struct search *s, struct allocation_stream *stream) {
   for (int a = 0; a < s->balance.arms; a++)
     for (int i = 0; i < s->left[a]; i++) arm[at++] = (uint8_t)a;
   allocation_shuffle(stream, arm, s->people);
+  memcpy(s->off, s->start, sizeof s->off);
   memset(&s->now, 0, sizeof s->now);
   for (int i = 0; i < s->people; i++) {
     s->now.key[(unsigned)i / s->digits.each] |= (uint64_t)arm[i] << digit_shift(s->digits, (unsigned)i);
     put(s, i, arm[i], 1);
   }
   keep_candidate(s);
-  for (int i = 0; i < s->people; i++) put(s, i, arm[i], -1);
 }
 
 static size_t without_duplicates(struct candidate *c, size_t count) {
@@ -179,6 +180,7 @@ static bool find_candidates(struct search *s, struct allocation_stream *stream) 
     enumerate(s, 0);
     return false;
   }
+  memcpy(s->start, s->off, sizeof s->start);
   for (int i = 0; i < ALLOCATION_SAMPLED; i++) sample(s, stream);
   s->found = without_duplicates(s->out, s->found);
   return true;

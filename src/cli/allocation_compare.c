@@ -207,12 +207,10 @@ static void write_axes(struct buf *out, double low, double high, double tall) {
     html(out, "<text stroke=\"none\" x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.2f</text>", PLOT_LEFT - 8, y + 4,
          tall * i / 4);
   }
-  html(out, "</g><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">how often the next arm is guessed</text>",
-       (PLOT_LEFT + PLOT_RIGHT) / 2, PLOT_BOTTOM + 44);
-  html(out,
-       "<text transform=\"translate(18 %d) rotate(-90)\" text-anchor=\"middle\">imbalance, in standard "
-       "deviations</text>",
-       (PLOT_TOP + PLOT_BOTTOM) / 2);
+  html(out, "</g><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>", (PLOT_LEFT + PLOT_RIGHT) / 2,
+       PLOT_BOTTOM + 44, "how often the next arm is guessed");
+  html(out, "<text transform=\"translate(18 %d) rotate(-90)\" text-anchor=\"middle\">%s</text>",
+       (PLOT_TOP + PLOT_BOTTOM) / 2, "imbalance, in standard deviations");
 }
 
 /* Guessing across, imbalance upwards: what is wanted stands at the lower left. */
@@ -223,9 +221,8 @@ static void draw_plot(struct buf *out, const struct comparing *c) {
   low -= 0.02;
   html(out,
        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"sans-serif\" "
-       "font-size=\"14\"><title>Guessing and balance of each method</title><rect width=\"%d\" height=\"%d\" "
-       "fill=\"#fff\"/>",
-       PLOT_WIDTH, PLOT_HEIGHT, PLOT_WIDTH, PLOT_HEIGHT);
+       "font-size=\"14\"><title>%s</title><rect width=\"%d\" height=\"%d\" fill=\"#fff\"/>",
+       PLOT_WIDTH, PLOT_HEIGHT, "Guessing and balance of each method", PLOT_WIDTH, PLOT_HEIGHT);
   write_axes(out, low, high, tall);
   for (int i = 0; i < c->rows; i++) {
     const struct row *row = &c->row[i];
