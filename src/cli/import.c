@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "cli/options.h"
-#include "feedback/detection.h"
+#include "feedback/renewal.h"
 #include "trial/import.h"
 #include "trial/person.h"
 
@@ -68,7 +68,7 @@ int command_import(int argc, char **argv) {
   struct detector *detector = NULL;
   if (!err) err = detector_open(&detector, import.home, &error);
   if (!err) err = import_sessions(&import, &error);
-  if (!err) err = detector_learn(detector, &error);
+  if (!err) err = feedback_learn(detector, &error);
   detector_close(detector);
   home_close(import.home);
   return err ? say_no(&error) : print_report(&import, json);

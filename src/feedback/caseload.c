@@ -1,143 +1,70 @@
 #include "feedback/caseload.h"
 
-#include "feedback/who_sees.h"
+/* ---- pages ---- */
 
-/* One of a therapist's patients with the ratings so far. */
-struct gathered {
-  struct caseload_row row;
-  struct detection_course course;
-};
-
-/* Walks on to the patient of this row: patients and rows are in the same order. NULL when the row is nobody's. */
-static struct gathered *gathered_of(struct gathered *list, size_t count, size_t *at, const char *patient) {
-  while (*at < count && strcmp(list[*at].row.patient, patient) < 0) ++*at;
-  return *at < count && !strcmp(list[*at].row.patient, patient) ? &list[*at] : NULL;
+static void page_set(struct caseload *caseload, int64_t page) {
+  caseload->pages = caseload->total ? (caseload->total + CASELOAD_ROWS - 1) / CASELOAD_ROWS : 1;
+  caseload->page = page < 1 ? 1 : page > caseload->pages ? caseload->pages : page;
 }
 
-static enum err gather_people(struct db *open, struct arena *arena, const char *therapist, struct gathered **list, size_t *count,
-                              struct error *error) {
-  size_t room = 0;
-  struct rows rows;
-  rows_open(&rows, open, "SELECT code, withdrawn_ms FROM person WHERE therapist = $1 ORDER BY code", ARGS(v_text(therapist)));
-  while (rows_next(&rows)) {
-    *list = list_grow(arena, *list, *count, &room, sizeof **list);
-    struct gathered *one = &(*list)[(*count)++];
-    *one = (struct gathered){.row = {.withdrawn = rows_int(&rows, 1) != 0, .last_day = -1}};
-    snprintf(one->row.patient, sizeof one->row.patient, "%s", rows_text(&rows, 0));
-    snprintf(one->row.therapist, sizeof one->row.therapist, "%s", therapist);
-  }
-  return rows_close(&rows, error);
+typedef char code[CODE_BYTES];
+
+static size_t codes_take(struct rows *rows, code *codes) {
+  size_t count = 0;
+  while (count < CASELOAD_ROWS && rows_next(rows)) snprintf(codes[count++], sizeof *codes, "%s", rows_text(rows, 0));
+  return count;
 }
 
-static enum err gather_sessions(struct db *open, const char *therapist, struct gathered *list, size_t count, struct error *error) {
-  size_t at = 0;
-  struct rows rows;
-  rows_open(&rows, open,
-            "SELECT p.code, s.number, s.held_day FROM person p JOIN session s ON s.patient = p.code WHERE p.therapist = $1 "
-            "ORDER BY p.code, s.number",
-            ARGS(v_text(therapist)));
-  while (rows_next(&rows)) {
-    struct gathered *one = gathered_of(list, count, &at, rows_text(&rows, 0));
-    if (!one) continue;
-    one->row.sessions++;
-    one->row.last_day = rows_int(&rows, 2);
-  }
-  return rows_close(&rows, error);
-}
-
-static enum err gather_ratings(struct db *open, struct arena *arena, const char *therapist, struct gathered *list, size_t count,
-                               struct error *error) {
-  size_t at = 0;
-  struct rows rows;
-  rows_open(&rows, open,
-            "SELECT p.code, r.session_number, r.rater, r.value, r.reported, r.resolved FROM person p JOIN rating r ON r.patient = p.code "
-            "WHERE p.therapist = $1 ORDER BY p.code, r.session_number, r.rater",
-            ARGS(v_text(therapist)));
-  while (rows_next(&rows)) {
-    struct gathered *one = gathered_of(list, count, &at, rows_text(&rows, 0));
-    if (one) detection_course_add(arena, &one->course, &rows, 1);
-  }
-  return rows_close(&rows, error);
-}
-
-/* Three queries that walk indexes in their own order: one with outer joins must sort, and costs several times as much. */
-static enum err patients_gather(struct db *open, struct arena *arena, const char *therapist, struct gathered **list,
-                                size_t *count, struct error *error) {
-  *list = NULL;
-  *count = 0;
-  enum err err = gather_people(open, arena, therapist, list, count, error);
-  if (!err) err = gather_sessions(open, therapist, *list, *count, error);
-  return err ? err : gather_ratings(open, arena, therapist, *list, *count, error);
-}
-
-static enum err gathered_judge(struct db *open, struct detector *detector, struct arena *arena, struct gathered *one, struct error *error) {
-  memcpy(one->row.course.patient, one->row.patient, sizeof one->row.course.patient);
-  memcpy(one->row.course.therapist, one->row.therapist, sizeof one->row.course.therapist);
-  one->row.shown = true;
-  return course_judge(open, detector, arena, &one->course, &one->row.course, error);
-}
-
-static int urgency(const struct caseload_row *row) {
-  static const int by_state[] = {[COURSE_TENSION] = 0, [COURSE_EARLY] = 1, [COURSE_REPAIRED] = 2, [COURSE_STEADY] = 3};
-  return row->withdrawn ? 9 : row->shown ? by_state[row->course.state] : 8;
-}
-
-static int by_urgency(const void *a, const void *b) {
-  const struct caseload_row *left = a, *right = b;
-  if (urgency(left) != urgency(right)) return urgency(left) < urgency(right) ? -1 : 1;
-  if (left->shown && left->last_day != right->last_day) return left->last_day > right->last_day ? -1 : 1;
-  return strcmp(left->patient, right->patient);
-}
-
-static enum err therapist_rows(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                               const char *therapist, bool own, size_t *room, struct caseload *caseload, struct error *error) {
-  const struct study *study = home_study(detector_home(detector));
-  struct gathered *list;
-  size_t count;
-  bool flagged_only;
-  unsigned sees = who_sees(open, study, arena, viewer, therapist, &flagged_only);
-  if (!sees && !own) return OK;
-  enum err err = patients_gather(open, arena, therapist, &list, &count, error);
+static enum err rows_read(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
+                          code *codes, size_t count, struct caseload *caseload, struct error *error) {
+  enum err err = OK;
+  caseload->rows = arena_array(arena, count + 1, sizeof *caseload->rows);
   for (size_t i = 0; i < count && !err; i++) {
-    struct gathered *one = &list[i];
-    one->row.sessions_planned = study->sessions_planned;
-    if (sees) err = gathered_judge(open, detector, arena, one, error);
-    if (sees && flagged_only && !course_flagged(&one->row.course)) {
-      if (!own) continue;
-      one->row.shown = false;
+    struct course *row = &caseload->rows[caseload->count];
+    err = course_row(open, detector, arena, viewer, codes[i], row, error);
+    if (err == ERR_MISSING) { /* not at the viewer's site */
+      err = OK;
+      continue;
     }
-    caseload->feedback |= one->row.shown;
-    caseload->rows = list_grow(arena, caseload->rows, caseload->count, room, sizeof *caseload->rows);
-    caseload->rows[caseload->count++] = one->row;
+    caseload->feedback |= row->sight.level != SIGHT_NOTHING;
+    caseload->count++;
   }
   return err;
 }
 
-static enum err trainer_rows(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                             struct caseload *caseload, struct error *error) {
-  size_t room = 0, count = 0, codes_room = 0;
-  const char **therapists = NULL;
+/* ---- a therapist's ---- */
+
+/* $2 is 1 where the courses are shown, else the order tells nothing of them: by code, who has left last. $3 is 1 where those
+ * without an event are not shown: they stand after the others. */
+static enum err own_codes(struct db *open, const char *therapist, struct sight sight, const struct caseload *caseload,
+                          code *codes, size_t *count, struct error *error) {
   struct rows rows;
-  rows_open(&rows, open, "SELECT code FROM person WHERE kind = 'therapist' AND (site = $1 OR $1 = '') ORDER BY code", ARGS(v_text(viewer->site)));
-  while (rows_next(&rows)) {
-    therapists = list_grow(arena, therapists, count, &codes_room, sizeof *therapists);
-    therapists[count++] = arena_text(arena, rows_text(&rows, 0));
-  }
-  enum err err = rows_close(&rows, error);
-  for (size_t i = 0; i < count && !err; i++) err = therapist_rows(open, detector, arena, viewer, therapists[i], false, &room, caseload, error);
-  return err;
+  rows_open(&rows, open,
+            "SELECT p.code FROM person p LEFT JOIN cache_course c ON c.patient = p.code WHERE p.therapist = $1 ORDER BY "
+            "(1 - $2) * CASE WHEN p.withdrawn_ms = 0 THEN 0 ELSE 1 END "
+            "+ $2 * (1 - $3) * coalesce(c.urgency, $6) + $2 * $3 * coalesce(c.flagged * c.urgency + (1 - c.flagged) * $6, $6), "
+            "$2 * coalesce(c.last_day, -1) DESC, p.code LIMIT $4 OFFSET $5",
+            ARGS(v_text(therapist), v_int(sight.level != SIGHT_NOTHING), v_int(sight.flagged_only), v_int(CASELOAD_ROWS),
+                 v_int((caseload->page - 1) * CASELOAD_ROWS), v_int(COURSE_URGENCIES)));
+  *count = codes_take(&rows, codes);
+  return rows_close(&rows, error);
 }
 
 static enum err own_tasks(struct db *open, struct arena *arena, const struct actor *viewer, int64_t now_ms, struct caseload *caseload,
                           struct error *error) {
-  size_t room = 0;
+#define OPEN_FORMS                                                                                                     \
+  "FROM occasion o JOIN person p ON p.code = o.subject "                                                               \
+  "WHERE o.respondent = $1 AND o.submitted_ms = 0 AND o.closes_ms > $2 AND p.withdrawn_ms = 0 "
   struct rows rows;
-  rows_open(&rows, open,
-            "SELECT o.id, o.patient, o.name, o.session_number, o.due_ms, o.closes_ms FROM occasion o JOIN person p ON p.code = o.subject "
-            "WHERE o.respondent = $1 AND o.submitted_ms = 0 AND o.closes_ms > $2 AND p.withdrawn_ms = 0 ORDER BY o.due_ms, o.id",
-            ARGS(v_text(viewer->person), v_int(now_ms)));
+  enum err err = db_int(open, error, &caseload->task_total, 0, "SELECT count(*) " OPEN_FORMS "ORDER BY 1",
+                        ARGS(v_text(viewer->person), v_int(now_ms)));
+  if (err) return err;
+  caseload->tasks = arena_array(arena, CASELOAD_TASKS, sizeof *caseload->tasks);
+  rows_open(&rows, open, "SELECT o.id, o.patient, o.name, o.session_number, o.due_ms, o.closes_ms " OPEN_FORMS
+            "ORDER BY o.due_ms, o.id LIMIT $3",
+            ARGS(v_text(viewer->person), v_int(now_ms), v_int(CASELOAD_TASKS)));
+#undef OPEN_FORMS
   while (rows_next(&rows)) {
-    caseload->tasks = list_grow(arena, caseload->tasks, caseload->task_count, &room, sizeof *caseload->tasks);
     struct task *task = &caseload->tasks[caseload->task_count++];
     *task = (struct task){.session_number = rows_int(&rows, 3), .due_ms = rows_int(&rows, 4), .closes_ms = rows_int(&rows, 5)};
     snprintf(task->occasion, sizeof task->occasion, "%s", rows_text(&rows, 0));
@@ -149,16 +76,56 @@ static enum err own_tasks(struct db *open, struct arena *arena, const struct act
 }
 
 enum err feedback_caseload(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                           int64_t now_ms, struct caseload *caseload, struct error *error) {
-  memset(caseload, 0, sizeof *caseload);
-  enum err err = OK;
-  size_t room = 0;
-  if (viewer->roles & ROLE_THERAPIST) {
-    err = own_tasks(open, arena, viewer, now_ms, caseload, error);
-    if (!err) err = therapist_rows(open, detector, arena, viewer, viewer->person, true, &room, caseload, error);
-  } else if (viewer->roles & ROLE_TRAINER) {
-    err = trainer_rows(open, detector, arena, viewer, caseload, error);
+                           int64_t now_ms, int64_t page, struct caseload *caseload, struct error *error) {
+  code codes[CASELOAD_ROWS];
+  size_t count = 0;
+  *caseload = (struct caseload){0};
+  enum err err = own_tasks(open, arena, viewer, now_ms, caseload, error);
+  if (!err)
+    err = db_int(open, error, &caseload->total, 0, "SELECT count(*) FROM person WHERE therapist = $1 ORDER BY 1", ARGS(v_text(viewer->person)));
+  if (err) return err;
+  page_set(caseload, page);
+  struct sight sight = who_sees(open, home_study(detector_home(detector)), arena, viewer, viewer->person);
+  err = own_codes(open, viewer->person, sight, caseload, codes, &count, error);
+  return err ? err : rows_read(open, detector, arena, viewer, codes, count, caseload, error);
+}
+
+/* ---- a trainer's ---- */
+
+#define ARMS_MOST 8
+
+/* The names of the arms (among them "": in none) whose courses a trainer sees, padded with what is no arm's name. More
+ * than eight arms are more than anybody has allocated therapists to; the ninth would be left out. */
+static size_t arms_seen(const struct study *study, const char *arms[ARMS_MOST]) {
+  size_t count = 0;
+  for (int i = 0; i < ARMS_MOST; i++) arms[i] = "-";
+  for (size_t i = 0; i <= study->arm_count && count < ARMS_MOST; i++) {
+    const char *arm = i < study->arm_count ? study->arms[i].name : "";
+    if (who_sees_in_arm(study, "trainer", arm).level != SIGHT_NOTHING) arms[count++] = arm;
   }
-  if (!err && caseload->count) qsort(caseload->rows, caseload->count, sizeof *caseload->rows, by_urgency);
-  return err;
+  return count;
+}
+
+#define FLAGGED                                                                                                        \
+  "FROM cache_course c JOIN person p ON p.code = c.patient LEFT JOIN arm_allocation a ON a.person = p.therapist "      \
+  "WHERE c.flagged = 1 AND (p.site = $1 OR $1 = '') AND coalesce(a.arm, '') IN ($2, $3, $4, $5, $6, $7, $8, $9) "
+#define FLAGGED_ARGS(arms)                                                                                             \
+  v_text(viewer->site), v_text(arms[0]), v_text(arms[1]), v_text(arms[2]), v_text(arms[3]), v_text(arms[4]),           \
+      v_text(arms[5]), v_text(arms[6]), v_text(arms[7])
+
+enum err feedback_flagged(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
+                          int64_t page, struct caseload *caseload, struct error *error) {
+  code codes[CASELOAD_ROWS];
+  const char *arms[ARMS_MOST];
+  struct rows rows;
+  *caseload = (struct caseload){.page = 1, .pages = 1};
+  if (!arms_seen(home_study(detector_home(detector)), arms)) return OK;
+  enum err err = db_int(open, error, &caseload->total, 0, "SELECT count(*) " FLAGGED "ORDER BY 1", ARGS(FLAGGED_ARGS(arms)));
+  if (err) return err;
+  page_set(caseload, page);
+  rows_open(&rows, open, "SELECT c.patient " FLAGGED "ORDER BY c.urgency, c.last_day DESC, c.patient LIMIT $10 OFFSET $11",
+            ARGS(FLAGGED_ARGS(arms), v_int(CASELOAD_ROWS), v_int((caseload->page - 1) * CASELOAD_ROWS)));
+  size_t count = codes_take(&rows, codes);
+  err = rows_close(&rows, error);
+  return err ? err : rows_read(open, detector, arena, viewer, codes, count, caseload, error);
 }

@@ -1,30 +1,33 @@
-/* caseload.h: a therapist's page, a trainer's page: tasks, and patients as far as the viewer may see them. */
+/* caseload.h: a therapist's list (tasks, and own patients as far as the study shows them), and a trainer's list of flagged
+ * courses. The database orders and cuts them into pages (cache_course), so that a page costs what it shows. */
 #ifndef ATTUNE_FEEDBACK_CASELOAD_H
 #define ATTUNE_FEEDBACK_CASELOAD_H
 
 #include "feedback/course.h"
+
+#define CASELOAD_ROWS 50 /* of patients on a page */
+#define CASELOAD_TASKS 30
 
 struct task {
   char occasion[CODE_BYTES], patient[CODE_BYTES], name[64];
   int64_t session_number, due_ms, closes_ms;
   bool overdue;
 };
-struct caseload_row {
-  char patient[CODE_BYTES], therapist[CODE_BYTES];
-  int64_t sessions, sessions_planned, last_day;
-  bool withdrawn;
-  bool shown;           /* feedback may be shown: `course` is filled */
-  struct course course; /* without notes */
-};
 struct caseload {
-  bool feedback;        /* any row shown */
+  bool feedback;        /* any row shown (its sight is not SIGHT_NOTHING) */
   size_t task_count;
+  int64_t task_total;   /* task_count of them stand in `tasks` */
   struct task *tasks;   /* the therapist's own open forms, soonest due first */
+  int64_t total;        /* patients on all pages */
+  int64_t page, pages;  /* from 1 */
   size_t count;
-  struct caseload_row *rows; /* with feedback: most urgent first; without: by code */
+  struct course *rows;  /* without notes; with feedback: most urgent first; without: by code */
 };
-/* A therapist's own patients, or (trainer) the flagged patients of the trained therapists. */
+/* Tasks and patients of the therapist whom the viewer's account belongs to. A page beyond the last is the last. */
 enum err feedback_caseload(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                           int64_t now_ms, struct caseload *caseload, struct error *error);
+                           int64_t now_ms, int64_t page, struct caseload *caseload, struct error *error);
+/* The flagged patients of the therapists whom the viewer trains. */
+enum err feedback_flagged(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
+                          int64_t page, struct caseload *caseload, struct error *error);
 
 #endif

@@ -196,48 +196,70 @@ static enum err judge(const struct detector *detector, const struct alliance_est
   return OK;
 }
 
-/* How a course is judged now: the estimate, the threshold for its length, and the key under which the judgement is kept. */
+/* How a course is judged now: the estimate, the threshold for its length, the key under which the judgement is kept. */
 struct judging {
   struct alliance_estimate estimate;
   struct alliance_threshold threshold;
   struct judged_key key;
+  struct detector_basis basis;
 };
+
+static struct detector_basis basis_now(const struct detector *detector) {
+  struct detector_basis basis = {.false_alarm = detector->false_alarm, .ratings = detector->ratings};
+  memcpy(basis.estimate, detector->name, sizeof basis.estimate);
+  snprintf(basis.rule, sizeof basis.rule, "%s", alliance_rules[detector->rule].name);
+  return basis;
+}
 
 static struct judging judging_now(struct detector *detector, struct arena *arena, const struct detection_course *course) {
   pthread_mutex_lock(&detector->lock);
   struct judging now = {.estimate = detector->estimate,
                         .threshold = threshold_for(detector, course->count),
-                        .key = judged_key(arena, detector->judged_by, course->series, course->count)};
+                        .key = judged_key(arena, detector->judged_by, course->series, course->count),
+                        .basis = basis_now(detector)};
   pthread_mutex_unlock(&detector->lock);
   return now;
 }
 
-enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
-                        const struct detection_course *course, struct detection *out, int64_t *least,
-                        struct error *error) {
-  struct judging now = judging_now(detector, arena, course);
+/* Memory, then the table, then the rule. */
+static enum err find_or_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
+                              const struct detection_course *course, struct judgement *out, struct judging *now,
+                              struct error *error) {
   bool found;
-  *least = alliance_rules[detector->rule].least;
-  if (judged_find(detector->judged, now.key, out, course->count)) return OK;
-  enum err err = judged_read(db, patient, now.key, out, course->count, &found, error);
-  if (!err && !found) err = judge(detector, &now.estimate, &now.threshold, arena, course, out, error);
-  if (!err) judged_keep(detector->judged, now.key, out, course->count);
+  out->seen = arena_array(arena, course->count + 1, sizeof *out->seen);
+  out->least = alliance_rules[detector->rule].least;
+  out->basis = now->basis;
+  judged_key_text(now->key, out->key);
+  if (judged_find(detector->judged, now->key, out->seen, course->count)) return OK;
+  enum err err = judged_read(db, patient, now->key, out->seen, course->count, &found, error);
+  if (!err && !found) err = judge(detector, &now->estimate, &now->threshold, arena, course, out->seen, error);
+  if (!err) judged_keep(detector->judged, now->key, out->seen, course->count);
   return err;
 }
 
-/* Judges a patient's course and keeps it in cache_detection. */
-static enum err detector_keep(struct detector *detector, struct txn *txn, const char *patient, struct error *error) {
+enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
+                        const struct detection_course *course, struct judgement *out, struct error *error) {
+  struct judging now = judging_now(detector, arena, course);
+  return find_or_judge(detector, db, arena, patient, course, out, &now, error);
+}
+
+void detector_key(struct detector *detector, struct arena *arena, const struct detection_course *course,
+                  char out[2 * SHA256_BYTES + 1]) {
+  judged_key_text(judging_now(detector, arena, course).key, out);
+}
+
+enum err detector_keep(struct detector *detector, struct txn *txn, const char *patient,
+                       const struct detection_course *course, struct judgement *out, struct error *error) {
   struct arena *arena = txn_arena(txn);
-  struct detection_course course;
-  enum err err = detection_course_read(txn_db(txn), arena, patient, &course, error);
-  if (err) return err;
-  struct detection *seen = arena_array(arena, course.count + 1, sizeof *seen);
-  struct judging now = judging_now(detector, arena, &course);
-  if (!judged_find(detector->judged, now.key, seen, course.count))
-    err = judge(detector, &now.estimate, &now.threshold, arena, &course, seen, error);
-  if (!err) err = judged_write(txn_db(txn), arena, patient, now.key, course.series, seen, course.count, error);
-  if (!err) judged_keep(detector->judged, now.key, seen, course.count);
-  return err;
+  struct judging now = judging_now(detector, arena, course);
+  enum err err = find_or_judge(detector, txn_db(txn), arena, patient, course, out, &now, error);
+  return err ? err : judged_write(txn_db(txn), arena, patient, now.key, course->series, out->seen, course->count, error);
+}
+
+enum err detector_kept(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
+                       const struct detection_course *course, bool *kept, struct error *error) {
+  struct detection *seen = arena_array(arena, course->count + 1, sizeof *seen);
+  return judged_read(db, patient, judging_now(detector, arena, course).key, seen, course->count, kept, error);
 }
 
 /* ---- what is asked ---- */
@@ -437,58 +459,10 @@ static enum err learn_from(struct detector *detector, struct db *open, struct er
   return OK;
 }
 
-/* ---- the cache brought up to date ---- */
-
-struct keep_again {
-  struct detector *detector;
-  const char *patient;
-};
-
-static enum err keep_again(struct txn *txn, void *input, struct error *error) {
-  const struct keep_again *again = input;
-  return detector_keep(again->detector, txn, again->patient, error);
-}
-
-/* Judged here, so that the writer finds it in memory and only writes. */
-static enum err course_renew(struct detector *detector, struct db *open, const char *patient, struct error *error) {
-  struct arena arena = {0};
-  struct detection_course course;
-  int64_t least;
-  bool found = false;
-  enum err err = detection_course_read(open, &arena, patient, &course, error);
-  struct detection *seen = arena_array(&arena, course.count + 1, sizeof *seen);
-  if (!err) err = judged_read(open, patient, judging_now(detector, &arena, &course).key, seen, course.count, &found, error);
-  if (!err && !found) err = detector_judge(detector, open, &arena, patient, &course, seen, &least, error);
-  struct keep_again again = {detector, patient};
-  if (!err && !found) err = ledger_do(detector->home->ledger, keep_again, &again, error);
-  arena_free(&arena);
-  return err;
-}
-
-static enum err courses_renew(struct detector *detector, struct db *open, struct error *error) {
-  struct arena arena = {0};
-  int64_t most;
-  size_t count = 0;
-  enum err err = db_int(open, error, &most, 0, "SELECT count(DISTINCT patient) FROM rating", NO_ARGS);
-  const char **patients = arena_array(&arena, (size_t)(err ? 0 : most) + 1, sizeof *patients);
-  struct rows rows;
-  rows_open(&rows, open, "SELECT DISTINCT patient FROM rating ORDER BY patient", NO_ARGS);
-  while (rows_next(&rows) && count < (size_t)most) patients[count++] = arena_text(&arena, rows_text(&rows, 0));
-  if (!err) err = rows_close(&rows, error);
-  for (size_t i = 0; i < count && !err; i++) err = course_renew(detector, open, patients[i], error);
-  arena_free(&arena);
-  return err;
-}
-
-enum err detector_renew(struct detector *detector, struct error *error) {
-  struct db *open;
-  if (!detector->home->ledger) return OK;
-  enum err err = db_open(&open, detector->home->store, DB_OPEN, error);
-  if (err) return err;
-  if (!detector->kept) err = ledger_do(detector->home->ledger, remember, detector, error);
-  if (!err) detector->kept = true;
-  if (!err) err = courses_renew(detector, open, error);
-  db_close(open);
+enum err detector_remember(struct detector *detector, struct error *error) {
+  if (!detector->home->ledger || detector->kept) return OK;
+  enum err err = ledger_do(detector->home->ledger, remember, detector, error);
+  detector->kept = !err;
   return err;
 }
 
@@ -498,7 +472,7 @@ enum err detector_learn(struct detector *detector, struct error *error) {
   if (err) return err;
   err = learn_from(detector, open, error);
   db_close(open);
-  return err ? err : detector_renew(detector, error);
+  return err;
 }
 
 enum err detector_open(struct detector **out, struct home *home, struct error *error) {
@@ -548,27 +522,8 @@ struct home *detector_home(const struct detector *detector) {
 }
 
 struct detector_basis detector_basis(struct detector *detector) {
-  struct detector_basis basis = {.false_alarm = detector->false_alarm};
   pthread_mutex_lock(&detector->lock);
-  memcpy(basis.estimate, detector->name, sizeof basis.estimate);
-  basis.ratings = detector->ratings;
+  struct detector_basis basis = basis_now(detector);
   pthread_mutex_unlock(&detector->lock);
-  snprintf(basis.rule, sizeof basis.rule, "%s", alliance_rules[detector->rule].name);
   return basis;
 }
-
-/* ---- after an entry ---- */
-
-static enum err judge_again(struct txn *txn, void *detector, const struct entry *entry, const json_t *body, struct error *error) {
-  (void)body;
-  return detector_keep(detector, txn, entry->subject, error);
-}
-
-/* Of a form only when it bears on the alliance. */
-static enum err judge_if_rated(struct txn *txn, void *detector, const struct entry *entry, const json_t *body, struct error *error) {
-  return json_object_get(body, "rating") ? judge_again(txn, detector, entry, body, error) : OK;
-}
-
-FOLLOW(form_submit_judged, "form.submit", judge_if_rated);
-FOLLOW(form_correct_judged, "form.correct", judge_if_rated);
-FOLLOW(rating_import_judged, "rating.import", judge_again);

@@ -42,19 +42,6 @@ enum err detection_course_read(struct db *open, struct arena *arena, const char 
  * patient come by session. */
 void detection_course_add(struct arena *arena, struct detection_course *course, struct rows *rows, int first);
 
-/* What is known of one course: as kept in memory or in cache_detection (read through `db`) where that rests on these
- * ratings and the present estimate, else judged now, up to a millisecond. `out` has course->count places. `least` tells the
- * shortest series that the rule decides. `arena` gives the memory that it works in. Any thread. */
-enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
-                        const struct detection_course *course, struct detection *out, int64_t *least,
-                        struct error *error);
-/* Takes the whole sample in and makes the estimate and the thresholds anew: seconds, so never in the writer. Then
- * detector_renew(). */
-enum err detector_learn(struct detector *detector, struct error *error);
-/* Brings the cache_ tables up to date: keeps the estimate, and judges again each course whose rows no longer hold (after
- * another estimate, a restored backup, another version of the program), a job each. Without a ledger (STORE_LOOK) it
- * does nothing. Not in the writer. */
-enum err detector_renew(struct detector *detector, struct error *error);
 /* What stands behind the figures: goes into what was shown. Copies, at most 16 and 32 bytes with the NUL. */
 struct detector_basis {
   char estimate[17]; /* name of the estimate: first 16 hex digits of the SHA-256 of its text */
@@ -63,5 +50,31 @@ struct detector_basis {
   int64_t ratings;    /* that the estimate rests on; 0: the stated default */
 };
 struct detector_basis detector_basis(struct detector *detector);
+
+struct judgement {
+  struct detection *seen;          /* one for each of the course's sessions */
+  int64_t least;                   /* the shortest series that the rule decides */
+  struct detector_basis basis;     /* by which this was judged */
+  char key[2 * SHA256_BYTES + 1];  /* and all that it rests on, as detector_key() tells it */
+};
+/* What is known of one course: as kept in memory or in cache_detection (read through `db`) where that rests on these
+ * ratings and the present estimate, else judged now, up to a millisecond. `arena` holds the answer. Any thread. */
+enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
+                        const struct detection_course *course, struct judgement *out, struct error *error);
+/* What a judgement of this course would rest on now: the ratings, the estimate, the thresholds, what the study asks and
+ * how this program judges. The same key, the same judgement. */
+void detector_key(struct detector *detector, struct arena *arena, const struct detection_course *course,
+                  char out[2 * SHA256_BYTES + 1]);
+/* Judges and keeps the answer in cache_detection. In the writer. */
+enum err detector_keep(struct detector *detector, struct txn *txn, const char *patient,
+                       const struct detection_course *course, struct judgement *out, struct error *error);
+/* Whether cache_detection holds what this course rests on now. */
+enum err detector_kept(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
+                       const struct detection_course *course, bool *kept, struct error *error);
+/* Takes the whole sample in and makes the estimate and the thresholds anew: seconds, so never in the writer. What was
+ * kept of the courses then holds no longer: feedback_renew() (renewal.h). */
+enum err detector_learn(struct detector *detector, struct error *error);
+/* Keeps the estimate in cache_estimate, where it is not kept yet, so that it outlasts the program. Not in the writer. */
+enum err detector_remember(struct detector *detector, struct error *error);
 
 #endif

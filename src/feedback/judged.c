@@ -95,7 +95,7 @@ void judged_keep(struct judged *judged, struct judged_key key, const struct dete
 
 /* ---- in the table ---- */
 
-static void basis_of(struct judged_key key, char out[2 * SHA256_BYTES + 1]) {
+void judged_key_text(struct judged_key key, char out[2 * SHA256_BYTES + 1]) {
   uint8_t hash[SHA256_BYTES];
   sha256(hash, key.bytes, key.length);
   hex_write(out, hash, sizeof hash);
@@ -116,7 +116,7 @@ enum err judged_read(struct db *db, const char *patient, struct judged_key key, 
   size_t read = 0;
   bool holds = true;
   struct rows rows;
-  basis_of(key, basis);
+  judged_key_text(key, basis);
   rows_open(&rows, db,
             "SELECT basis, known, expected, low, high, tension, repaired, event, reported FROM cache_detection "
             "WHERE patient = $1 ORDER BY session_number",
@@ -132,7 +132,7 @@ enum err judged_write(struct db *db, struct arena *arena, const char *patient, s
                       struct error *error) {
   char basis[2 * SHA256_BYTES + 1];
   enum err err = OK;
-  basis_of(key, basis);
+  judged_key_text(key, basis);
   for (size_t i = 0; i < count && !err; i++)
     err = db_exec(
         db, error,

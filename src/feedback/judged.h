@@ -22,6 +22,8 @@ struct judged_key {
 };
 struct judged_key judged_key(struct arena *arena, const char *judged_by, const struct detection_series *series,
                              size_t count);
+/* The key as a text that can be kept: its SHA-256, hex. */
+void judged_key_text(struct judged_key key, char out[2 * SHA256_BYTES + 1]);
 /* Fills `out` (of `count` places) when this very course was kept in memory. */
 bool judged_find(struct judged *judged, struct judged_key key, struct detection *out, size_t count);
 void judged_keep(struct judged *judged, struct judged_key key, const struct detection *out, size_t count);

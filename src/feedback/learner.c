@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/pulse.h"
+#include "feedback/renewal.h"
 
 #define LOOK_EVERY_S 60
 
@@ -24,9 +25,9 @@ static void learn(void *state) {
   struct learner *learner = state;
   struct error error = {0};
   const char *name = detector_home(learner->detector)->name;
-  if (!learner->renewed && detector_renew(learner->detector, &error))
+  if (!learner->renewed && feedback_renew(learner->detector, &error))
     log_line(LOG_WARNING, "estimate", "%s: the kept detections could not be renewed: %s", name, error.text);
-  else if (learner->renewed && sample_grown(learner->detector) && detector_learn(learner->detector, &error))
+  else if (learner->renewed && sample_grown(learner->detector) && feedback_learn(learner->detector, &error))
     log_line(LOG_WARNING, "estimate", "%s: the sample could not be estimated anew: %s", name, error.text);
   learner->renewed = true;
 }

@@ -1,6 +1,6 @@
 /* learner.h: the background thread that estimates. At its start it brings the kept detections up to date
- * (detector_renew()); then it looks once a minute whether the sample has grown by a twentieth since the last estimate,
- * and learns anew (detector_learn()): never in the writer, never in a request. */
+ * (feedback_renew()); then it looks once a minute whether the sample has grown by a twentieth since the last estimate,
+ * and learns anew (feedback_learn()): never in the writer, never in a request. */
 #ifndef ATTUNE_FEEDBACK_LEARNER_H
 #define ATTUNE_FEEDBACK_LEARNER_H
 

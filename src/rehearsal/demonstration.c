@@ -2,7 +2,7 @@
 
 #include "attune/stats_random.h"
 #include "feedback/course.h"
-#include "feedback/detection.h"
+#include "feedback/renewal.h"
 #include "feedback/showing.h"
 #include "trial/consent.h"
 #include "trial/enrolment.h"
@@ -339,6 +339,17 @@ static enum err enrol_step(struct world *world, enum person_kind kind, int numbe
   return err ? err : consent_all(world, code, kind, error);
 }
 
+/* The trainer looks, where the study shows it; else there is nothing to see. */
+static enum err showing_step(struct world *world, const char *patient, struct error *error) {
+  struct arena arena = {0};
+  struct course course;
+  struct feedback_show show = {.detector = world->detector, .viewer = &world->trainer, .page = "course", .sign_in = "demo", .course = &course};
+  enum err err = course_read(world->open, world->detector, &arena, &world->trainer, patient, &course, error);
+  if (!err) err = ledger_do(world->plan->home->ledger, feedback_show, &show, error);
+  arena_free(&arena);
+  return err == ERR_MISSING ? OK : err;
+}
+
 static enum err one_step(struct world *world, const struct event *event, struct error *error) {
   struct ledger *ledger = world->plan->home->ledger;
   struct home *home = world->plan->home;
@@ -372,13 +383,7 @@ static enum err one_step(struct world *world, const struct event *event, struct 
     struct tended tended;
     return trial_tend(home, event->at_ms, &tended, error);
   }
-  case STEP_SHOWING: { /* the trainer looks, where the study shows it; else there is nothing to see */
-    struct feedback_show show = {.detector = world->detector, .viewer = &world->trainer, .page = "course", .sign_in = "demo", .patient = patient->code};
-    struct error unseen;
-    enum err err = ledger_do(ledger, feedback_show, &show, &unseen);
-    if (err && err != ERR_MISSING) *error = unseen;
-    return err == ERR_MISSING ? OK : err;
-  }
+  case STEP_SHOWING: return showing_step(world, patient->code, error);
   }
   return OK;
 }
@@ -451,7 +456,7 @@ enum err demonstration_make(const struct demonstration_plan *plan, struct demons
   expression_desk_close(world.desk);
   db_close(world.open);
   arena_free(&world.arena);
-  if (!err) err = detector_learn(world.detector, error);
+  if (!err) err = feedback_learn(world.detector, error);
   detector_close(world.detector);
   return err;
 }

@@ -353,6 +353,7 @@ void state_mark(struct request *request, enum mark mark, enum word label) {
       [MARK_STEADY] = {"steady", "<path d=\"M2 8h12\" class=\"line\"/>"},
       [MARK_TENSION] = {"tension", "<path d=\"M2 3h12L8 14z\"/>"},
       [MARK_REPAIRED] = {"repaired", "<path d=\"M8 1l6 7-6 7-6-7z\"/>"},
+      [MARK_UNCONFIRMED] = {"unconfirmed", "<path d=\"M8 2l5 6-5 6-5-6z\" class=\"line\"/>"},
       [MARK_LATE] = {"late", "<path d=\"M8 1a7 7 0 100 14A7 7 0 008 1zm1 3v5H7V4zm0 6v2H7v-2z\"/>"},
       [MARK_DONE] = {"done", "<path d=\"M2 8l4 4 8-8\" class=\"line\"/>"},
       [MARK_NONE] = {"none", "<circle cx=\"8\" cy=\"8\" r=\"2\"/>"},

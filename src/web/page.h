@@ -76,7 +76,7 @@ void write_with_numbers(struct buf *out, const char *text);
 /* A progress bar: `reached` of `target`, labelled for screen readers. */
 void progress_bar(struct request *request, const char *label, int64_t reached, int64_t target);
 /* A marker of state: shape and word. */
-enum mark { MARK_EARLY, MARK_STEADY, MARK_TENSION, MARK_REPAIRED, MARK_LATE, MARK_DONE, MARK_NONE };
+enum mark { MARK_EARLY, MARK_STEADY, MARK_TENSION, MARK_REPAIRED, MARK_UNCONFIRMED, MARK_LATE, MARK_DONE, MARK_NONE };
 void state_mark(struct request *request, enum mark mark, enum word label);
 
 /* The roles that sign in, in the order in which pages name them. */

@@ -1,12 +1,14 @@
 /* page_course.c: one patient's course: chart, table, who noticed what, how sure, what to do next, my notes. */
-#include "feedback/course.h"
 #include "feedback/note.h"
 #include "feedback/showing.h"
-#include "web/chart.h"
+#include "report/chart.h"
+#include "report/course_words.h"
+#include "web/course_parts.h"
 #include "web/fields.h"
 #include "web/page.h"
 
 #define PAGE_NAME "course"
+#define TRIES 3 /* to show what nobody has changed meanwhile */
 
 struct note_form {
   const char *text;
@@ -16,57 +18,30 @@ static const struct field note_fields[] = {FIELD_AREA(struct note_form, text, FI
 struct view {
   struct course course;
   struct fields fields;
+  int tries;
 };
 
 /* ---- the state in words ---- */
 
-static const struct course_point *last_event(const struct course *course) {
-  for (size_t i = course->count; i-- > 0;)
-    if (course->points[i].seen.event != DETECTION_NONE) return &course->points[i];
-  return NULL;
-}
-
 static void write_how_sure(struct request *request, const struct course *course) {
   struct buf *out = &request->out;
-  const struct course_point *event = last_event(course);
   html(out, "<p>");
-  if (course->state == COURSE_EARLY)
-    say(request, WORD_COURSE_EARLY, say_count(request, course->least_sessions));
-  else if (course->state == COURSE_STEADY)
-    say(request, WORD_COURSE_STEADY);
-  else if (event && event->seen.event == DETECTION_TENSION && event->seen.reported)
-    say(request, WORD_COURSE_REPORTED, say_count(request, event->session_number));
-  else if (event && event->seen.event == DETECTION_TENSION)
-    say(request, WORD_COURSE_TENSION, say_count(request, event->session_number),
-        percent_words(request->arena, request->language, event->seen.tension));
-  else if (event)
-    say(request, WORD_COURSE_REPAIRED, say_count(request, event->session_number),
-        percent_words(request->arena, request->language, event->seen.repaired));
-  html(out, "</p><p class=\"quiet-text\">");
+  course_write_sentences(out, request->language, course);
+  html(out, "</p>");
   int64_t one_in = course->basis.false_alarm > 0 ? (int64_t)(1 / course->basis.false_alarm + 0.5) : 0;
-  if (one_in) say(request, WORD_CRIES_WOLF, say_count(request, one_in));
+  if (!one_in) return;
+  html(out, "<p class=\"quiet-text\">");
+  say(request, WORD_CRIES_WOLF, say_count(request, one_in));
   html(out, "</p>");
 }
 
-static void write_steps(struct request *request, enum course_state state, bool trainer) {
-  static const enum word steps[][3] = {
-      [COURSE_EARLY] = {WORD_EARLY_1, WORD_EARLY_2, WORD_EARLY_3},
-      [COURSE_STEADY] = {WORD_STEADY_1, WORD_STEADY_2, WORD_STEADY_3},
-      [COURSE_TENSION] = {WORD_TENSION_1, WORD_TENSION_2, WORD_TENSION_3},
-      [COURSE_REPAIRED] = {WORD_REPAIRED_1, WORD_REPAIRED_2, WORD_REPAIRED_3},
-  };
-  /* A trainer speaks with the therapist, not with the patient. */
-  static const enum word consult[][3] = {
-      [COURSE_TENSION] = {WORD_CONSULT_TENSION_1, WORD_CONSULT_TENSION_2, WORD_CONSULT_TENSION_3},
-      [COURSE_REPAIRED] = {WORD_CONSULT_REPAIRED_1, WORD_CONSULT_REPAIRED_2, WORD_CONSULT_REPAIRED_3},
-  };
-  bool consulting = trainer && (state == COURSE_TENSION || state == COURSE_REPAIRED);
+static void write_steps(struct request *request, enum course_badge badge, bool trainer) {
   html(&request->out, "<section class=\"card\">");
-  heading(request, consulting ? WORD_FOR_CONSULTATION : WORD_WHAT_NEXT);
+  heading(request, trainer && course_consults(badge) ? WORD_FOR_CONSULTATION : WORD_WHAT_NEXT);
   html(&request->out, "<ol class=\"steps\">");
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < COURSE_STEPS; i++) {
     html(&request->out, "<li><span>");
-    say(request, (consulting ? consult : steps)[state][i]);
+    say(request, course_step_word(badge, i, trainer));
     html(&request->out, "</span></li>");
   }
   html(&request->out, "</ol><p><a href=\"%s#repair\">", address(request, "/help"));
@@ -76,69 +51,95 @@ static void write_steps(struct request *request, enum course_state state, bool t
 
 /* ---- the table ---- */
 
+/* Which columns there are: without the course there are no ratings to show. */
+struct columns {
+  bool ratings, well_being;
+  int decimals;
+};
+
 /* A dash, which cards on narrow screens leave out. */
 static void blank_cell(struct request *request, enum word label) {
   cell_open(request, label, "blank");
   html(&request->out, "–</td>");
 }
 
-static void write_rating(struct request *request, enum word label, bool has, double rating) {
+static void write_rating(struct request *request, enum word label, bool has, double rating, int decimals) {
   if (!has) return blank_cell(request, label);
   cell_open(request, label, NULL);
-  html(&request->out, "%s</td>", say_number(request, rating, 0));
+  html(&request->out, "%s</td>", say_number(request, rating, decimals));
+}
+
+static void write_expected(struct request *request, const struct course_point *point, int decimals) {
+  if (point->place == PLACE_UNKNOWN) return blank_cell(request, WORD_EXPECTED);
+  struct band band = course_band(point, decimals);
+  cell_open(request, WORD_EXPECTED, NULL);
+  say(request, WORD_FROM_TO, say_number(request, band.low, decimals), say_number(request, band.high, decimals));
+  html(&request->out, "</td>");
+}
+
+/* The state seen in this session: how sure a tension is stands beside it, unless somebody reported it. */
+static void write_seen(struct request *request, const struct course_point *point) {
+  struct buf *out = &request->out;
+  if (!point->tension && point->mended == MENDED_NOT) return blank_cell(request, WORD_STATE);
+  cell_open(request, WORD_STATE, "state");
+  if (point->tension) {
+    bool reported = point->reported[PERSON_PATIENT] == 1 || point->reported[PERSON_THERAPIST] == 1;
+    enum certainty certainty = course_certainty(reported, point->seen.tension);
+    state_mark(request, MARK_TENSION, WORD_STATE_TENSION);
+    if (certainty != CERTAINTY_NONE)
+      html(out, " <span class=\"quiet-text\">%s</span>", certainty_words(request->arena, request->language, certainty, point->seen.tension));
+  }
+  if (point->tension && point->mended != MENDED_NOT) html(out, "<br>");
+  if (point->mended == MENDED) write_badge(request, COURSE_REPAIRED);
+  if (point->mended == MENDED_UNCONFIRMED) write_badge(request, COURSE_UNCONFIRMED);
+  html(out, "</td>");
 }
 
 static void write_noticed(struct request *request, const struct course_point *point) {
-  bool patient = point->reported[0] == 1, therapist = point->reported[1] == 1;
-  if (point->reported[0] < 0 && point->reported[1] < 0) return blank_cell(request, WORD_NOTICED_BY);
+  if (!point->tension) return blank_cell(request, WORD_NOTICED_BY);
   cell_open(request, WORD_NOTICED_BY, NULL);
-  say(request, patient && therapist ? WORD_NOTICED_BOTH
-               : patient            ? WORD_NOTICED_PATIENT
-               : therapist          ? WORD_NOTICED_THERAPIST
-                                    : WORD_NOTICED_NOBODY);
+  say(request, noticed_word(course_point_noticed(point)));
   html(&request->out, "</td>");
 }
 
-static void write_seen(struct request *request, const struct course_point *point) {
-  if (course_band_known(point)) {
-    cell_open(request, WORD_EXPECTED, NULL);
-    say(request, WORD_FROM_TO, say_number(request, point->seen.low, 0), say_number(request, point->seen.high, 0));
-    html(&request->out, "</td>");
+static void write_point(struct request *request, const struct course_point *point, const struct columns *columns) {
+  html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_SESSION), say_count(request, point->session_number));
+  if (point->held_day >= 0) {
+    cell_open(request, WORD_HELD_ON, "nowrap");
+    html(&request->out, "%s</td>", say_date(request, point->held_day));
   } else
-    blank_cell(request, WORD_EXPECTED);
-  if (point->seen.event == DETECTION_NONE) return blank_cell(request, WORD_STATE);
-  cell_open(request, WORD_STATE, NULL);
-  if (point->seen.event == DETECTION_TENSION)
-    state_mark(request, MARK_TENSION, WORD_STATE_TENSION);
-  else
-    state_mark(request, MARK_REPAIRED, WORD_STATE_REPAIRED);
-  html(&request->out, "</td>");
+    blank_cell(request, WORD_HELD_ON);
+  if (columns->ratings) {
+    write_rating(request, WORD_BY_PATIENT, point->has[PERSON_PATIENT], point->rating[PERSON_PATIENT], columns->decimals);
+    write_rating(request, WORD_BY_THERAPIST, point->has[PERSON_THERAPIST], point->rating[PERSON_THERAPIST], columns->decimals);
+    write_expected(request, point, columns->decimals);
+  }
+  write_seen(request, point);
+  write_noticed(request, point);
+  if (columns->well_being) write_rating(request, WORD_WELL_BEING, point->has_well_being, point->well_being, columns->decimals);
+  html(&request->out, "</tr>");
 }
 
 static void write_table(struct request *request, const struct course *course) {
-  static const enum word headings[] = {WORD_SESSION,  WORD_HELD_ON, WORD_BY_PATIENT, WORD_BY_THERAPIST,
-                                       WORD_EXPECTED, WORD_STATE,   WORD_NOTICED_BY};
+  struct columns columns = {.ratings = course->sight.level == SIGHT_COURSE, .decimals = course_decimals(course)};
+  for (size_t i = 0; i < course->count; i++) columns.well_being |= course->points[i].has_well_being;
+  enum word headings[8] = {WORD_SESSION, WORD_HELD_ON};
+  size_t count = 2;
+  if (columns.ratings) {
+    headings[count++] = WORD_BY_PATIENT;
+    headings[count++] = WORD_BY_THERAPIST;
+    headings[count++] = WORD_EXPECTED;
+  }
+  headings[count++] = WORD_STATE;
+  headings[count++] = WORD_NOTICED_BY;
+  if (columns.well_being) headings[count++] = WORD_WELL_BEING;
   html(&request->out, "<section class=\"card\">");
   heading(request, WORD_COURSE_TABLE);
   table_open(request,
-             said(request, WORD_COURSE_CAPTION, say_number(request, course->lowest, 0),
-                  say_number(request, course->highest, 0)),
-             headings, COUNT(headings));
-  for (size_t i = 0; i < course->count; i++) {
-    const struct course_point *point = &course->points[i];
-    html(&request->out, "<tr><th scope=\"row\" data-label=\"%s\">%s</th>", said(request, WORD_SESSION),
-         say_count(request, point->session_number));
-    if (point->held_day >= 0) {
-      cell_open(request, WORD_HELD_ON, "nowrap");
-      html(&request->out, "%s</td>", say_date(request, point->held_day));
-    } else
-      blank_cell(request, WORD_HELD_ON);
-    write_rating(request, WORD_BY_PATIENT, point->has[0], point->rating[0]);
-    write_rating(request, WORD_BY_THERAPIST, point->has[1], point->rating[1]);
-    write_seen(request, point);
-    write_noticed(request, point);
-    html(&request->out, "</tr>");
-  }
+             columns.ratings ? said(request, WORD_COURSE_CAPTION, say_number(request, course->lowest, 0), say_number(request, course->highest, 0))
+                             : said(request, WORD_COURSE_CAPTION_EVENTS),
+             headings, count);
+  for (size_t i = 0; i < course->count; i++) write_point(request, &course->points[i], &columns);
   table_close(request);
   html(&request->out, "</section>");
 }
@@ -160,6 +161,34 @@ static void write_notes(struct request *request, const struct view *view) {
   html(out, "</div></section>");
 }
 
+/* ---- the page ---- */
+
+static void write_head(struct request *request, const struct course *course) {
+  struct buf *out = &request->out;
+  html(out, "<h1>");
+  say(request, WORD_COURSE_TITLE, course->patient);
+  html(out, "</h1><p class=\"lead row\">");
+  write_badge(request, course->state.badge);
+  html(out, "<span>");
+  if (course->sessions_planned)
+    say(request, WORD_SESSIONS_SO_FAR, say_count(request, course->rated), say_count(request, course->sessions_planned));
+  else
+    say(request, WORD_SESSIONS_COUNT, say_count(request, course->rated));
+  html(out, "</span></p>");
+}
+
+static void write_chart(struct request *request, const struct course *course) {
+  bool some = course->sight.level != SIGHT_COURSE || course->sight.flagged_only;
+  if (some) paragraph(request, WORD_COURSE_EVENTS_ONLY, "quiet-text");
+  if (course->sight.level != SIGHT_COURSE) return;
+  html(&request->out, "<section class=\"card\">");
+  if (course->count)
+    chart_course(&request->out, request->language, course);
+  else
+    paragraph(request, WORD_NO_SESSIONS, NULL);
+  html(&request->out, "</section>");
+}
+
 static void draw(struct request *request, const struct view *view) {
   struct buf *out = &request->out;
   const struct course *course = &view->course;
@@ -168,26 +197,13 @@ static void draw(struct request *request, const struct view *view) {
                                     .title = said(request, WORD_COURSE_TITLE, course->patient),
                                     .current = trainer ? "/flagged" : "/caseload",
                                     .no_title = true});
-  html(out, "<h1>");
-  say(request, WORD_COURSE_TITLE, course->patient);
-  html(out, "</h1><p class=\"lead row\">");
-  write_course_state(request, course->state);
-  html(out, "<span>");
-  if (course->sessions_planned)
-    say(request, WORD_SESSIONS_SO_FAR, say_count(request, (int64_t)course->count),
-        say_count(request, course->sessions_planned));
-  else
-    say(request, WORD_SESSIONS_COUNT, say_count(request, (int64_t)course->count));
-  html(out, "</span></p><section class=\"card\">");
-  if (course->count)
-    chart_course(request, course);
-  else
-    paragraph(request, WORD_NO_SESSIONS, NULL);
-  html(out, "</section><div class=\"split\"><section class=\"card\">");
+  write_head(request, course);
+  write_chart(request, course);
+  html(out, "<div class=\"split\"><section class=\"card\">");
   heading(request, WORD_HOW_SURE);
   write_how_sure(request, course);
   html(out, "</section>");
-  write_steps(request, course->state, trainer);
+  write_steps(request, course->state.badge, trainer);
   html(out, "</div>");
   if (course->count) write_table(request, course);
   write_notes(request, view);
@@ -197,33 +213,35 @@ static void draw(struct request *request, const struct view *view) {
   page_close(request);
 }
 
+static void show(struct request *request, struct view *view);
+
 static void after_showing(struct request *request, enum err err, const struct error *error) {
+  struct view *view = request->state;
+  if (err == ERR_CONFLICT && !strcmp(error->id, SHOWING_STALE) && ++view->tries < TRIES) return show(request, view);
   if (err) return request_error(request, err, error);
-  draw(request, request->state);
+  draw(request, view);
 }
 
-/* Reads the course, sees to the showing's entry, draws. */
+/* Reads the course, sees to the showing's entry, draws what the entry holds. */
 static void show(struct request *request, struct view *view) {
   struct error error = {0};
-  const char *patient = request->parameters[0], **due = NULL;
+  struct feedback_show *due;
   size_t count = 0;
-  enum err err = feedback_may_see(request->db, request->detector, &request->actor, patient, &error);
-  if (!err)
-    err = feedback_course(request->db, request->detector, request->arena, &request->actor, patient, &view->course, &error);
-  if (!err)
-    err = feedback_showings_due(request->db, request->arena, &request->actor, PAGE_NAME, request->who->token_hash,
-                                request->now_ms, &patient, 1, &due, &count, &error);
+  enum err err = feedback_course(request->db, request->detector, request->arena, &request->actor, request->parameters[0],
+                                 &view->course, &error);
+  struct showing_query query = {.detector = request->detector,
+                                .viewer = &request->actor,
+                                .page = PAGE_NAME,
+                                .sign_in = request->who->token_hash,
+                                .now_ms = request->now_ms,
+                                .courses = &view->course,
+                                .count = 1};
+  if (!err) err = feedback_showings_due(request->db, request->arena, &query, &due, &count, &error);
   if (err == ERR_MISSING) return request_error(request, err, &(struct error){.code = err, .id = "page"});
   if (err) return request_error(request, err, &error);
   if (!count) return draw(request, view);
-  struct feedback_show *input = arena_alloc(request->arena, sizeof *input);
-  *input = (struct feedback_show){.detector = request->detector,
-                                  .viewer = &request->actor,
-                                  .page = PAGE_NAME,
-                                  .sign_in = request->who->token_hash,
-                                  .patient = patient};
   request->state = view;
-  request_write(request, feedback_show, input, after_showing);
+  request_write(request, feedback_show, due, after_showing);
 }
 
 static void page_course(struct request *request) {

@@ -1,8 +1,8 @@
 /* page_overview.c: the study at a glance, for the coordinator and the site assistant. Reads through the masked reader:
  * nothing on it depends on an arm. */
+#include "report/chart.h"
 #include "report/overview.h"
 #include "trial/reminder.h"
-#include "web/chart.h"
 #include "web/fields.h"
 #include "web/page.h"
 
@@ -116,7 +116,7 @@ static void write_weeks(struct request *request, const struct overview *overview
   bool planned = false;
   for (size_t i = 0; i < overview->week_count; i++) planned |= overview->weeks[i].planned_patients >= 0;
   if (overview->week_count)
-    chart_weeks(request, overview->weeks, overview->week_count);
+    chart_weeks(&request->out, request->language, overview->weeks, overview->week_count);
   else
     paragraph(request, WORD_NOBODY_YET, "quiet-text");
   if (planned) {

@@ -177,69 +177,6 @@ static void test_sessions(void **state) {
   trial_close(&trial);
 }
 
-/* Who sees a course: the study's rule by role and arm, and each showing on record once in five minutes. */
-static void test_feedback(void **state) {
-  (void)state;
-  struct trial trial;
-  char trained[CODE_BYTES], control[CODE_BYTES], patients[2][CODE_BYTES];
-  trial_open(&trial, "tensions-and-repair", false);
-  trial_person(&trial, "therapist", "", "t@example.org", trained);
-  trial_person(&trial, "therapist", "", "u@example.org", control);
-  struct release release = {.home = trial.home, .by = &the_coordinator, .person = trained, .arm = "programme", .wave = 1, .slot = 0};
-  must(&trial, allocation_release, &release);
-  refused(&trial, allocation_release, &release, ERR_CONFLICT, "released-already");
-  release.person = control, release.arm = "control", release.slot = 1;
-  must(&trial, allocation_release, &release);
-  for (int i = 0; i < 2; i++) {
-    trial_person(&trial, "patient", i ? control : trained, i ? "a@example.org" : "b@example.org", patients[i]);
-    for (int session = 1; session <= 3; session++) {
-      trial.now_ms += 7 * DAY_MS;
-      trial_session(&trial, patients[i], session);
-      trial_submit(&trial, patients[i], session, "patient", session == 3 ? "1" : "6", session == 3 ? "1" : "0");
-    }
-  }
-  struct actor trainer = {.code = "A-TRAIN", .roles = ROLE_TRAINER, .site = "", .person = ""};
-  struct actor therapists[2] = {{.code = "A-T", .roles = ROLE_THERAPIST, .site = "", .person = trained}, {.code = "A-U", .roles = ROLE_THERAPIST, .site = "", .person = control}};
-  struct db *db;
-  struct error said;
-  assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
-  assert_int_equal(feedback_may_see(db, trial.detector, &trainer, patients[0], &said), OK);
-  assert_int_equal(feedback_may_see(db, trial.detector, &trainer, patients[1], &said), ERR_MISSING);
-  for (int i = 0; i < 2; i++) {
-    struct caseload caseload;
-    assert_int_equal(feedback_may_see(db, trial.detector, &therapists[i], patients[i], &said), ERR_MISSING);
-    assert_int_equal(feedback_caseload(db, trial.detector, &trial.arena, &therapists[i], trial.now_ms, &caseload, &said), OK);
-    assert_int_equal(caseload.count, 1);
-    assert_false(caseload.feedback);
-    assert_false(caseload.rows[0].shown);
-    assert_int_equal(caseload.task_count, i); /* the first therapist's forms have closed since */
-  }
-  struct caseload list;
-  assert_int_equal(feedback_caseload(db, trial.detector, &trial.arena, &trainer, trial.now_ms, &list, &said), OK);
-  assert_int_equal(list.count, 1);
-  assert_string_equal(list.rows[0].patient, patients[0]);
-  assert_int_equal(list.rows[0].course.state, COURSE_TENSION);
-  struct feedback_show show = {.detector = trial.detector, .viewer = &trainer, .page = "course", .sign_in = "s1", .patient = patients[0]};
-  const char *both[] = {patients[0]}, **due;
-  size_t count;
-  must(&trial, feedback_show, &show);
-  assert_int_equal(feedback_showings_due(db, &trial.arena, &trainer, "course", "s1", trial.now_ms, both, 1, &due, &count, &said), OK);
-  assert_int_equal(count, 0);
-  assert_int_equal(feedback_showings_due(db, &trial.arena, &trainer, "course", "s1", trial.now_ms + SHOWING_MS, both, 1, &due, &count, &said), OK);
-  assert_int_equal(count, 1);
-  show.patient = patients[1];
-  refused(&trial, feedback_show, &show, ERR_MISSING, "no-such-person");
-  struct note_write note = {.detector = trial.detector, .by = &trainer, .patient = patients[0], .text = "Ask about the homework."};
-  must(&trial, note_write, &note);
-  struct course course;
-  assert_int_equal(feedback_course(db, trial.detector, &trial.arena, &trainer, patients[0], &course, &said), OK);
-  assert_int_equal(course.note_count, 1);
-  assert_int_equal(course.count, 3);
-  db_close(db);
-  trial_verify(&trial);
-  trial_close(&trial);
-}
-
 /* ---- amendments ---- */
 
 /* The trial's study with its version, its form's version and one other change. */
@@ -290,139 +227,7 @@ static void test_amendments(void **state) {
   trial_close(&trial);
 }
 
-/* ---- what is kept of the detector's judgements ---- */
-
-/* Without what is in memory: a program that has just started. */
-static void start_again(struct trial *trial) {
-  struct clock clock = trial->home->clock;
-  struct chance chance = trial->home->chance;
-  struct error error = {0};
-  detector_close(trial->detector);
-  home_close(trial->home);
-  if (home_open(&trial->home, trial->place.path, STORE_OWN, clock, chance, &error)) stop_test("%s", error.text);
-  if (detector_open(&trial->detector, trial->home, &error)) stop_test("%s", error.text);
-}
-
-static struct course course_now(struct trial *trial, const char *patient) {
-  struct actor therapist = {.code = "A-T", .roles = ROLE_THERAPIST, .site = "", .person = ""};
-  struct person person;
-  struct course course;
-  struct db *db;
-  assert_ok(db_open(&db, trial->home->store, DB_OPEN, error));
-  assert_ok(person_read(db, patient, &person, error));
-  therapist.person = person.therapist;
-  assert_ok(feedback_course(db, trial->detector, &trial->arena, &therapist, patient, &course, error));
-  db_close(db);
-  return course;
-}
-
-static enum err empty_cache(struct txn *txn, void *input, struct error *error) {
-  (void)input;
-  return db_exec(txn_db(txn), error, "DELETE FROM cache_detection", NO_ARGS);
-}
-static enum err mark_cache(struct txn *txn, void *input, struct error *error) {
-  (void)input;
-  return db_exec(txn_db(txn), error, "UPDATE cache_detection SET expected = '77'", NO_ARGS);
-}
-
-/* The page's figures are those of a judgement made from the ratings now, to the last bit. */
-static void cache_is_right(struct trial *trial, const char *patient) {
-  start_again(trial);
-  struct course kept = course_now(trial, patient);
-  must(trial, empty_cache, NULL);
-  start_again(trial);
-  struct course judged = course_now(trial, patient);
-  assert_int_equal(kept.count, judged.count);
-  assert_int_equal(kept.state, judged.state);
-  for (size_t i = 0; i < kept.count; i++) {
-    const struct detection *a = &kept.points[i].seen, *b = &judged.points[i].seen;
-    assert_true(a->known == b->known && a->expected == b->expected && a->low == b->low && a->high == b->high);
-    assert_true(a->tension == b->tension && a->repaired == b->repaired && a->event == b->event && a->reported == b->reported);
-  }
-  struct error error = {0};
-  assert_int_equal(detector_renew(trial->detector, &error), OK);
-}
-
-/* Whether the page takes what stands in the table: a mark made there is seen. */
-static bool cache_is_read(struct trial *trial, const char *patient) {
-  struct error error = {0};
-  must(trial, mark_cache, NULL);
-  start_again(trial);
-  struct course course = course_now(trial, patient);
-  bool seen = course.points[0].seen.expected == 77;
-  must(trial, empty_cache, NULL);
-  start_again(trial);
-  assert_int_equal(detector_renew(trial->detector, &error), OK);
-  return seen;
-}
-
-static void kept_detections(bool postgresql) {
-  struct trial trial;
-  char therapist[CODE_BYTES], patient[CODE_BYTES], other[CODE_BYTES];
-  struct error error = {0};
-  trial_open(&trial, "practice", postgresql);
-  trial_person(&trial, "therapist", "", "t@example.org", therapist);
-  trial_person(&trial, "patient", therapist, "p@example.org", patient);
-  trial_person(&trial, "patient", therapist, "q@example.org", other);
-  for (int session = 1; session <= 6; session++) {
-    trial.now_ms += 7 * DAY_MS;
-    trial_session(&trial, patient, session);
-    trial_session(&trial, other, session);
-    trial_submit(&trial, patient, session, "patient", session == 4 ? "2" : session % 2 ? "5" : "6", "0");
-    trial_submit(&trial, other, session, "patient", session % 3 ? "5" : "4", "0");
-  }
-  assert_true(cache_is_read(&trial, patient));
-  cache_is_right(&trial, patient);
-
-  /* A correction: the mark of before is not seen, because the ratings are others. */
-  must(&trial, mark_cache, NULL);
-  struct occasion occasion = trial_occasion(&trial, patient, 2, "patient");
-  struct form_correct correct = {.home = trial.home, .by = &the_coordinator, .occasion = occasion.id, .item = "goal", .value = "1", .reason = "typed wrongly"};
-  must(&trial, form_correct, &correct);
-  start_again(&trial);
-  assert_true(course_now(&trial, patient).points[0].seen.expected != 77);
-  cache_is_right(&trial, patient);
-  assert_true(cache_is_read(&trial, patient));
-
-  /* Ratings from a file. */
-  struct rating_row rows[] = {{7, "0.2", -1}, {8, "0.8", -1}};
-  struct rating_import import = {.home = trial.home, .by = &the_coordinator, .patient = patient, .rater = PERSON_PATIENT, .rows = rows, .count = 2};
-  must(&trial, rating_import, &import);
-  assert_int_equal(course_now(&trial, patient).count, 8);
-  cache_is_right(&trial, patient);
-
-  /* Another estimate, from more ratings: what the one before it said holds no longer, until it is renewed. */
-  struct rating_row many[40];
-  for (int i = 0; i < 40; i++) many[i] = (struct rating_row){i + 7, i % 3 ? "0.9" : "0.4", -1};
-  import = (struct rating_import){.home = trial.home, .by = &the_coordinator, .patient = other, .rater = PERSON_PATIENT, .rows = many, .count = 40};
-  must(&trial, rating_import, &import);
-  char before[17];
-  snprintf(before, sizeof before, "%s", detector_basis(trial.detector).estimate);
-  must(&trial, mark_cache, NULL);
-  assert_int_equal(detector_learn(trial.detector, &error), OK);
-  assert_string_not_equal(before, detector_basis(trial.detector).estimate);
-  cache_is_right(&trial, patient);
-  cache_is_right(&trial, other);
-  assert_true(cache_is_read(&trial, patient));
-
-  /* What was learnt outlasts the program; an erasure takes its rows along. */
-  snprintf(before, sizeof before, "%s", detector_basis(trial.detector).estimate);
-  start_again(&trial);
-  assert_string_equal(before, detector_basis(trial.detector).estimate);
-  struct person_erase erase = {.home = trial.home, .by = &the_coordinator, .person = other, .reason = "asked for it"};
-  must(&trial, person_erase, &erase);
-  assert_int_equal(detector_renew(trial.detector, &error), OK);
-  count_is(&trial, 8, "SELECT count(*) FROM cache_detection");
-  cache_is_right(&trial, patient);
-  trial_verify(&trial);
-  trial_close(&trial);
-}
-
-static void test_kept_detections(void **state) {
-  (void)state;
-  kept_detections(false);
-  if (fixture_server()) kept_detections(true);
-}
+/* ---- reading ---- */
 
 static void test_overview(void **state) {
   (void)state;
@@ -481,8 +286,8 @@ static void test_drafts(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_scenario_trial), cmocka_unit_test(test_scenario_practice), cmocka_unit_test(test_submissions),
-      cmocka_unit_test(test_sessions),       cmocka_unit_test(test_feedback),          cmocka_unit_test(test_overview),
-      cmocka_unit_test(test_drafts),         cmocka_unit_test(test_kept_detections), cmocka_unit_test(test_amendments),
+      cmocka_unit_test(test_sessions),       cmocka_unit_test(test_overview),
+      cmocka_unit_test(test_drafts),         cmocka_unit_test(test_amendments),
   };
   crypto_start();
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,7 +105,7 @@ def check_code(path, text):
             faults.append(Fault(path, token.line, "the format of url() is a literal"))
         elif any(not URL_CONVERSION.fullmatch(c) for c in ANY_CONVERSION.findall(arguments[1][0].text)):
             faults.append(Fault(path, token.line, "url() knows %s, %d and %lld alone"))
-    if path.startswith("src/web/"):
+    if path.startswith(("src/web/", "src/report/")):
         for token, arguments in calls(stream, {"buf_add", "buf_adds", "buf_addf"}):
             if any(t.kind == "string" and re.search(r"<[/!a-zA-Z]", t.text) for a in arguments[1:2] for t in a):
                 faults.append(Fault(path, token.line, "markup is written by html() alone"))
