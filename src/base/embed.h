@@ -1,5 +1,5 @@
-/* embed.h: the files that travel inside the program (assets/, studies/, src/store/sql/), so that it is one file to
- * copy. The Makefile lists them and links their bytes; names are paths from the project's root. */
+/* embed.h: the files that travel inside the program (assets/, studies/, src/store/sql/, the list of common passwords), so
+ * that it is one file to copy. The Makefile lists them and links their bytes; names are paths from the project's root. */
 #ifndef ATTUNE_BASE_EMBED_H
 #define ATTUNE_BASE_EMBED_H
 

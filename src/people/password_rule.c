@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 
+#include "base/embed.h"
 #include "base/utf8.h"
 
 #define BYTES_MOST 512
@@ -121,12 +122,34 @@ static int words_needed(const char *text, size_t length) {
   return least[length];
 }
 
+/* One of the 20,000 of common_passwords.txt: lines in the order of bytes, after a notice and an empty line. */
+static bool is_listed(const char *text, size_t length) {
+  const struct embedded *list = embedded_find("src/people/common_passwords.txt");
+  if (!list) die("the list of common passwords is not in the program");
+  const char *low = strstr((const char *)list->bytes, "\n\n") + 2, *high = (const char *)list->bytes + list->length;
+  while (low < high) {
+    const char *line = low + (high - low) / 2;
+    while (line > low && line[-1] != '\n') line--;
+    size_t have = strcspn(line, "\n");
+    int order = memcmp(text, line, length < have ? length : have);
+    if (!order) order = (length > have) - (length < have);
+    if (!order) return true;
+    if (order < 0)
+      high = line;
+    else
+      low = line + have + 1;
+  }
+  return false;
+}
+
 static bool is_common(const char *password) {
   char lowered[BYTES_MOST + 1] = {0}, letters[BYTES_MOST + 1] = {0};
   size_t length = strlen(password);
   for (size_t i = 0; i <= length; i++) lowered[i] = (char)tolower((unsigned char)password[i]);
   if (has_few_characters(lowered) || is_walk(lowered, length) || is_repetition(lowered, length)) return true;
+  if (is_listed(lowered, length)) return true;
   size_t within = letters_within(lowered, letters);
+  if (is_listed(letters, within) && within + 8 >= length) return true; /* one of them with little else */
   for (size_t i = 0; i < sizeof common_phrases / sizeof *common_phrases; i++)
     if (!strcmp(letters, common_phrases[i])) return true;
   if (within && (is_repetition(letters, within) || is_walk(letters, within)) && within + 8 >= length) return true;

@@ -55,7 +55,10 @@ static void what_is_guessed_first_is_refused(void **state) {
       "aaaaaaaaaaaa",   "abcabcabcabc",   "1q2w3e4r5t6y",     "Welcome123456",     "iloveyou12345",
       "motdepasse2025", "azertyuiop123",  "AdminAdmin!1",     "letmeinletmein1",   "correct horse battery staple",
       "000000111111",   "zyxwvutsrqpo",   "Attune2026!!!!",   "changeme-changeme", "12345678912345",
-      "!!monkey!!123",  "jetaimejetaime"};
+      "!!monkey!!123",  "jetaimejetaime",
+      /* of the list of 20,000, the first and the last that are long enough among them; and one with little else */
+      "&#2336brayden", "zxcvbnmteamo1", "inactive1996aug", "Jundian2011XR", "zimmermann33", "newcastle2024!",
+      "!2024!Taekwondo"};
   for (size_t i = 0; i < sizeof guessed / sizeof *guessed; i++)
     if (strcmp(refusal(guessed[i]), "password-common")) fail_msg("taken: %s", guessed[i]);
 }
