@@ -18,6 +18,7 @@ struct clock {
 #define MINUTE_MS (60 * SECOND_MS)
 #define HOUR_MS (60 * MINUTE_MS)
 #define DAY_MS (24 * HOUR_MS)
+#define CLOCK_SKEW_MS MINUTE_MS /* by so much the clocks of two machines may differ */
 
 struct clock clock_system(void);
 /* A clock that stands still at *now_ms, which the owner may move. */

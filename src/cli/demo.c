@@ -82,20 +82,30 @@ static enum err make_all(struct demo *demo, struct error *error) {
 
 static enum err sign_in_address(struct demo *demo, const struct shown *one, const struct demonstration_account *account, const char *base, char **out,
                                 struct error *error) {
-  struct sign_in_link_make make = {.account = account->code, .valid_ms = 7 * DAY_MS, .purpose = "demo"};
+  struct sign_in_link_make make = {.by = "demo", .account = account->code, .valid_ms = 7 * DAY_MS, .purpose = "demo"};
   enum err err = ledger_do(one->home->ledger, sign_in_link_make, &make, error);
   if (!err) *out = arena_printf(&demo->arena, "%s%s", base, server_sign_in_path(&demo->arena, one->home, make.token));
   return err;
 }
 
+static const struct demonstration_account *next_account(const struct demonstration *made, const struct demonstration_account *last) {
+  const struct demonstration_account *next = NULL;
+  for (size_t i = 0; i < made->account_count; i++) {
+    const struct demonstration_account *one = &made->accounts[i];
+    if ((!last || strcmp(one->code, last->code) > 0) && (!next || strcmp(one->code, next->code) < 0)) next = one;
+  }
+  return next;
+}
+
 static enum err study_addresses(struct demo *demo, const struct shown *one, const char *base, json_t **out, struct error *error) {
   json_t *sign_in = json_object(), *forms = json_array();
   enum err err = OK;
-  for (size_t i = 0; i < one->made.account_count && !err; i++) {
-    char *link = NULL;
-    err = sign_in_address(demo, one, &one->made.accounts[i], base, &link, error);
-    if (!err) json_object_set_new(sign_in, one->made.accounts[i].name, json_string(link));
-  }
+  /* In the order of codes: each link is an entry that the masked log shows, and which therapist is shown as whom tells the arm. */
+  char *links[DEMONSTRATION_ROLES + 2] = {NULL};
+  for (const struct demonstration_account *account = NULL; !err && (account = next_account(&one->made, account));)
+    err = sign_in_address(demo, one, account, base, &links[account - one->made.accounts], error);
+  for (size_t i = 0; i < one->made.account_count && !err; i++)
+    json_object_set_new(sign_in, one->made.accounts[i].name, json_string(links[i]));
   struct demonstration_form *open = NULL;
   size_t count = 0;
   if (!err) err = demonstration_forms(one->home, &one->made, &demo->arena, demo->now_ms, &open, &count, error);
@@ -152,7 +162,7 @@ static enum err serve(struct demo *demo, struct error *error) {
   struct password_pool *passwords = password_pool_start(&demo->chance, 1, error);
   if (!passwords) return error->code;
   for (size_t i = 0; i < demo->count; i++) homes[i] = demo->shown[i].home;
-  struct server_config config = {.homes = homes, .home_count = demo->count, .listen = demo->listen, .background = !demo->frozen, .clock = demo->clock, .chance = demo->chance, .passwords = passwords};
+  struct server_config config = {.homes = homes, .home_count = demo->count, .listen = demo->listen, .made_up = true, .background = !demo->frozen, .clock = demo->clock, .chance = demo->chance, .passwords = passwords};
   struct server *server;
   enum err err = server_start(&server, &config, error);
   if (!err) {

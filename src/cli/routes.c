@@ -16,11 +16,11 @@ static void print_json(void) {
   json_t *list = json_array();
   const struct route *route;
   for (struct route_walk walk = {0}; (route = route_next(&walk));) {
-    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:s, s:s}", "method",
+    json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:o, s:s, s:s, s:b, s:s}", "method",
                                           route->method == METHOD_POST ? "POST" : "GET", "path", route->path, "site",
                                           route->site, "roles", roles_json(route->roles), "reader",
                                           reader_name(route->reader), "body", body_name(route->body),
-                                          "purpose", route->purpose));
+                                          "proved", route->proved, "purpose", route->purpose));
   }
   struct arena arena;
   arena_init(&arena, 0);
@@ -36,7 +36,7 @@ static void print_table(void) {
     printf("%-4s %-28s %-7s", route->method == METHOD_POST ? "POST" : "GET", route->path, reader_name(route->reader));
     for (int k = 0; k < ROLE_COUNT; k++)
       if (route->roles & (1U << k)) printf(" %s", role_name((enum role)(1 << k)));
-    printf("\n");
+    printf("%s\n", route->proved ? " (proved)" : "");
   }
 }
 
@@ -45,7 +45,8 @@ int command_routes(int argc, char **argv) {
   const struct option options[] = {{"json", NULL, "a JSON list", .flag = &json}, {NULL, NULL, NULL, .flag = NULL}};
   struct arguments arguments = {
       .usage = "attune routes",
-      .about = "Prints every address with its method, reader and roles. \"site\": at the root, not under a study.",
+      .about = "Prints every address with its method, reader and roles. \"site\": at the root, not under a study;\n"
+               "\"proved\": asks for password or code again.",
       .options = options};
   int code = arguments_read(&arguments, argc, argv);
   if (code >= 0) return code;

@@ -226,7 +226,7 @@ static enum err user_link(struct user_call *call, struct error *error) {
   const struct user_options *options = call->options;
   if (options->hours < 1 || options->hours > 24 * 14)
     return fail(error, ERR_INPUT, "hours", "--hours", "--hours: a link is good for 1 to 336 hours");
-  struct sign_in_link_make make = {.account = call->account, .valid_ms = options->hours * HOUR_MS, .purpose = "cli"};
+  struct sign_in_link_make make = {.by = "cli", .account = call->account, .valid_ms = options->hours * HOUR_MS, .purpose = "cli"};
   enum err err = ledger_do(call->home->ledger, sign_in_link_make, &make, error);
   size_t base = strlen(options->base);
   while (base && options->base[base - 1] == '/') base--;

@@ -3,7 +3,7 @@
 #include <ctype.h>
 
 #include "base/utf8.h"
-#include "people/account_secret.h"
+#include "people/account_rule.h"
 
 #define NAME_MOST 200    /* characters */
 #define LOGIN_MOST 100   /* characters */
@@ -115,39 +115,7 @@ enum err account_identity(struct db *db, struct arena *arena, const struct keys 
   return OK;
 }
 
-/* ---- who may ---- */
-
-static bool is_operator(const char *by) {
-  return !strcmp(by, "cli") || !strcmp(by, "demo");
-}
-
-static enum err check_administrator(struct txn *txn, const char *by, struct error *error) {
-  if (is_operator(by)) return OK;
-  struct account actor;
-  enum err err = account_read(txn_db(txn), by, &actor, error);
-  if (err && err != ERR_MISSING) return err;
-  if (!err && !actor.disabled && actor.roles & ROLE_ADMINISTRATOR) return OK;
-  return fail(error, ERR_DENIED, "not-administrator", "", "only an administrator may change accounts");
-}
-
-static enum err check_another_administrator(struct txn *txn, const char *but, struct error *error) {
-  int64_t others = 0;
-  enum err err = db_int(txn_db(txn), error, &others, 0,
-                        "SELECT count(*) FROM account a JOIN account_role r ON r.account = a.code"
-                        " WHERE r.role = 'administrator' AND a.disabled = 0 AND a.code <> $1",
-                        ARGS(v_text(but)));
-  if (err || others) return err;
-  return fail(error, ERR_STATE, "last-administrator", "account", "%s is the last administrator who can sign in", but);
-}
-
 /* ---- what holds ---- */
-
-static bool is_word(const char *text, size_t most) {
-  size_t length = strnlen(text, most + 1);
-  for (size_t i = 0; i < length; i++)
-    if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_') return false;
-  return length <= most;
-}
 
 static bool is_line(const char *text, size_t most) {
   return utf8_valid(text, strlen(text)) && utf8_length(text) <= most && !utf8_has_control(text) &&
@@ -161,21 +129,12 @@ static bool is_address(const char *text) {
          is_line(text, ADDRESS_MOST) && !strpbrk(text, " <>,;:\"()[]\\");
 }
 
-static enum err check_apart(unsigned roles, struct error *error) {
-  enum role masked, meets;
-  if (roles_apart(roles, &masked, &meets)) return OK;
-  return fail(error, ERR_INPUT, "roles-mixed", "role",
-              "one account cannot be both %s and %s: who is %s must never learn who was trained, and who is %s may; "
-              "give these roles to two people",
-              role_name(masked), role_name(meets), role_name(masked), role_name(meets));
-}
-
 static enum err check_form(const struct account_create *in, struct error *error) {
   if (!in->roles || in->roles & ~(unsigned)ROLES_STAFF)
     return fail(error, ERR_INPUT, "roles-none", "role", "an account needs at least one role of those that sign in");
-  if (!is_word(in->site, sizeof((struct account *)0)->site - 1))
+  if (!account_word(in->site, sizeof((struct account *)0)->site - 1))
     return fail(error, ERR_INPUT, "site-form", "site", "a site is named by its code in the study");
-  if (!is_word(in->language, sizeof((struct account *)0)->language - 1))
+  if (!account_word(in->language, sizeof((struct account *)0)->language - 1))
     return fail(error, ERR_INPUT, "language-form", "language", "a language is a code such as en or fr");
   if (!is_line(in->name, NAME_MOST))
     return fail(error, ERR_INPUT, "name-form", "name", "a name is one line of at most %d characters", NAME_MOST);
@@ -202,13 +161,6 @@ static enum err check_person(struct txn *txn, unsigned roles, const char *person
 }
 
 /* ---- verbs ---- */
-
-static json_t *roles_json(unsigned roles) {
-  json_t *array = json_array();
-  for (int i = 0; i < ROLE_COUNT; i++)
-    if (roles & 1u << i) json_array_append_new(array, json_string(role_name((enum role)(1 << i))));
-  return array;
-}
 
 static const char *sealed_identity(struct txn *txn, const struct account_create *in) {
   struct arena *arena = txn_arena(txn);
@@ -241,9 +193,9 @@ static enum err choose_code(struct txn *txn, struct account_create *in, struct e
 enum err account_create(struct txn *txn, void *input, struct error *error) {
   struct account_create *in = input;
   char login[65] = "", taken[CODE_BYTES];
-  enum err err = check_administrator(txn, in->by, error);
+  enum err err = account_administrator(txn, in->by, error);
   if (!err) err = check_form(in, error);
-  if (!err) err = check_apart(in->roles, error);
+  if (!err) err = account_roles_apart(in->roles, error);
   if (!err) err = check_person(txn, in->roles, in->person, error);
   if (err) return err;
   if (*in->login) {
@@ -254,91 +206,6 @@ enum err account_create(struct txn *txn, void *input, struct error *error) {
   if ((err = choose_code(txn, in, error))) return err;
   json_t *body =
       json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "login", login, "person", in->person, "site", in->site, "language",
-                in->language, "identity", sealed_identity(txn, in), "roles", roles_json(in->roles));
+                in->language, "identity", sealed_identity(txn, in), "roles", account_roles_json(in->roles));
   return ledger_append(txn, in->by, "account.create", in->code, body, error);
-}
-
-static enum err check_change(struct txn *txn, const struct account_change *in, const struct account *now,
-                             struct error *error) {
-  enum err err;
-  bool own_language = !in->roles && in->disabled < 0 && !strcmp(in->by, in->account) && !now->disabled;
-  if (!own_language && (err = check_administrator(txn, in->by, error))) return err;
-  if (in->roles & ~(unsigned)ROLES_STAFF)
-    return fail(error, ERR_INPUT, "roles-none", "role", "an account holds only roles that sign in");
-  if (in->roles != now->roles && (err = check_apart(in->roles, error))) return err;
-  if (in->language && !is_word(in->language, sizeof now->language - 1))
-    return fail(error, ERR_INPUT, "language-form", "language", "a language is a code such as en or fr");
-  if (in->roles & ROLE_THERAPIST && !*now->person)
-    return fail(error, ERR_INPUT, "person-missing", "role",
-                "this account belongs to no enrolled therapist; make another");
-  bool was = now->roles & ROLE_ADMINISTRATOR && !now->disabled;
-  bool stops = in->disabled == 1 || (in->roles && !(in->roles & ROLE_ADMINISTRATOR));
-  if (was && stops && !is_operator(in->by)) return check_another_administrator(txn, in->account, error);
-  return OK;
-}
-
-static enum err end_sign_ins(struct txn *txn, const char *account, const char *keep, struct error *error) {
-  enum err err = db_exec(txn_db(txn), error, "DELETE FROM run_session WHERE subject = $1 AND token <> $2",
-                         ARGS(v_text(account), v_text(keep ? keep : "")));
-  if (err) return err;
-  return db_exec(txn_db(txn), error, "DELETE FROM run_sign_in_link WHERE subject = $1", ARGS(v_text(account)));
-}
-
-enum err account_change(struct txn *txn, void *input, struct error *error) {
-  const struct account_change *in = input;
-  struct account now;
-  enum err err = account_read(txn_db(txn), in->account, &now, error);
-  if (!err) err = check_change(txn, in, &now, error);
-  if (err) return err;
-  json_t *body = json_object();
-  if (in->roles && in->roles != now.roles) json_object_set_new(body, "roles", roles_json(in->roles));
-  if (in->disabled >= 0 && (in->disabled != 0) != now.disabled)
-    json_object_set_new(body, "disabled", json_integer(in->disabled != 0));
-  if (in->language && strcmp(in->language, now.language) != 0)
-    json_object_set_new(body, "language", json_string(in->language));
-  if (!json_object_size(body)) {
-    json_decref(body);
-    return OK;
-  }
-  if ((err = ledger_append(txn, in->by, "account.change", in->account, body, error))) return err;
-  return in->disabled == 1 ? end_sign_ins(txn, in->account, NULL, error) : OK;
-}
-
-/* The body says what was decided; the secret itself only sealed. */
-static enum err credential_body(struct txn *txn, const struct account_credential *in, json_t **body,
-                                struct error *error) {
-  int64_t count = 0;
-  enum err err = db_int(txn_db(txn), error, &count, 0, "SELECT credentials FROM account WHERE code = $1 ORDER BY code",
-                        ARGS(v_text(in->account)));
-  if (err) return err;
-  *body = json_object();
-  if (in->password_hash) json_object_set_new(*body, "password", json_string(in->password_hash));
-  if (in->totp_secret)
-    json_object_set_new(*body, "totp",
-                        json_string(account_secret_seal(txn_arena(txn), txn_keys(txn), txn_chance(txn), in->account,
-                                                        count, in->totp_secret)));
-  else if (in->remove_totp)
-    json_object_set_new(*body, "totp", json_string(""));
-  return OK;
-}
-
-enum err account_credential(struct txn *txn, void *input, struct error *error) {
-  const struct account_credential *in = input;
-  struct account now;
-  enum err err = account_read(txn_db(txn), in->account, &now, error);
-  if (err) return err;
-  bool own = !strcmp(in->by, in->account) && !now.disabled;
-  if (!own && (err = check_administrator(txn, in->by, error))) return err;
-  if (!in->password_hash && !in->totp_secret && !in->remove_totp) return OK;
-  if (in->password_hash &&
-      (strncmp(in->password_hash, "$argon2id$", 10) != 0 || strlen(in->password_hash) >= PASSWORD_HASH_BYTES))
-    return fail(error, ERR_INPUT, "password-hash", "password", "this is no Argon2id hash");
-  json_t *body;
-  if ((err = credential_body(txn, in, &body, error))) return err;
-  if ((err = ledger_append(txn, in->by, "account.credential", in->account, body, error))) return err;
-  if (in->totp_secret || in->remove_totp) {
-    err = db_exec(txn_db(txn), error, "DELETE FROM run_totp WHERE account = $1", ARGS(v_text(in->account)));
-    if (err) return err;
-  }
-  return end_sign_ins(txn, in->account, in->keep_token_hash, error);
 }

@@ -65,10 +65,12 @@ struct account_change {
   unsigned roles;       /* the new set; 0 leaves them */
   int disabled;         /* 1, 0, or -1 leaves it */
   const char *language; /* NULL leaves it */
+  bool asked;           /* out: the roles wait for a second administrator (ask.h); what else changed is done */
 };
 verb account_change;
 
-/* Ends the account's other sign-ins and its unused one-time links. */
+/* By the one whose account it is, or the operator; anyone else is refused, "not-yours". Ends the account's other sign-ins and
+ * its unused one-time links. */
 struct account_credential {
   const char *by, *account;
   const char *password_hash;  /* Argon2id string (password_hash()), or NULL leaves it */

@@ -1,20 +1,20 @@
 /* How the entries of accounts enter the tables. Each writes rows of its own subject alone. */
-#include "people/account.h"
+#include "people/account_rule.h"
 
 #define IDENTITY_MOST 8192 /* bytes of the sealed name, address and sign-in name */
 
-static enum err bad_body(const struct entry *entry, struct error *error) {
+enum err account_body_wrong(const struct entry *entry, struct error *error) {
   return fail(error, ERR_STORE, "entry-body", entry->kind, "entry %lld (%s) has a body that this program did not write",
               (long long)entry->sequence, entry->kind);
 }
 
-static enum err put_roles(struct db *db, const struct entry *entry, const json_t *roles, struct error *error) {
+enum err account_roles_apply(struct db *db, const struct entry *entry, const json_t *roles, struct error *error) {
   enum err err = db_exec(db, error, "DELETE FROM account_role WHERE account = $1", ARGS(v_text(entry->subject)));
   size_t i;
   json_t *role;
   json_array_foreach(roles, i, role) {
     if (err) return err;
-    if (!json_is_string(role)) return bad_body(entry, error);
+    if (!json_is_string(role)) return account_body_wrong(entry, error);
     err = db_exec(db, error, "INSERT INTO account_role (account, role, subject) VALUES ($1, $2, $3)",
                   ARGS(v_text(entry->subject), v_text(json_string_value(role)), v_text(entry->subject)));
   }
@@ -24,7 +24,7 @@ static enum err put_roles(struct db *db, const struct entry *entry, const json_t
 static enum err account_apply_create(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
   uint8_t identity[IDENTITY_MOST];
   long length = base64_read(json_text(body, "identity", ""), identity, sizeof identity);
-  if (length < 0) return bad_body(entry, error);
+  if (length < 0) return account_body_wrong(entry, error);
   enum err err =
       db_exec(db, error,
               "INSERT INTO account (code, subject, login, password, totp, language, person, site, disabled, "
@@ -34,22 +34,26 @@ static enum err account_apply_create(struct db *db, const struct entry *entry, c
                    v_text(json_text(body, "language", "")), v_text(json_text(body, "person", "")),
                    v_text(json_text(body, "site", "")), v_int(entry->time_ms), v_blob(identity, (size_t)length)));
   if (err) return err;
-  return put_roles(db, entry, json_object_get(body, "roles"), error);
+  return account_roles_apply(db, entry, json_object_get(body, "roles"), error);
 }
 
-static enum err account_apply_change(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
+enum err account_rest_apply(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
   enum err err = OK;
-  const json_t *roles = json_object_get(body, "roles");
   int64_t disabled = json_int(body, "disabled", -1);
   const char *language = json_text(body, "language", NULL);
-  if (roles) err = put_roles(db, entry, roles, error);
-  if (!err && disabled >= 0)
+  if (disabled >= 0)
     err = db_exec(db, error, "UPDATE account SET disabled = $1 WHERE code = $2",
                   ARGS(v_int(disabled), v_text(entry->subject)));
   if (!err && language)
     err = db_exec(db, error, "UPDATE account SET language = $1 WHERE code = $2",
                   ARGS(v_text(language), v_text(entry->subject)));
   return err;
+}
+
+static enum err account_apply_change(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {
+  const json_t *roles = json_object_get(body, "roles");
+  enum err err = roles ? account_roles_apply(db, entry, roles, error) : OK;
+  return err ? err : account_rest_apply(db, entry, body, error);
 }
 
 static enum err account_apply_credential(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {

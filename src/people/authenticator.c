@@ -39,7 +39,7 @@ enum err authenticator_set(struct txn *txn, void *input, struct error *error) {
     return OK;
   }
   if ((err = authenticator_offer(txn_db(txn), txn_keys(txn), in->account, in->token_hash, secret, error))) return err;
-  int64_t step = totp_check(secret, in->code, txn_now(txn), -1);
+  int64_t step = totp_check(secret, in->code, txn_clock(txn), -1);
   if (step < 0) {
     fail(&in->refused, ERR_DENIED, "code-wrong", "code", "the code is not right");
     err = throttle_count(txn, counted, 2, error);

@@ -26,6 +26,10 @@ enum role {
 /* Roles that sign in to an account. */
 #define ROLES_STAFF (((1 << ROLE_COUNT) - 1) & ~(ROLE_PUBLIC | ROLE_PATIENT))
 
+/* Roles whose holders may meet an arm or an identity. Nobody gets into such an account, or gets such a role, by one
+ * administrator alone (ask.h), and in a real home they sign in with a second factor. */
+#define ROLES_GUARDED (ROLES_STAFF & ~(ROLE_RATER | ROLE_ANALYST | ROLE_MONITOR))
+
 /* No account holds a masked role beside one whose holders may meet an arm: the gate asks for a page's role, but the person
  * behind it is one. False when a set holds such a pair; *masked and *meets then name it. */
 bool roles_apart(unsigned roles, enum role *masked, enum role *meets);

@@ -76,6 +76,9 @@ static bool note_seen(struct sign_in_seen *seen, const char *token_hash, int64_t
                       bool *flush) {
   pthread_mutex_lock(&seen->lock);
   struct slot *slot = slot_of(seen, token_hash, now_ms);
+  if (slot->seen_ms > now_ms + CLOCK_SKEW_MS) slot->seen_ms = 0; /* the clock was wrong then */
+  if (slot->flushed_ms > now_ms + CLOCK_SKEW_MS) slot->flushed_ms = 0;
+  if (stored_ms > now_ms + CLOCK_SKEW_MS) stored_ms = 0;
   if (slot->seen_ms < stored_ms) slot->seen_ms = stored_ms;
   if (slot->flushed_ms < stored_ms) slot->flushed_ms = stored_ms;
   bool idle = now_ms - slot->seen_ms > SIGN_IN_IDLE_MS;
@@ -115,10 +118,24 @@ enum err sign_in_find(struct db *db, struct sign_in_seen *seen, const char *cook
   }
   enum err err = rows_close(&rows, error);
   if (err) return err;
-  if (!*account || now_ms - made_ms > (sign_in->full ? SIGN_IN_LONGEST_MS : SIGN_IN_CODE_MS)) return ended(error);
+  bool over = now_ms - made_ms > (sign_in->full ? SIGN_IN_LONGEST_MS : SIGN_IN_CODE_MS) || made_ms > now_ms + CLOCK_SKEW_MS;
+  if (!*account || over) return ended(error);
   err = account_read(db, account, &sign_in->account, error);
   if (err == ERR_MISSING || (!err && sign_in->account.disabled)) return ended(error);
   if (!err && sign_in->full) sign_in->locked = note_seen(seen, sign_in->token_hash, seen_ms, now_ms, flush);
+  return err;
+}
+
+bool sign_in_proved(const struct sign_in *sign_in, int64_t now_ms) {
+  bool can = sign_in->account.has_password || sign_in->account.has_totp;
+  int64_t age = now_ms - sign_in->proved_ms;
+  return sign_in->full && !sign_in->locked && age >= -CLOCK_SKEW_MS && age < (can ? SIGN_IN_PROVED_MS : SIGN_IN_LINK_PROVED_MS);
+}
+
+enum err sign_in_password(struct db *db, struct arena *arena, const char *code, const char **hash, struct error *error) {
+  char *found = NULL;
+  enum err err = db_text(db, error, arena, &found, "SELECT password FROM account WHERE code = $1 ORDER BY code", ARGS(v_text(code)));
+  *hash = found && *found ? found : password_decoy();
   return err;
 }
 
@@ -139,8 +156,8 @@ enum err sign_in_candidate(struct db *db, const struct keys *keys, const char *l
   return rows_close(&rows, error);
 }
 
-enum err sign_in_held(struct db *db, const struct keys *keys, const char *login, const char *address, int64_t now_ms,
-                      bool *held, struct error *error) {
-  const struct throttled counted[] = {{"name", login}, {"address", address}};
-  return throttle_read(db, keys, now_ms, counted, 2, held, error);
+enum err sign_in_held(struct db *db, const struct keys *keys, const char *login, const struct sign_in_from *from,
+                      int64_t now_ms, bool *held, struct error *error) {
+  struct throttled counted[2];
+  return throttle_read(db, keys, now_ms, counted, throttle_of(counted, (struct throttled){"name", login}, from), held, error);
 }

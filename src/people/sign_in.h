@@ -2,11 +2,16 @@
  *
  * The cookie holds 32 random bytes in base64url (43 characters); its SHA-256 stands in run_session. Steps: name and
  * password (hashing on a bounded pool, password.h), or a one-time link; then the code of the authenticator if the
- * account has one. Every completed sign-in is an entry "account.sign_in" (subject: the account; body: by which means).
+ * account has one. Every completed sign-in is an entry "account.sign_in" (subject: the account; body: by which means),
+ * every refused one "account.refused" (refusal.h).
  *
  * Wrong tries are counted by keyed hash of the name, of the account (codes, proofs) and of the network address: after
- * 10 in 15 minutes every further one is "throttled", right or wrong, until the 15 minutes are over. Whether a name
- * exists cannot be told from the answer or its time.
+ * 10 in 15 minutes every further one is "throttled", right or wrong, until the 15 minutes are over. On a device that has
+ * signed in to the account before (device.h) tries are counted by that device alone, so that a stranger's do not lock the
+ * person out. Whether a name exists cannot be told from the answer or its time.
+ *
+ * No time that lies ahead is believed: what a wrong clock wrote neither throttles, nor proves, nor keeps a sign-in, once the
+ * clock is right again.
  *
  * A job that says no here must keep its count, and the ledger takes back what a job wrote when it returns an error. So
  * these verbs return OK and say no in `refused`: refused.code is OK when the person was let in, else ERR_DENIED or
@@ -14,13 +19,15 @@
 #ifndef ATTUNE_PEOPLE_SIGN_IN_H
 #define ATTUNE_PEOPLE_SIGN_IN_H
 
-#include "people/account.h"
+#include "people/device.h"
 
 #define SIGN_IN_TOKEN_BYTES 48 /* base64url of 32 bytes with its NUL */
 #define SIGN_IN_IDLE_MS (15 * MINUTE_MS)
 #define SIGN_IN_LONGEST_MS (12 * HOUR_MS)
 #define SIGN_IN_CODE_MS (10 * MINUTE_MS)  /* the code must follow the password within this */
-#define SIGN_IN_PROVED_MS (5 * MINUTE_MS) /* signing, exporting, unmasking ask for a proof this fresh */
+#define SIGN_IN_PROVED_MS (5 * MINUTE_MS) /* what a route's row says must be proved asks for a proof this fresh */
+/* Who has neither password nor authenticator has nothing to prove by but the link: it counts so long, to set one up. */
+#define SIGN_IN_LINK_PROVED_MS (30 * MINUTE_MS)
 
 struct sign_in {
   char token_hash[65];
@@ -43,6 +50,9 @@ void sign_in_seen_free(struct sign_in_seen *seen);
 enum err sign_in_find(struct db *db, struct sign_in_seen *seen, const char *cookie, int64_t now_ms,
                       struct sign_in *sign_in, bool *flush, struct error *error);
 
+/* Whether password or code were given lately enough for what asks for them. */
+bool sign_in_proved(const struct sign_in *sign_in, int64_t now_ms);
+
 /* ---- steps: jobs for the writer ---- */
 
 /* What a name is: read it before hashing. Always fills `hash` (a decoy when there is no such account), so that both
@@ -54,13 +64,16 @@ struct sign_in_candidate {
 enum err sign_in_candidate(struct db *db, const struct keys *keys, const char *login,
                            struct sign_in_candidate *candidate, struct error *error);
 
-/* Whether the name or the network address ("" if unknown) has had its wrong tries. Asked before hashing, it keeps
+/* What its password is checked against: its hash, or that of a password that nobody knows. In the arena. */
+enum err sign_in_password(struct db *db, struct arena *arena, const char *code, const char **hash, struct error *error);
+/* Whether the device, or else the name or the network address, has had its wrong tries. Asked before hashing, it keeps
  * someone who only guesses from filling the pool; sign_in_try asks again. */
-enum err sign_in_held(struct db *db, const struct keys *keys, const char *login, const char *address, int64_t now_ms,
-                      bool *held, struct error *error);
+enum err sign_in_held(struct db *db, const struct keys *keys, const char *login, const struct sign_in_from *from,
+                      int64_t now_ms, bool *held, struct error *error);
 
 struct sign_in_try {
-  const char *login, *address;      /* of the network; "" if unknown */
+  const char *login;
+  struct sign_in_from from;
   const char *account;              /* candidate.account */
   bool password_right;              /* what the pool said */
   struct error refused;             /* out: "sign-in-wrong", "throttled" */
@@ -71,22 +84,26 @@ verb sign_in_try;
 
 struct sign_in_code {
   const char *cookie, *code; /* six digits */
-  const char *address;
+  struct sign_in_from from;
   struct error refused; /* out: "code-wrong", "throttled" */
 };
 verb sign_in_code; /* totp_check() in password.h, each code once. ERR_MISSING "sign-in-ended" */
 
-/* Making the same link again (frozen chance, same account and purpose) makes it new: usable once more. ERR_MISSING
- * "account-missing", ERR_STATE "account-disabled". */
+/* A link is a key to the account: making one is an entry "account.link" that the masked log shows. Where the account may meet
+ * an arm or an identity an administrator only asks for one (`asked`), and a second one confirms (ask.h). Making the same
+ * link again (frozen chance, same account and purpose) makes it new: usable once more. ERR_DENIED "not-administrator",
+ * ERR_MISSING "account-missing", ERR_STATE "account-disabled", "ask-waits". */
 struct sign_in_link_make {
-  const char *account;
+  const char *by, *account;
   int64_t valid_ms;
   const char *purpose;             /* tells repeated links of one account apart under --frozen */
-  char token[SIGN_IN_TOKEN_BYTES]; /* out */
+  bool asked;                      /* out: it waits for a second administrator */
+  char token[SIGN_IN_TOKEN_BYTES]; /* out; "" when it waits */
 };
 verb sign_in_link_make;
 struct sign_in_link_use {
   const char *token;
+  char account[CODE_BYTES];         /* out */
   char cookie[SIGN_IN_TOKEN_BYTES]; /* out */
   bool needs_code;                  /* out: a link stands for the password, not for the authenticator */
 };
@@ -95,10 +112,10 @@ verb sign_in_link_use; /* by POST only: a GET never consumes. ERR_MISSING "link-
 struct sign_in_prove {
   const char *cookie;
   bool password_right;
-  const char *address;  /* of the network; "" if unknown */
-  struct error refused; /* out: "password-wrong", "throttled" */
+  const char *code;     /* six digits instead, of an account with an authenticator; NULL: the password was given */
+  struct error refused; /* out: "password-wrong", "code-wrong", "throttled" */
 };
-verb sign_in_prove; /* after a lock, or before signing. ERR_MISSING "sign-in-ended" */
+verb sign_in_prove; /* after a lock, or before what must be proved. ERR_MISSING "sign-in-ended" */
 struct sign_in_touch {
   const char *token_hash;
 };

@@ -3,6 +3,7 @@
 
 #include "people/account_secret.h"
 #include "people/password.h"
+#include "people/refusal.h"
 #include "people/throttle.h"
 #include "people/token.h"
 
@@ -28,10 +29,10 @@ static enum err refuse_throttled(struct error *refused) {
 static enum err drop_old(struct txn *txn, struct error *error) {
   enum err err =
       db_exec(txn_db(txn), error, "DELETE FROM run_session WHERE made_ms < $1 OR (stage = 'code' AND made_ms < $2)",
-              ARGS(v_int(txn_now(txn) - SIGN_IN_LONGEST_MS), v_int(txn_now(txn) - SIGN_IN_CODE_MS)));
+              ARGS(v_int(txn_clock(txn) - SIGN_IN_LONGEST_MS), v_int(txn_clock(txn) - SIGN_IN_CODE_MS)));
   if (err) return err;
   return db_exec(txn_db(txn), error, "DELETE FROM run_sign_in_link WHERE expires_ms < $1",
-                 ARGS(v_int(txn_now(txn) - DAY_MS)));
+                 ARGS(v_int(txn_clock(txn) - DAY_MS)));
 }
 
 static enum err append_sign_in(struct txn *txn, const char *account, const char *means, struct error *error) {
@@ -60,7 +61,7 @@ static enum err begin(struct txn *txn, const struct account *account, const char
                 " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (token) DO UPDATE SET subject = excluded.subject,"
                 " made_ms = excluded.made_ms, seen_ms = excluded.seen_ms, proved_ms = excluded.proved_ms,"
                 " stage = excluded.stage, form_token = excluded.form_token",
-                ARGS(v_text(hash), v_text(account->code), v_int(txn_now(txn)), v_int(txn_now(txn)), v_int(txn_now(txn)),
+                ARGS(v_text(hash), v_text(account->code), v_int(txn_clock(txn)), v_int(txn_clock(txn)), v_int(txn_clock(txn)),
                      v_text(*needs_code ? "code" : "full"), v_text(form_token)));
   if (err || *needs_code) return err;
   return append_sign_in(txn, account->code, means, error);
@@ -75,7 +76,7 @@ static enum err stage_account(struct txn *txn, const char *cookie, const char *s
   enum err err =
       db_text(txn_db(txn), error, txn_arena(txn), &code,
               "SELECT subject FROM run_session WHERE token = $1 AND stage = $2 AND made_ms >= $3 ORDER BY token",
-              ARGS(v_text(hash), v_text(stage), v_int(txn_now(txn) - longest_ms)));
+              ARGS(v_text(hash), v_text(stage), v_int(txn_clock(txn) - longest_ms)));
   if (err) return err;
   if (!code) return ended(error);
   err = account_read(txn_db(txn), code, account, error);
@@ -87,20 +88,22 @@ static enum err stage_account(struct txn *txn, const char *cookie, const char *s
 
 enum err sign_in_try(struct txn *txn, void *input, struct error *error) {
   struct sign_in_try *in = input;
-  const struct throttled counted[] = {{"name", in->login}, {"address", in->address}};
+  struct throttled counted[2];
+  size_t count = throttle_of(counted, (struct throttled){"name", in->login}, &in->from);
   struct account account = {0};
   bool held;
   in->refused = (struct error){0};
   in->cookie[0] = 0;
   in->needs_code = false;
-  enum err err = throttle_held(txn, counted, 2, &held, error);
+  enum err err = throttle_held(txn, counted, count, &held, error);
   if (err) return err;
   if (held) return refuse_throttled(&in->refused);
   if (*in->account && (err = account_read(txn_db(txn), in->account, &account, error)) && err != ERR_MISSING) return err;
   bool let_in = *account.code && !account.disabled && account.has_password && in->password_right;
   if (!let_in) {
     refuse(&in->refused, ERR_DENIED, "sign-in-wrong", "the name or the password is not right");
-    return throttle_count(txn, counted, 2, error);
+    err = throttle_count(txn, counted, count, error);
+    return err ? err : refusal_note(txn, account.code, "password", in->from.address, error);
   }
   if ((err = throttle_forget(txn, counted[0], error))) return err;
   return begin(txn, &account, "password", in->cookie, &in->needs_code, error);
@@ -122,21 +125,25 @@ static enum err code_step(struct txn *txn, const struct account *account, const 
                ARGS(v_text(account->code)));
   if (err) return err;
   if (!sealed || !account_secret_open(txn_keys(txn), account->code, sealed, secret)) return OK;
-  *step = totp_check(secret, code, txn_now(txn), used);
+  *step = totp_check(secret, code, txn_clock(txn), used);
   bytes_wipe(secret, sizeof secret);
   return OK;
 }
 
+static enum err step_used(struct txn *txn, const struct account *account, int64_t step, struct error *error) {
+  return db_exec(txn_db(txn), error,
+                 "INSERT INTO run_totp (account, subject, step) VALUES ($1, $2, $3)"
+                 " ON CONFLICT (account) DO UPDATE SET step = excluded.step",
+                 ARGS(v_text(account->code), v_text(account->code), v_int(step)));
+}
+
 static enum err complete(struct txn *txn, const struct account *account, const char *hash, int64_t step,
                          struct error *error) {
-  enum err err = db_exec(txn_db(txn), error,
-                         "INSERT INTO run_totp (account, subject, step) VALUES ($1, $2, $3)"
-                         " ON CONFLICT (account) DO UPDATE SET step = excluded.step",
-                         ARGS(v_text(account->code), v_text(account->code), v_int(step)));
+  enum err err = step_used(txn, account, step, error);
   if (err) return err;
   err = db_exec(txn_db(txn), error,
                 "UPDATE run_session SET stage = 'full', made_ms = $1, seen_ms = $2, proved_ms = $3 WHERE token = $4",
-                ARGS(v_int(txn_now(txn)), v_int(txn_now(txn)), v_int(txn_now(txn)), v_text(hash)));
+                ARGS(v_int(txn_clock(txn)), v_int(txn_clock(txn)), v_int(txn_clock(txn)), v_text(hash)));
   if (err) return err;
   return append_sign_in(txn, account->code, "code", error);
 }
@@ -150,37 +157,21 @@ enum err sign_in_code(struct txn *txn, void *input, struct error *error) {
   in->refused = (struct error){0};
   enum err err = stage_account(txn, in->cookie, "code", SIGN_IN_CODE_MS, hash, &account, error);
   if (err) return err;
-  const struct throttled counted[] = {{"code", account.code}, {"address", in->address}};
-  if ((err = throttle_held(txn, counted, 2, &held, error))) return err;
+  struct throttled counted[2];
+  size_t count = throttle_of(counted, (struct throttled){"code", account.code}, &in->from);
+  if ((err = throttle_held(txn, counted, count, &held, error))) return err;
   if (held) return refuse_throttled(&in->refused);
   if ((err = code_step(txn, &account, in->code, &step, error))) return err;
   if (step < 0) {
     refuse(&in->refused, ERR_DENIED, "code-wrong", "the code is not right, or was used already");
-    return throttle_count(txn, counted, 2, error);
+    err = throttle_count(txn, counted, count, error);
+    return err ? err : refusal_note(txn, account.code, "code", in->from.address, error);
   }
   if ((err = throttle_forget(txn, counted[0], error))) return err;
   return complete(txn, &account, hash, step, error);
 }
 
 /* ---- by a one-time link ---- */
-
-enum err sign_in_link_make(struct txn *txn, void *input, struct error *error) {
-  struct sign_in_link_make *in = input;
-  struct account account;
-  uint8_t random[COOKIE_RANDOM];
-  char hash[TOKEN_HASH_BYTES];
-  enum err err = account_read(txn_db(txn), in->account, &account, error);
-  if (err) return err;
-  if (account.disabled) return fail(error, ERR_STATE, "account-disabled", "account", "%s is disabled", in->account);
-  chance_bytes(txn_chance(txn), "sign-in-link", arena_printf(txn_arena(txn), "%s %s", in->account, in->purpose), 0,
-               random, sizeof random);
-  token_write(random, sizeof random, in->token);
-  token_hash(in->token, hash);
-  return db_exec(txn_db(txn), error,
-                 "INSERT INTO run_sign_in_link (token, subject, expires_ms, used_ms) VALUES ($1, $2, $3, 0)"
-                 " ON CONFLICT (token) DO UPDATE SET expires_ms = excluded.expires_ms, used_ms = 0",
-                 ARGS(v_text(hash), v_text(in->account), v_int(txn_now(txn) + in->valid_ms)));
-}
 
 static enum err link_gone(struct error *error) {
   return fail(error, ERR_MISSING, "link-used", "", "this address was used already, or has expired; ask for another");
@@ -198,7 +189,7 @@ enum err sign_in_link_use(struct txn *txn, void *input, struct error *error) {
   enum err err =
       db_exec(txn_db(txn), error,
               "UPDATE run_sign_in_link SET used_ms = $1 WHERE token = $2 AND used_ms = 0 AND expires_ms > $3",
-              ARGS(v_int(txn_now(txn)), v_text(hash), v_int(txn_now(txn))));
+              ARGS(v_int(txn_clock(txn)), v_text(hash), v_int(txn_clock(txn))));
   if (err) return err;
   if (db_changes(txn_db(txn)) != 1) return link_gone(error);
   err = db_text(txn_db(txn), error, txn_arena(txn), &code,
@@ -207,35 +198,50 @@ enum err sign_in_link_use(struct txn *txn, void *input, struct error *error) {
   err = account_read(txn_db(txn), code, &account, error);
   if (err == ERR_MISSING || (!err && account.disabled)) return link_gone(error);
   if (err) return err;
+  memcpy(in->account, account.code, sizeof in->account);
   return begin(txn, &account, "link", in->cookie, &in->needs_code, error);
 }
 
 /* ---- staying and leaving ---- */
 
+/* Whether what was given proves it; a code is used up. */
+static enum err proof_holds(struct txn *txn, const struct sign_in_prove *in, const struct account *account, bool *holds,
+                            struct error *error) {
+  *holds = in->password_right && account->has_password;
+  if (!in->code) return OK;
+  int64_t step;
+  enum err err = code_step(txn, account, in->code, &step, error);
+  *holds = !err && account->has_totp && step >= 0;
+  return *holds ? step_used(txn, account, step, error) : err;
+}
+
 enum err sign_in_prove(struct txn *txn, void *input, struct error *error) {
   struct sign_in_prove *in = input;
   struct account account;
   char hash[TOKEN_HASH_BYTES];
-  bool held;
+  bool held, holds;
   in->refused = (struct error){0};
   enum err err = stage_account(txn, in->cookie, "full", SIGN_IN_LONGEST_MS, hash, &account, error);
   if (err) return err;
-  const struct throttled counted[] = {{"prove", account.code}, {"address", in->address ? in->address : ""}};
-  if ((err = throttle_held(txn, counted, 2, &held, error))) return err;
+  const struct throttled counted = {"prove", account.code}; /* no stranger comes so far */
+  if ((err = throttle_held(txn, &counted, 1, &held, error))) return err;
   if (held) return refuse_throttled(&in->refused);
-  if (!in->password_right || !account.has_password) {
-    refuse(&in->refused, ERR_DENIED, "password-wrong", "the password is not right");
-    return throttle_count(txn, counted, 2, error);
+  if ((err = proof_holds(txn, in, &account, &holds, error))) return err;
+  if (!holds) {
+    if (in->code) refuse(&in->refused, ERR_DENIED, "code-wrong", "the code is not right, or was used already");
+    else refuse(&in->refused, ERR_DENIED, "password-wrong", "the password is not right");
+    err = throttle_count(txn, &counted, 1, error);
+    return err ? err : refusal_note(txn, account.code, "proof", "", error);
   }
-  if ((err = throttle_forget(txn, counted[0], error))) return err;
+  if ((err = throttle_forget(txn, counted, error))) return err;
   return db_exec(txn_db(txn), error, "UPDATE run_session SET seen_ms = $1, proved_ms = $2 WHERE token = $3",
-                 ARGS(v_int(txn_now(txn)), v_int(txn_now(txn)), v_text(hash)));
+                 ARGS(v_int(txn_clock(txn)), v_int(txn_clock(txn)), v_text(hash)));
 }
 
 enum err sign_in_touch(struct txn *txn, void *input, struct error *error) {
   const struct sign_in_touch *in = input;
   return db_exec(txn_db(txn), error, "UPDATE run_session SET seen_ms = $1 WHERE token = $2 AND seen_ms < $3",
-                 ARGS(v_int(txn_now(txn)), v_text(in->token_hash), v_int(txn_now(txn))));
+                 ARGS(v_int(txn_clock(txn)), v_text(in->token_hash), v_int(txn_clock(txn))));
 }
 
 enum err sign_in_end(struct txn *txn, void *input, struct error *error) {

@@ -11,6 +11,12 @@ static void throttle_name(const struct keys *keys, struct throttled counted, cha
   keys_lookup(keys, purpose, what, out);
 }
 
+size_t throttle_of(struct throttled counted[2], struct throttled what, const struct sign_in_from *from) {
+  counted[0] = *from->device ? (struct throttled){"device", from->device} : what;
+  counted[1] = (struct throttled){"address", from->address};
+  return *from->device ? 1 : 2;
+}
+
 enum err throttle_read(struct db *db, const struct keys *keys, int64_t now_ms, const struct throttled *counted,
                        size_t count, bool *held, struct error *error) {
   *held = false;
@@ -21,8 +27,8 @@ enum err throttle_read(struct db *db, const struct keys *keys, int64_t now_ms, c
     int64_t tries = 0;
     throttle_name(keys, counted[i], name);
     err =
-        db_int(db, error, &tries, 0, "SELECT tries FROM run_throttle WHERE name = $1 AND window_ms > $2 ORDER BY name",
-               ARGS(v_text(name), v_int(now_ms - THROTTLE_WINDOW_MS)));
+        db_int(db, error, &tries, 0, "SELECT tries FROM run_throttle WHERE name = $1 AND window_ms > $2 AND window_ms <= $3 ORDER BY name",
+               ARGS(v_text(name), v_int(now_ms - THROTTLE_WINDOW_MS), v_int(now_ms + CLOCK_SKEW_MS)));
     *held = *held || tries >= THROTTLE_TRIES;
   }
   return err;
@@ -30,9 +36,9 @@ enum err throttle_read(struct db *db, const struct keys *keys, int64_t now_ms, c
 
 enum err throttle_held(struct txn *txn, const struct throttled *counted, size_t count, bool *held,
                        struct error *error) {
-  enum err err = db_exec(txn_db(txn), error, "DELETE FROM run_throttle WHERE window_ms <= $1",
-                         ARGS(v_int(txn_now(txn) - THROTTLE_WINDOW_MS)));
-  return err ? err : throttle_read(txn_db(txn), txn_keys(txn), txn_now(txn), counted, count, held, error);
+  enum err err = db_exec(txn_db(txn), error, "DELETE FROM run_throttle WHERE window_ms <= $1 OR window_ms > $2",
+                         ARGS(v_int(txn_clock(txn) - THROTTLE_WINDOW_MS), v_int(txn_clock(txn) + CLOCK_SKEW_MS)));
+  return err ? err : throttle_read(txn_db(txn), txn_keys(txn), txn_clock(txn), counted, count, held, error);
 }
 
 enum err throttle_count(struct txn *txn, const struct throttled *counted, size_t count, struct error *error) {
@@ -44,7 +50,7 @@ enum err throttle_count(struct txn *txn, const struct throttled *counted, size_t
     err = db_exec(txn_db(txn), error,
                   "INSERT INTO run_throttle (name, window_ms, tries) VALUES ($1, $2, 1)"
                   " ON CONFLICT (name) DO UPDATE SET tries = run_throttle.tries + 1",
-                  ARGS(v_text(name), v_int(txn_now(txn))));
+                  ARGS(v_text(name), v_int(txn_clock(txn))));
   }
   return err;
 }

@@ -1,10 +1,11 @@
 #include "web/gate.h"
 
 #include "base/log.h"
+#include "people/refusal.h"
 #include "trial/occasion.h"
 #include "trial/person.h"
 #include "web/page.h"
-#include "web/page_door.h"
+#include "web/page_again.h"
 #include "web/web.h"
 
 /* ---- languages ---- */
@@ -127,6 +128,26 @@ static void find_who(struct request *request) {
 
 /* ---- may they ---- */
 
+static void after_refusal(struct request *request, enum err err, const struct error *error) {
+  (void)err, (void)error; /* not being able to write it down opens nothing */
+  request_error(request, ERR_DENIED, &(struct error){.code = ERR_DENIED, .id = "role"});
+}
+
+/* Refuses someone who is signed in a page of another role, which is an entry. */
+static void refuse(struct request *request) {
+  struct refusal *input = arena_alloc(request->arena, sizeof *input);
+  *input = (struct refusal){.account = request->who->account.code, .sign_in = request->who->token_hash, .what = request->route->path};
+  request_write(request, refusal, input, after_refusal);
+}
+
+/* In a real home nobody who may meet an arm or an identity goes on without a second factor; an account that has none yet
+ * is led to where it is set up. */
+static bool lacks_second_factor(const struct request *request) {
+  const struct account *account = &request->who->account;
+  return account->roles & ROLES_GUARDED && !account->has_totp && !request->web->config->made_up &&
+         request->route->reader != READER_OWN;
+}
+
 static bool door_opens(struct request *request) {
   const struct route *route = request->route;
   bool door = route->reader == READER_DOOR, anyone = route->roles & (ROLE_PUBLIC | ROLE_PATIENT);
@@ -139,13 +160,17 @@ static bool door_opens(struct request *request) {
   }
   if (door && request->who) return true;
   if (!request->who || !full) {
-    page_door_closed(request);
+    page_again_closed(request);
     return false;
   }
   if (anyone) return true;
   request->actor.roles &= route->roles; /* a page asks for its own roles, whatever else the person is */
-  if (request->actor.roles) return true;
-  request_error(request, ERR_DENIED, &(struct error){.code = ERR_DENIED, .id = "role"});
+  if (!request->actor.roles)
+    refuse(request);
+  else if (lacks_second_factor(request))
+    request_redirect(request, address(request, "/account/authenticator"));
+  else
+    return true;
   return false;
 }
 
@@ -217,10 +242,26 @@ void gate_enter(struct request *request) {
   else if (door_opens(request) && choose_reader(request)) {
     if (request->method == METHOD_POST && !post_is_ours(request))
       request_error(request, ERR_DENIED, &(struct error){.code = ERR_DENIED, .id = "form-token"});
+    else if (request->route->proved && !sign_in_proved(request->who, request->now_ms))
+      page_again_prove(request);
     else
       request->route->handler(request);
   }
   leave_seat(request);
+}
+
+void gate_go_on(struct request *request, const char *path) {
+  struct sign_in *who = arena_alloc(request->arena, sizeof *who);
+  *who = *request->who;
+  who->proved_ms = request->now_ms;
+  who->locked = false;
+  request->who = who;
+  request->actor.roles = who->account.roles;
+  request->path = path;
+  const char *rest = path + 1 + strcspn(path + 1, "/");
+  if (route_find(request->arena, false, METHOD_POST, *rest ? rest : "/", &request->route, request->parameters) != ROUTE_FOUND)
+    return request_error(request, ERR_MISSING, &(struct error){.code = ERR_MISSING, .id = "page"});
+  if (door_opens(request) && choose_reader(request)) request->route->handler(request);
 }
 
 void gate_resume(struct request *request) {

@@ -4,7 +4,9 @@
  *   3. the roles of the route (no sign-in: to the sign-in page and back; another role: 403);
  *   4. a post must come from one of our own pages: Sec-Fetch-Site and Origin, and the token in the form, compared in
  *      constant time (that of the sign-in; before there is one, the cookie's own; a form's link is its own token);
- *   5. the reader: the kind of connection that the route names, and never the open one for a masked role. */
+ *   5. the reader: the kind of connection that the route names, and never the open one for a masked role;
+ *   6. a proof, where the row asks for one: password or code, given in the last minutes.
+ * Who is signed in and is refused for a role has an entry of it (people/refusal.h). */
 #ifndef ATTUNE_WEB_GATE_H
 #define ATTUNE_WEB_GATE_H
 
@@ -14,6 +16,10 @@ void gate_enter(struct request *request);
 void gate_resume(struct request *request);
 /* Chooses the language; called by gate_enter(), and for a request that is refused before it gets there. */
 void gate_language(struct request *request);
+
+/* After a proof, with the posted form in place: what a form posted to this path of the study would have done. The roles, the
+ * reader and the second factor are asked for again. */
+void gate_go_on(struct request *request, const char *path);
 
 /* The token of the sign-in pages' forms, before anyone is signed in: makes the cookie if there is none. */
 const char *gate_door_token(struct request *request);

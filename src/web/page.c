@@ -211,7 +211,8 @@ void page_notice(struct request *request) {
   } notices[] = {{"note", WORD_DONE_NOTE},         {"session", WORD_DONE_SESSION}, {"enrolled", WORD_DONE_ENROLLED},
                  {"reminded", WORD_DONE_REMINDED}, {"account", WORD_DONE_ACCOUNT}, {"withdrawn", WORD_DONE_WITHDRAWN}, {"erased", WORD_DONE_ERASED},
                  {"out", WORD_DONE_OUT},           {"form", WORD_DONE_FORM},       {"kept", WORD_DONE_KEPT},
-                 {"password", WORD_DONE_PASSWORD}, {"authenticator", WORD_DONE_AUTHENTICATOR}, {"no-authenticator", WORD_DONE_NO_AUTHENTICATOR}};
+                 {"password", WORD_DONE_PASSWORD}, {"authenticator", WORD_DONE_AUTHENTICATOR}, {"no-authenticator", WORD_DONE_NO_AUTHENTICATOR},
+                 {"asked", WORD_DONE_ASKED},       {"refused", WORD_DONE_REFUSED}};
   const char *done = request->method == METHOD_GET ? request_query(request, "done") : "";
   for (size_t i = 0; i < sizeof notices / sizeof *notices; i++) {
     if (strcmp(done, notices[i].name)) continue;

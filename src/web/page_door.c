@@ -1,5 +1,6 @@
 #include "web/page_door.h"
 
+#include "people/device.h"
 #include "web/fields.h"
 #include "web/gate.h"
 #include "web/page.h"
@@ -11,14 +12,39 @@ static void set_sign_in_cookie(struct request *request, const char *cookie) {
   request_cookie(request, request->served->cookie, arena_text(request->arena, cookie), COOKIE_OF_SESSION);
 }
 
+/* ---- the device ---- */
+
+static const char *device_cookie(const struct request *request, const char *account) {
+  char name[DEVICE_NAME_BYTES];
+  device_name(&request->home->keys, account, name);
+  return arena_printf(request->arena, "%sattune-%s", request->web->config->behind_tls ? "__Host-" : "", name);
+}
+
+static struct sign_in_from where_from(const struct request *request, const char *account) {
+  char id[DEVICE_ID_BYTES] = "";
+  if (*account) device_known(&request->home->keys, account, pairs_get(&request->cookies, device_cookie(request, account)), id);
+  return (struct sign_in_from){.address = request->network ? request->network : "", .device = arena_text(request->arena, id)};
+}
+
+/* The account was entered from here. */
+static void remember_device(struct request *request, const char *account) {
+  const char *name = device_cookie(request, account), *before = pairs_get(&request->cookies, name);
+  char id[DEVICE_ID_BYTES], token[DEVICE_TOKEN_BYTES];
+  device_known(&request->home->keys, account, before, id);
+  if (!*id) device_make(&request->home->keys, &request->web->config->chance, account, 0, token);
+  request_cookie(request, name, *id ? before : arena_text(request->arena, token), DEVICE_SECONDS);
+}
+
+/* ---- in common with page_again.c ---- */
+
 /* Where to go once inside. */
-static const char *way_back(const struct request *request) {
+const char *door_way_back(const struct request *request) {
   const char *to = request->method == METHOD_POST ? request_field(request, "to") : request_query(request, "to");
   const char *own = request_own_path(request, to);
   return own ? own : request_address(request, "/");
 }
 
-static void door_open_page(struct request *request, enum word title, enum word lead) {
+void door_open_page(struct request *request, enum word title, enum word lead) {
   page_open(request, &(struct page){.kind = PAGE_PUBLIC,
                                     .title = said(request, title),
                                     .lead = said(request, lead),
@@ -31,7 +57,14 @@ static void door_form(struct request *request, const char *path) {
        "<form method=\"post\" action=\"%s\" class=\"card stack\"><input type=\"hidden\" name=\"form_token\" "
        "value=\"%s\">"
        "<input type=\"hidden\" name=\"to\" value=\"%s\">",
-       request_address(request, path), token, way_back(request));
+       request_address(request, path), token, door_way_back(request));
+}
+
+const char *door_digits(const struct request *request, const char *typed) {
+  char *digits = arena_alloc(request->arena, strlen(typed) + 1), *next = digits;
+  for (const char *c = typed; *c; c++)
+    if (*c != ' ') *next++ = *c;
+  return digits;
 }
 
 /* ---- name and password ---- */
@@ -91,7 +124,8 @@ static void after_try(struct request *request, enum err err, const struct error 
     return redraw_sign_in(request, request_error_words(request, err, error));
   }
   set_sign_in_cookie(request, trying->input.cookie);
-  const char *to = way_back(request);
+  if (!trying->input.needs_code) remember_device(request, trying->input.account);
+  const char *to = door_way_back(request);
   if (trying->input.needs_code)
     to = arena_printf(request->arena, "%s?to=%s", address(request, "/sign-in/code"), url(request->arena, "%s", to));
   request_redirect(request, to);
@@ -111,7 +145,7 @@ static void after_hash(struct request *request, enum err err, const struct error
       sign_in_candidate(request->db, &request->home->keys, trying->form.login, &trying->candidate, &(struct error){0});
   if (err) return request_error(request, err, NULL);
   trying->input = (struct sign_in_try){.login = trying->form.login,
-                                       .address = request->network,
+                                       .from = where_from(request, trying->candidate.account),
                                        .account = trying->candidate.account,
                                        .password_right = right};
   request->state = trying;
@@ -127,8 +161,8 @@ static void page_sign_in_try(struct request *request) {
   enum err err = sign_in_candidate(request->db, &request->home->keys, trying->form.login, &trying->candidate, &error);
   if (err) return request_error(request, err, &error);
   bool held = false;
-  err = sign_in_held(request->db, &request->home->keys, trying->form.login, request->network, request->now_ms, &held,
-                     &error);
+  struct sign_in_from from = where_from(request, trying->candidate.account);
+  err = sign_in_held(request->db, &request->home->keys, trying->form.login, &from, request->now_ms, &held, &error);
   if (err) return request_error(request, err, &error);
   if (held) {
     request->status = 429;
@@ -168,7 +202,10 @@ static void after_code(struct request *request, enum err err, const struct error
     err = error->code;
   }
   if (err == ERR_MISSING) return request_redirect(request, address(request, "/sign-in"));
-  if (!err) return request_redirect(request, way_back(request));
+  if (!err) {
+    remember_device(request, request->who->account.code);
+    return request_redirect(request, door_way_back(request));
+  }
   struct code_form unused;
   struct fields fields = fields_read(request, code_fields, COUNT(code_fields), &unused);
   request->status = err == ERR_DENIED ? 403 : err == ERR_LIMIT ? 429 : 503;
@@ -182,11 +219,9 @@ static void page_code_try(struct request *request) {
   struct fields fields = fields_read(request, code_fields, COUNT(code_fields), &form);
   if (!fields.valid) return draw_code(request, &fields);
   struct sign_in_code *input = arena_alloc(request->arena, sizeof *input);
-  char *digits = arena_alloc(request->arena, strlen(form.code) + 1), *next = digits;
-  for (const char *c = form.code; *c; c++)
-    if (*c != ' ') *next++ = *c;
-  *input = (struct sign_in_code){
-      .cookie = pairs_get(&request->cookies, request->served->cookie), .code = digits, .address = request->network};
+  *input = (struct sign_in_code){.cookie = pairs_get(&request->cookies, request->served->cookie),
+                                 .code = door_digits(request, form.code),
+                                 .from = where_from(request, request->who->account.code)};
   request->state = input;
   request_write(request, sign_in_code, input, after_code);
 }
@@ -207,6 +242,7 @@ static void after_link(struct request *request, enum err err, const struct error
   if (err) return request_error(request, err, error);
   const struct sign_in_link_use *input = request->state;
   set_sign_in_cookie(request, input->cookie);
+  if (!input->needs_code) remember_device(request, input->account);
   request_redirect(request, input->needs_code ? address(request, "/sign-in/code") : address(request, "/"));
 }
 
@@ -231,129 +267,6 @@ static void page_sign_out(struct request *request) {
   request_write(request, sign_in_end, input, after_out);
 }
 
-/* ---- locked: the password again, and back to where one was ---- */
-
-#define KEPT "keep."
-
-static handler page_unlock_try;
-
-/* What was typed, but for secrets: those are never shown again. */
-static void write_kept(struct request *request) {
-  for (size_t i = 0; i < request->form.count; i++) {
-    const struct pair *pair = &request->form.list[i];
-    bool again = !strncmp(pair->name, KEPT, sizeof KEPT - 1);
-    if (!again && request->route->handler == page_unlock_try) continue;
-    if (!strcmp(pair->name, "form_token") || !strcmp(pair->name, "password") || !strcmp(pair->name, "present")) continue;
-    html(&request->out, "<input type=\"hidden\" name=\"%s%s\" value=\"%s\">", again ? "" : KEPT, pair->name,
-         pair->value);
-  }
-}
-
-static void draw_unlock(struct request *request, const char *to, const char *problem) {
-  bool can = request->who->account.has_password;
-  door_open_page(request, WORD_LOCKED_TITLE, can ? WORD_LOCKED_LEAD : WORD_LOCKED_LINK);
-  if (problem) {
-    note_open(request, NOTE_WRONG);
-    html(&request->out, "<p>%s</p>", problem);
-    note_close(request);
-  }
-  if (can) {
-    html(&request->out,
-         "<form method=\"post\" action=\"%s\" class=\"card stack\"><input type=\"hidden\" name=\"form_token\" "
-         "value=\"%s\"><input type=\"hidden\" name=\"to\" value=\"%s\">",
-         address(request, "/unlock"), request->who->form_token, to);
-    write_kept(request);
-    html(&request->out, "<div class=\"field\"><label for=\"password\">");
-    say(request, WORD_PASSWORD);
-    html(&request->out, "</label><input id=\"password\" name=\"password\" type=\"password\" required "
-                        "autocomplete=\"current-password\"></div>");
-    button(request, WORD_UNLOCK, "primary");
-    post_close(request);
-  } else {
-    static const enum word steps[] = {WORD_LOCKED_STEP_1, WORD_LOCKED_STEP_2, WORD_LOCKED_STEP_3};
-    html(&request->out, "<ol class=\"steps\">");
-    for (size_t i = 0; i < COUNT(steps); i++) html(&request->out, "<li><span>%s</span></li>", said(request, steps[i]));
-    html(&request->out, "</ol>");
-  }
-  html(&request->out, "<form method=\"post\" action=\"%s\">", address(request, "/sign-out"));
-  form_token_field(request);
-  button(request, WORD_SIGN_OUT, "quiet");
-  post_close(request);
-  page_close(request);
-}
-
-static void page_unlock(struct request *request) {
-  if (!request->who->locked) return request_redirect(request, way_back(request));
-  draw_unlock(request, way_back(request), NULL);
-}
-
-static void after_prove(struct request *request, enum err err, const struct error *error) {
-  const struct sign_in_prove *input = request->state;
-  if (!err && input->refused.code) {
-    error = &input->refused;
-    err = error->code;
-  }
-  if (err == ERR_DENIED || err == ERR_LIMIT) {
-    request->status = err == ERR_LIMIT ? 429 : 403;
-    return draw_unlock(request, way_back(request), request_error_words(request, err, error));
-  }
-  if (err) return request_error(request, err, error);
-  bool kept = false;
-  for (size_t i = 0; i < request->form.count; i++) kept |= !strncmp(request->form.list[i].name, KEPT, sizeof KEPT - 1);
-  const char *to = way_back(request);
-  if (!kept) return request_redirect(request, to);
-  door_open_page(request, WORD_UNLOCKED_TITLE, WORD_UNLOCKED_LEAD);
-  html(&request->out, "<form method=\"post\" action=\"%s\" class=\"card stack\">", to);
-  form_token_field(request);
-  for (size_t i = 0; i < request->form.count; i++) {
-    const struct pair *pair = &request->form.list[i];
-    if (!strncmp(pair->name, KEPT, sizeof KEPT - 1))
-      html(&request->out, "<input type=\"hidden\" name=\"%s\" value=\"%s\">", pair->name + sizeof KEPT - 1,
-           pair->value);
-  }
-  button(request, WORD_SEND_KEPT, "primary");
-  post_close(request);
-  page_close(request);
-}
-
-static void after_unlock_hash(struct request *request, enum err err, const struct error *error) {
-  if (err) return request_error(request, err, error);
-  struct sign_in_prove *input = arena_alloc(request->arena, sizeof *input);
-  *input = (struct sign_in_prove){.cookie = pairs_get(&request->cookies, request->served->cookie),
-                                  .password_right = request_hashed(request)->right,
-                                  .address = request->network};
-  request->state = input;
-  request_write(request, sign_in_prove, input, after_prove);
-}
-
-static void page_unlock_try(struct request *request) {
-  char *hash = NULL;
-  enum err err =
-      db_text(request->db, NULL, request->arena, &hash, "SELECT password FROM account WHERE code = $1 ORDER BY code",
-              ARGS(v_text(request->who->account.code)));
-  if (err) return request_error(request, err, NULL);
-  request_hash(request, request_field(request, "password"), hash && *hash ? hash : password_decoy(), after_unlock_hash);
-}
-
-void page_door_closed(struct request *request) {
-  const char *path = request->path;
-  request->status = 200;
-  if (!request->who) {
-    const char *to = request->method == METHOD_GET ? path : request_address(request, "/");
-    request_redirect(
-        request, arena_printf(request->arena, "%s?to=%s", address(request, "/sign-in"), url(request->arena, "%s", to)));
-  } else if (!request->who->full) {
-    request_redirect(request, arena_printf(request->arena, "%s?to=%s", address(request, "/sign-in/code"),
-                                           url(request->arena, "%s", path)));
-  } else if (request->method == METHOD_GET) {
-    request_redirect(request, arena_printf(request->arena, "%s?to=%s", address(request, "/unlock"),
-                                           url(request->arena, "%s", path)));
-  } else {
-    request->status = 403;
-    draw_unlock(request, path, NULL);
-  }
-}
-
 ROUTES(door) = {
     ROUTE(GET, "/sign-in", page_sign_in, ROLE_PUBLIC, READER_DOOR, "name and password"),
     ROUTE(POST, "/sign-in", page_sign_in_try, ROLE_PUBLIC, READER_DOOR, "try name and password"),
@@ -362,7 +275,5 @@ ROUTES(door) = {
     ROUTE(GET, "/sign-in/link/:token", page_link, ROLE_PUBLIC, READER_DOOR, "a one-time link: shows a button"),
     ROUTE(POST, "/sign-in/link/:token", page_link_use, ROLE_PUBLIC, READER_DOOR, "use a one-time link"),
     ROUTE(POST, "/sign-out", page_sign_out, ROLES_STAFF, READER_DOOR, "end the sign-in"),
-    ROUTE(GET, "/unlock", page_unlock, ROLES_STAFF, READER_DOOR, "locked: the password again"),
-    ROUTE(POST, "/unlock", page_unlock_try, ROLES_STAFF, READER_DOOR, "unlock and go on"),
     ROUTES_END,
 };

@@ -1,11 +1,14 @@
-/* page_door.h: coming in, staying in, going out. */
+/* page_door.h: what the pages of coming in and staying in share. */
 #ifndef ATTUNE_WEB_PAGE_DOOR_H
 #define ATTUNE_WEB_PAGE_DOOR_H
 
 #include "web/request.h"
 
-/* For a page that asks for a sign-in which is not there, is half done, or is locked: to the right step, and back. What
- * was posted while locked is kept on the page and sent after the password. */
-void page_door_closed(struct request *request);
+/* Where the person wanted to go: an address of this study, or its front. */
+const char *door_way_back(const struct request *request);
+/* Opens a page outside of the staff's frame. */
+void door_open_page(struct request *request, enum word title, enum word lead);
+/* A code as typed, without blanks. */
+const char *door_digits(const struct request *request, const char *typed);
 
 #endif

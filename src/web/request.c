@@ -27,7 +27,7 @@ const char *request_own_path(const struct request *request, const char *path) {
   if (strncmp(path + 1, request->home->name, length) || path[length + 1] != '/' || strlen(path) > 500) return NULL;
   for (const char *c = path; *c; c++)
     if ((unsigned char)*c <= ' ' || (unsigned char)*c >= 0x7f || *c == '\\') return NULL;
-  return strstr(path, "//") || strstr(path, "/sign-") || strstr(path, "/unlock") ? NULL : path;
+  return strstr(path, "//") || strstr(path, "/sign-") || strstr(path, "/unlock") || strstr(path, "/prove") ? NULL : path;
 }
 
 void request_header(struct request *request, const char *name, const char *value) {

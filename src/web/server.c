@@ -425,6 +425,7 @@ static enum err listen_open(struct server *server, const char *listen_at, struct
                                                      : ((struct sockaddr_in *)&name)->sin_port);
   snprintf(server->address, sizeof server->address, strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host,
            number);
+  snprintf(server->web.own_origin, sizeof server->web.own_origin, "%s", server->address);
   server->listen_socket = fd;
   return OK;
 }

@@ -26,6 +26,8 @@ struct server_config {
   bool behind_tls;
   bool background; /* learns as samples grow (feedback/learner.h), does what time brings (trial/tending.h) */
   const char *proxy; /* the numeric address of a proxy on another machine; NULL: none */
+  const char *base; /* "https://trial.example.org": what people reach the server by, for links; NULL: what it listens on */
+  bool made_up;     /* everyone is: nobody is asked for a second factor */
   struct clock clock; /* of the Date header and the pages */
   struct chance chance;
   struct password_pool *passwords; /* the caller's */

@@ -130,6 +130,10 @@ void web_run(struct request *request) {
     gate_enter(request);
 }
 
+const char *web_base(const struct web *web) {
+  return web->config->base ? web->config->base : web->own_origin;
+}
+
 char *server_form_path(struct arena *arena, const char *token) {
   return url(arena, "/f/%s", token);
 }

@@ -45,6 +45,9 @@ struct web {
 enum err web_open(struct web *web, const struct server_config *config, struct error *error);
 void web_close(struct web *web);
 
+/* What a link begins with: the address that the server was told (--base), never what a request says of itself. */
+const char *web_base(const struct web *web);
+
 /* Runs the gate and the handler, or goes on after a sleep. Afterwards either request->waiting is set or the answer is
  * complete. Security headers are among request->headers for every answer. */
 void web_run(struct request *request);

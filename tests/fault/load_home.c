@@ -84,7 +84,7 @@ static enum err ratings(struct home *home, struct arena *arena, const struct enr
 static enum err account(struct home *home, const char *person, char token[SIGN_IN_TOKEN_BYTES], struct error *error) {
   struct account_create create = {.by = "cli", .roles = ROLE_THERAPIST, .person = person, .site = "", .language = "en", .login = "load", .name = "Load", .address = ""};
   enum err err = ledger_do(home->ledger, account_create, &create, error);
-  struct sign_in_link_make make = {.account = create.code, .valid_ms = DAY_MS, .purpose = "load"};
+  struct sign_in_link_make make = {.by = "cli", .account = create.code, .valid_ms = DAY_MS, .purpose = "load"};
   if (!err) err = ledger_do(home->ledger, sign_in_link_make, &make, error);
   memcpy(token, make.token, SIGN_IN_TOKEN_BYTES);
   return err;

@@ -93,7 +93,7 @@ static void more_of_the_accounts(struct making *making) {
   struct account_change change = {.by = "demo", .account = account, .disabled = -1, .language = "fr"};
   act(making, account_change, &change, "a change");
   const char *visitor = one(making, "SELECT account FROM account_role WHERE role = 'therapist' ORDER BY account");
-  struct sign_in_link_make link = {.account = visitor, .valid_ms = DAY_MS, .purpose = "golden"};
+  struct sign_in_link_make link = {.by = "demo", .account = visitor, .valid_ms = DAY_MS, .purpose = "golden"};
   act(making, sign_in_link_make, &link, "a link");
   struct sign_in_link_use use = {.token = link.token};
   act(making, sign_in_link_use, &use, "a sign-in");

@@ -76,7 +76,7 @@ static void it_cannot_be_told_which_names_exist(void **state) {
 static void what_changes_while_a_password_is_hashed_counts(void **state) {
   (void)state;
   const char *ada = person_with_password(ROLE_RATER, "ada");
-  struct sign_in_try in = {.login = "ada", .address = "", .account = ada, .password_right = true};
+  struct sign_in_try in = {.login = "ada", .from = {"", ""}, .account = ada, .password_right = true};
   must(account_change, &(struct account_change){.by = "cli", .account = ada, .disabled = 1});
   must(sign_in_try, &in);
   assert_string_equal(in.refused.id, "sign-in-wrong");
@@ -164,7 +164,7 @@ static void idle_for_a_quarter_of_an_hour_is_locked_until_proved(void **state) {
     assert_true(found.locked);
     assert_false(flush);
   }
-  struct sign_in_prove prove = {.cookie = cookie, .password_right = false, .address = ""};
+  struct sign_in_prove prove = {.cookie = cookie, .password_right = false};
   must(sign_in_prove, &prove);
   assert_string_equal(prove.refused.id, "password-wrong");
   assert_int_equal(find(cookie), OK);
@@ -181,7 +181,7 @@ static void proofs_are_counted(void **state) {
   (void)state;
   person_with_password(ROLE_RATER, "ada");
   const char *cookie = cookie_of("ada");
-  struct sign_in_prove prove = {.cookie = cookie, .password_right = false, .address = ""};
+  struct sign_in_prove prove = {.cookie = cookie, .password_right = false};
   for (int i = 0; i < 10; i++) {
     must(sign_in_prove, &prove);
     assert_int_equal(prove.refused.code, ERR_DENIED);
@@ -228,7 +228,7 @@ static void a_sign_in_ends(void **state) {
   assert_int_equal(find(old), OK);
   w->now_ms += 1;
   assert_int_equal(find(old), ERR_MISSING);
-  struct sign_in_prove prove = {.cookie = old, .password_right = true, .address = ""};
+  struct sign_in_prove prove = {.cookie = old, .password_right = true};
   refused_by(sign_in_prove, &prove, ERR_MISSING, "sign-in-ended");
 
   const char *stopped = cookie_of("ada");
@@ -253,7 +253,7 @@ static void a_new_password_ends_the_other_sign_ins(void **state) {
   const char *ada = person_with_password(ROLE_RATER, "ada");
   person_with_password(ROLE_RATER, "bea");
   const char *bea = cookie_of("bea"), *other = cookie_of("ada"), *this = cookie_of("ada");
-  struct sign_in_link_make link = {.account = ada, .valid_ms = HOUR_MS, .purpose = "test"};
+  struct sign_in_link_make link = {.by = "cli", .account = ada, .valid_ms = HOUR_MS, .purpose = "test"};
   must(sign_in_link_make, &link);
   assert_int_equal(find(this), OK);
   must(account_credential,
@@ -279,9 +279,9 @@ static void the_code_completes_the_sign_in(void **state) {
   assert_int_equal(entries(), before);
   assert_int_equal(find(in.cookie), OK);
   assert_false(found.full);
-  struct sign_in_prove prove = {.cookie = in.cookie, .password_right = true, .address = ""};
+  struct sign_in_prove prove = {.cookie = in.cookie, .password_right = true};
   refused_by(sign_in_prove, &prove, ERR_MISSING, "sign-in-ended"); /* no way round the code */
-  struct sign_in_code code = {.cookie = in.cookie, .code = "000000", .address = ""};
+  struct sign_in_code code = {.cookie = in.cookie, .code = "000000", .from = {"", ""}};
   must(sign_in_code, &code);
   assert_string_equal(code.refused.id, "code-wrong");
   assert_int_equal(find(in.cookie), OK);
@@ -289,7 +289,7 @@ static void the_code_completes_the_sign_in(void **state) {
   code.code = noon_codes[0];
   must(sign_in_code, &code);
   assert_int_equal(code.refused.code, OK);
-  assert_int_equal(entries(), before + 1);
+  assert_int_equal(entries(), before + 2); /* the refused one, and this */
   assert_int_equal(find(in.cookie), OK);
   assert_true(found.full);
   refused_by(sign_in_code, &code, ERR_MISSING, "sign-in-ended"); /* it is complete */
@@ -299,7 +299,7 @@ static void the_code_completes_the_sign_in(void **state) {
 static void a_code_is_not_taken_twice(void **state) {
   (void)state;
   const char *ada = with_totp("ada");
-  struct sign_in_code code = {.cookie = cookie_of("ada"), .code = noon_codes[0], .address = ""};
+  struct sign_in_code code = {.cookie = cookie_of("ada"), .code = noon_codes[0], .from = {"", ""}};
   must(sign_in_code, &code);
   assert_int_equal(code.refused.code, OK);
   code.cookie = cookie_of("ada");
@@ -362,7 +362,7 @@ static void an_authenticator_is_set_by_its_first_code(void **state) {
   assert_int_equal(authenticator_offer(w->db, &w->keys, ada, hash, again, &why), OK);
   assert_memory_not_equal(offered, again, sizeof again); /* what is offered next is another */
 
-  struct sign_in_code code = {.cookie = cookie_of("ada"), .code = right, .address = ""};
+  struct sign_in_code code = {.cookie = cookie_of("ada"), .code = right, .from = {"", ""}};
   must(sign_in_code, &code);
   assert_string_equal(code.refused.id, "code-wrong"); /* it was used up */
   w->now_ms += 2 * MINUTE_MS;
@@ -391,7 +391,7 @@ static void codes_that_should_set_an_authenticator_are_counted(void **state) {
 static void codes_are_counted_and_the_password_does_not_clear_them(void **state) {
   (void)state;
   with_totp("ada");
-  struct sign_in_code code = {.code = "000000", .address = ""};
+  struct sign_in_code code = {.code = "000000", .from = {"", ""}};
   for (int i = 0; i < 10; i++) {
     code.cookie = cookie_of("ada");
     must(sign_in_code, &code);
@@ -410,7 +410,7 @@ static void the_code_must_follow_within_ten_minutes(void **state) {
   const char *cookie = cookie_of("ada");
   w->now_ms += 10 * MINUTE_MS + 1;
   assert_int_equal(find(cookie), ERR_MISSING);
-  struct sign_in_code code = {.cookie = cookie, .code = noon_codes[0], .address = ""};
+  struct sign_in_code code = {.cookie = cookie, .code = noon_codes[0], .from = {"", ""}};
   refused_by(sign_in_code, &code, ERR_MISSING, "sign-in-ended");
   code.cookie = "no cookie";
   refused_by(sign_in_code, &code, ERR_MISSING, "sign-in-ended");
@@ -422,7 +422,7 @@ static void a_link_works_once(void **state) {
   (void)state;
   struct account_create create = plain(ROLE_RATER, "");
   must(account_create, &create);
-  struct sign_in_link_make make = {.account = create.code, .valid_ms = HOUR_MS, .purpose = "demo"};
+  struct sign_in_link_make make = {.by = "cli", .account = create.code, .valid_ms = HOUR_MS, .purpose = "demo"};
   must(sign_in_link_make, &make);
   struct sign_in_link_use use = {.token = make.token}, again = {.token = make.token};
   must(sign_in_link_use, &use);
@@ -443,8 +443,8 @@ static void a_link_expires_and_stops_with_its_account(void **state) {
   (void)state;
   struct account_create create = plain(ROLE_RATER, "");
   must(account_create, &create);
-  struct sign_in_link_make late = {.account = create.code, .valid_ms = HOUR_MS, .purpose = "one"};
-  struct sign_in_link_make stopped = {.account = create.code, .valid_ms = 10 * HOUR_MS, .purpose = "two"};
+  struct sign_in_link_make late = {.by = "cli", .account = create.code, .valid_ms = HOUR_MS, .purpose = "one"};
+  struct sign_in_link_make stopped = {.by = "cli", .account = create.code, .valid_ms = 10 * HOUR_MS, .purpose = "two"};
   must(sign_in_link_make, &late);
   must(sign_in_link_make, &stopped);
   assert_string_not_equal(late.token, stopped.token);
@@ -462,7 +462,7 @@ static void a_link_expires_and_stops_with_its_account(void **state) {
 static void a_link_does_not_stand_for_the_authenticator(void **state) {
   (void)state;
   const char *ada = with_totp("ada");
-  struct sign_in_link_make make = {.account = ada, .valid_ms = HOUR_MS, .purpose = "demo"};
+  struct sign_in_link_make make = {.by = "cli", .account = ada, .valid_ms = HOUR_MS, .purpose = "demo"};
   must(sign_in_link_make, &make);
   struct sign_in_link_use use = {.token = make.token};
   must(sign_in_link_use, &use);
@@ -487,7 +487,7 @@ static void two_who_use_a_link_at_once_are_one_too_many(void **state) {
   (void)state;
   struct account_create create = plain(ROLE_RATER, "");
   must(account_create, &create);
-  struct sign_in_link_make make = {.account = create.code, .valid_ms = HOUR_MS, .purpose = "demo"};
+  struct sign_in_link_make make = {.by = "cli", .account = create.code, .valid_ms = HOUR_MS, .purpose = "demo"};
   must(sign_in_link_make, &make);
   sem_init(&begun, 0, 0);
   sem_init(&go_on, 0, 0);

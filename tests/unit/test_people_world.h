@@ -108,12 +108,19 @@ static inline enum err apply_erasure(struct db *db, const struct entry *entry, c
                  ARGS(v_text(erased), v_int(entry->time_ms)));
 }
 
-extern const struct entry_kind kind_account_create, kind_account_change, kind_account_credential, kind_account_sign_in;
+extern const struct entry_kind kind_account_create, kind_account_change, kind_account_credential, kind_account_sign_in, kind_account_link,
+    kind_account_ask, kind_account_confirm, kind_account_refuse, kind_account_refused, kind_access_refused;
 static const struct entry_kind *const kinds[] = {
     &kind_account_create,
     &kind_account_change,
     &kind_account_credential,
     &kind_account_sign_in,
+    &kind_account_link,
+    &kind_account_ask,
+    &kind_account_confirm,
+    &kind_account_refuse,
+    &kind_account_refused,
+    &kind_access_refused,
     &(const struct entry_kind){"test.person", LOG_MASKED, apply_person},
     &(const struct entry_kind){"test.erase", LOG_MASKED, apply_erasure},
     NULL,
@@ -187,17 +194,22 @@ static const uint8_t *const secret = (const uint8_t *)"12345678901234567890";
 /* The codes of that secret at 2026-11-23T12:00:00Z and in the two half minutes after, from Python's hmac. */
 static const char *const noon_codes[] = {"454838", "625812", "995064"};
 
-static inline struct sign_in_try attempt(const char *login, const char *address, bool right) {
+/* A try from a network ("" unknown) on a device ("": none that has signed in before). */
+static inline struct sign_in_try attempt_on(const char *device, const char *login, const char *address, bool right) {
   struct sign_in_candidate candidate;
+  struct sign_in_from from = {.address = address, .device = device};
   assert_int_equal(sign_in_candidate(w->db, &w->keys, login, &candidate, &why), OK);
-  struct sign_in_try in = {
-      .login = login, .address = address, .password_right = right, .account = arena_text(&w->arena, candidate.account)};
+  struct sign_in_try in = {.login = login, .from = from, .password_right = right, .account = arena_text(&w->arena, candidate.account)};
   bool held;
-  assert_int_equal(sign_in_held(w->db, &w->keys, login, address, w->now_ms, &held, &why), OK);
+  assert_int_equal(sign_in_held(w->db, &w->keys, login, &from, w->now_ms, &held, &why), OK);
   must(sign_in_try, &in);
   assert_int_equal(held, in.refused.code == ERR_LIMIT); /* what is said before hashing is what the writer says */
   assert_true((in.refused.code != OK) == (in.cookie[0] == 0));
   return in;
+}
+
+static inline struct sign_in_try attempt(const char *login, const char *address, bool right) {
+  return attempt_on("", login, address, right);
 }
 
 static inline const char *cookie_of(const char *login) {
