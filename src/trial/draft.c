@@ -23,6 +23,22 @@ enum err draft_save(struct txn *txn, void *input, struct error *error) {
                  ARGS(v_text(occasion.id), v_text(occasion.subject), v_text(text), v_int(txn_now(txn))));
 }
 
+#define OVER                                                                                                           \
+  "(SELECT count(*) FROM occasion o WHERE o.id = run_draft.occasion AND o.submitted_ms = 0 AND o.closes_ms > $1"       \
+  " AND (SELECT count(*) FROM person p WHERE (p.code = o.respondent OR p.code = o.patient) AND p.withdrawn_ms > 0) = 0) = 0"
+
+enum err drafts_over(struct db *db, int64_t now_ms, bool *due, struct error *error) {
+  int64_t count = 0;
+  enum err err = db_int(db, error, &count, 0, "SELECT count(*) FROM run_draft WHERE " OVER, ARGS(v_int(now_ms)));
+  *due = count > 0;
+  return err;
+}
+
+enum err draft_purge(struct txn *txn, void *input, struct error *error) {
+  (void)input;
+  return db_exec(txn_db(txn), error, "DELETE FROM run_draft WHERE " OVER, ARGS(v_int(txn_clock(txn))));
+}
+
 enum err draft_read(struct db *db, struct arena *arena, const char *occasion, struct typed **typed, size_t *count,
                     struct error *error) {
   char *text;

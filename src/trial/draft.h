@@ -16,6 +16,10 @@ struct draft_save {
   size_t count;
 };
 verb draft_save;
+/* Drafts that nobody can go on with: their form was answered, its time is over, or the person has left. A job; input NULL.
+ * *due tells beforehand whether there are any. */
+enum err drafts_over(struct db *db, int64_t now_ms, bool *due, struct error *error);
+verb draft_purge;
 enum err draft_read(struct db *db, struct arena *arena, const char *occasion, struct typed **typed, size_t *count,
                     struct error *error);
 

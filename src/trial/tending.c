@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/pulse.h"
+#include "trial/draft.h"
 #include "trial/occasion.h"
 #include "trial/reminder.h"
 
@@ -153,6 +154,13 @@ static enum err remind_what_is_due(struct tending *tending, struct error *error)
   return err;
 }
 
+/* What was typed into forms that are closed is nobody's to keep. */
+static enum err purge_drafts(struct tending *tending, struct error *error) {
+  bool due = false;
+  enum err err = drafts_over(tending->open, tending->now_ms, &due, error);
+  return err || !due ? err : ledger_do(tending->home->ledger, draft_purge, NULL, error);
+}
+
 enum err trial_tend(struct home *home, int64_t now_ms, struct tended *tended, struct error *error) {
   struct tending tending = {.home = home, .now_ms = now_ms, .tended = tended};
   *tended = (struct tended){0};
@@ -160,6 +168,7 @@ enum err trial_tend(struct home *home, int64_t now_ms, struct tended *tended, st
   if (err) return err;
   err = open_what_is_due(&tending, error);
   if (!err) err = remind_what_is_due(&tending, error);
+  if (!err) err = purge_drafts(&tending, error);
   db_close(tending.open);
   arena_free(&tending.arena);
   return err;

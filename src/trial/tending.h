@@ -1,7 +1,7 @@
 /* tending.h: what time brings: occasions whose day has come, the end of the days that the study follows somebody, and the
- * reminders that the study asks for (remind_hours). Each is an entry by "attune". Nothing here is kept in memory: what is
- * due follows from the tables, so that it can be asked at any time, by several nodes, and after any pause, and nothing
- * happens twice. */
+ * reminders that the study asks for (remind_hours). Each is an entry by "attune". Drafts of forms that are closed go. Nothing
+ * here is kept in memory: what is due follows from the tables, so that it can be asked at any time, by several nodes, and
+ * after any pause, and nothing happens twice. */
 #ifndef ATTUNE_TRIAL_TENDING_H
 #define ATTUNE_TRIAL_TENDING_H
 

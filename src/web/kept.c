@@ -11,7 +11,7 @@ static const struct {
   const char *name;
   enum word label;
 } labels[] = {
-    {"address", WORD_ADDRESS},     {"day", WORD_HELD_ON},   {"kind", WORD_WHO_IS_IT},
+    {"address", WORD_ADDRESS},     {"day", WORD_HELD_ON},   {"kind", WORD_ROLE},
     {"language", WORD_LANGUAGE},   {"login", WORD_LOGIN},   {"name", WORD_NAME},
     {"patient", WORD_PATIENT_CODE}, {"reason", WORD_REASON}, {"role", WORD_ROLE},
     {"site", WORD_SITE},           {"text", WORD_NEW_NOTE},     {"therapist", WORD_THERAPIST_OF},
@@ -22,7 +22,7 @@ static bool is_kept(const struct pair *pair) {
 }
 
 static bool secret(const char *name) {
-  return !strcmp(name, "password") || !strcmp(name, "present") || !strcmp(name, "code");
+  return !strcmp(name, "password") || !strcmp(name, "present");
 }
 
 /* What the page itself put into the form, not the person. */

@@ -3,6 +3,8 @@
 #include "trial_fixture.h"
 #include "study_fixture.h"
 #include "trial/amendment.h"
+#include "trial/draft.h"
+#include "trial/look.h"
 #include "trial/reminder.h"
 #include "trial/tending.h"
 #include "trial/withdrawal.h"
@@ -217,11 +219,78 @@ static void test_amended_elsewhere(void **state) {
   trial_close(&trial);
 }
 
+/* What was typed into a form goes when nobody can go on with it: its time is over, or the person has left. */
+static void test_drafts_go(void **state) {
+  (void)state;
+  struct trial trial;
+  char therapist[CODE_BYTES], patient[CODE_BYTES], other[CODE_BYTES];
+  trial_open(&trial, "practice", false);
+  a_patient(&trial, therapist, patient);
+  trial_person(&trial, "patient", therapist, "q@example.org", other);
+  trial_session(&trial, patient, 1);
+  trial_session(&trial, other, 1);
+  struct typed typed[] = {{"goal", "5"}};
+  struct occasion mine = trial_occasion(&trial, patient, 1, "patient"), theirs = trial_occasion(&trial, other, 1, "patient");
+  must(&trial, draft_save, (&(struct draft_save){.occasion = mine.id, .typed = typed, .count = 1}));
+  must(&trial, draft_save, (&(struct draft_save){.occasion = theirs.id, .typed = typed, .count = 1}));
+  tend(&trial);
+  assert_int_equal(count(&trial, "SELECT count(*) FROM run_draft"), 2);
+  struct withdraw leave = {.home = trial.home, .by = &the_coordinator, .person = other, .reason = "moved"};
+  must(&trial, person_withdraw, &leave);
+  tend(&trial);
+  assert_int_equal(count(&trial, "SELECT count(*) FROM run_draft"), 1);
+  trial.now_ms += 60 * DAY_MS;
+  tend(&trial);
+  assert_int_equal(count(&trial, "SELECT count(*) FROM run_draft"), 0);
+  trial_close(&trial);
+}
+
+/* Who looked at whom: one entry for the same person, page and sign-in in five minutes, and none for who may not look. */
+static void test_looks(void **state) {
+  (void)state;
+  struct trial trial;
+  char therapist[CODE_BYTES], patient[CODE_BYTES];
+  trial_open(&trial, "practice", false);
+  a_patient(&trial, therapist, patient);
+  struct actor elsewhere = the_coordinator;
+  elsewhere.site = "elsewhere";
+  struct look one = {.by = &the_coordinator, .person = patient, .page = "/people/:code", .sign_in = "s1"};
+  struct db *db;
+  bool due;
+  assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
+  for (int i = 0; i < 3; i++) {
+    assert_ok(look_due(db, &one, trial.now_ms, &due, error));
+    assert_int_equal(due, i == 0);
+    must(&trial, look, &one);
+  }
+  static const char looks[] = "SELECT count(*) FROM ledger_entry WHERE kind = 'person.look'";
+  assert_int_equal(count(&trial, looks), 1);
+  one.sign_in = "s2";
+  must(&trial, look, &one);
+  one.page = "/people/:code/contact";
+  must(&trial, look, &one);
+  one.person = arena_printf(&trial.arena, "%s/id", patient);
+  must(&trial, look, &one);
+  trial.now_ms += 5 * MINUTE_MS;
+  assert_ok(look_due(db, &one, trial.now_ms, &due, error));
+  assert_true(due);
+  must(&trial, look, &one);
+  assert_int_equal(count(&trial, looks), 5);
+  assert_int_equal(count(&trial, "SELECT count(*) FROM audit_masked WHERE kind = 'person.look'"), 0);
+  one.by = &elsewhere;
+  refused(&trial, look, &one, ERR_MISSING, "no-such-person");
+  one.by = &the_coordinator, one.person = "P-2222222X";
+  refused(&trial, look, &one, ERR_MISSING, "no-such-person");
+  db_close(db);
+  trial_verify(&trial);
+  trial_close(&trial);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_reminders),   cmocka_unit_test(test_reminded_by_hand), cmocka_unit_test(test_by_the_day),
       cmocka_unit_test(test_within_days), cmocka_unit_test(test_end_of_days),      cmocka_unit_test(test_identity),
-      cmocka_unit_test(test_amended_elsewhere),
+      cmocka_unit_test(test_amended_elsewhere), cmocka_unit_test(test_drafts_go), cmocka_unit_test(test_looks),
   };
   crypto_start();
   return cmocka_run_group_tests(tests, NULL, NULL);
