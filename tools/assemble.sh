@@ -49,6 +49,14 @@ table() {
     END { printf "%sconst struct log_words assembled_log_words[] = {\n%s    {NULL, 0},\n};\n", declared, listed }'
 } | keep log_words.c
 
+# The numbers count up by one: of two files with one number only the first would be run.
+expected=1
+for file in src/store/sql/[0-9]*.sql; do
+  name=${file##*/}
+  [ "${name%%_*}" = "$(printf '%03d' "$expected")" ] || { echo "assemble: $file: its number should be $(printf '%03d' "$expected")" >&2; exit 1; }
+  expected=$((expected + 1))
+done
+
 # Tables as the numbered files leave them. After "CREATE TABLE name (" a comment may say: "masked", "account", "contact"
 # (which readers see it, store.h) and "no subject".
 cat src/store/sql/[0-9]*.sql | awk '
