@@ -56,7 +56,7 @@ void store_close(struct store *store) {
   free(store->home);
   free(store->file);
   free(store->connect);
-  free(store->connect_masked);
+  for (int i = 0; i < STORE_READERS; i++) free(store->connect_reader[i]);
   free(store);
 }
 
@@ -119,15 +119,33 @@ static enum err lock_take(struct store *store, struct error *error) {
   return OK;
 }
 
-static void engine_choose(struct store *store, const char *connect, const char *connect_masked) {
+static void engine_choose(struct store *store, const char *connect) {
   if (connect) {
     store->engine = &engine_postgresql;
     store->connect = strdup(connect);
-    store->connect_masked = strdup(connect_masked ? connect_masked : "");
   } else {
     store->engine = &engine_sqlite;
     store->file = path_in(store->home, "attune.db");
   }
+}
+
+/* "connect_masked" and the like; a home of an earlier version has not all of them (postgresql_roles). */
+static char *reader_setting(struct arena *arena, int which) {
+  return arena_printf(arena, "connect_%s", reader_list_at(which)->name);
+}
+
+static enum err settings_postgresql(struct store *store, const json_t *settings, const char *path, struct error *error) {
+  struct arena arena = {0};
+  const char *schema = json_text(settings, "schema", "public");
+  engine_choose(store, json_text(settings, "connect", ""));
+  for (int i = 0; i < STORE_READERS; i++) {
+    const char *connect = json_text(settings, reader_setting(&arena, i), NULL);
+    if (connect) store->connect_reader[i] = strdup(connect);
+  }
+  arena_free(&arena);
+  if (!schema_name_valid(schema)) return fail(error, ERR_STATE, "home-settings", "schema", "%s: '%s' cannot name a schema", path, schema);
+  snprintf(store->schema, sizeof store->schema, "%s", schema);
+  return OK;
 }
 
 static enum err settings_read(struct store *store, struct error *error) {
@@ -145,9 +163,9 @@ static enum err settings_read(struct store *store, struct error *error) {
     const char *engine = json_text(settings, "engine", "");
     const char *connect = json_text(settings, "connect", NULL);
     if (!strcmp(engine, "sqlite"))
-      engine_choose(store, NULL, NULL);
+      engine_choose(store, NULL);
     else if (!strcmp(engine, "postgresql") && connect)
-      engine_choose(store, connect, json_text(settings, "connect_masked", ""));
+      err = settings_postgresql(store, settings, path, error);
     else
       err = fail(error, ERR_STATE, "home-settings", "engine",
                  "%s: engine must be \"sqlite\", or \"postgresql\" with connect", path);
@@ -164,7 +182,9 @@ static enum err settings_write(const struct store *store, struct error *error) {
   json_object_set_new(settings, "engine", json_string(store->engine->name));
   if (store->connect) {
     json_object_set_new(settings, "connect", json_string(store->connect));
-    json_object_set_new(settings, "connect_masked", json_string(store->connect_masked));
+    json_object_set_new(settings, "schema", json_string(store->schema));
+    for (int i = 0; i < STORE_READERS; i++)
+      json_object_set_new(settings, reader_setting(&arena, i), json_string(store->connect_reader[i]));
   }
   size_t length;
   char *text = json_canonical(&arena, settings, &length);
@@ -194,23 +214,65 @@ static bool exists(const char *home, const char *name) {
   return there;
 }
 
+static bool roles_missing(const struct store *store) {
+  for (int i = 0; i < STORE_READERS; i++)
+    if (!store->connect_reader[i]) return true;
+  return false;
+}
+
+bool schema_name_valid(const char *name) {
+  size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789");
+  return length && !name[length] && length < SCHEMA_NAME && (*name < '0' || *name > '9') && strncmp(name, "pg_", 3) != 0;
+}
+
+/* "schema=NAME" is ours, not the library's. Values between quotes are stepped over. */
+static enum err schema_take(struct arena *arena, const char *connect, char **rest, char schema[SCHEMA_NAME], struct error *error) {
+  struct buf out = buf_in(arena, strlen(connect) + 1);
+  snprintf(schema, SCHEMA_NAME, "public");
+  *rest = NULL;
+  for (const char *at = connect; *at;) {
+    const char *end = at + strspn(at, " ");
+    size_t name = strcspn(end, "= ");
+    if (!strncmp(end, "schema=", 7)) {
+      size_t length = strcspn(end + 7, " ");
+      char *wanted = arena_text_n(arena, end + 7, length);
+      if (!schema_name_valid(wanted))
+        return fail(error, ERR_INPUT, "schema-name", "store", "'%s' cannot name a schema: small letters, digits and _, at most %d", wanted,
+                    SCHEMA_NAME - 1);
+      snprintf(schema, SCHEMA_NAME, "%s", wanted);
+      at = end + 7 + length;
+      continue;
+    }
+    end += name;
+    if (*end == '=' && end[1] == '\'')
+      for (end += 2; *end && *end != '\''; end++) end += *end == '\\' && end[1];
+    end += strcspn(end, " ");
+    buf_add(&out, at, (size_t)(end - at));
+    at = end;
+  }
+  *rest = out.data;
+  return OK;
+}
+
 enum err store_create(const char *home, const char *connect, struct error *error) {
   if ((mkdir(home, 0700) && errno != EEXIST) || chmod(home, 0700))
     return fail(error, ERR_STATE, "home-unwritable", "", "%s: cannot be made: %s", home, strerror(errno));
   if (exists(home, "store.json") || exists(home, "attune.db"))
     return fail(error, ERR_STATE, "home-exists", "", "%s holds a home already; choose another directory", home);
   struct store *store = store_new(home, STORE_OWN);
-  char *connect_masked = NULL;
-  enum err err = OK;
-  if (connect) err = postgresql_prepare(connect, &connect_masked, error);
+  struct arena arena = {0};
+  char *without_schema = NULL;
+  enum err err = connect ? schema_take(&arena, connect, &without_schema, store->schema, error) : OK;
   if (!err) {
-    engine_choose(store, connect, connect_masked);
+    engine_choose(store, without_schema);
     err = lock_take(store, error);
   }
+  arena_free(&arena);
+  if (!err && connect) err = postgresql_prepare(store, error);
+  if (!err && connect) err = postgresql_roles(store, error);
   if (!err && store->file) err = file_make(store->file, error);
   if (!err) err = schema_visit(store, true, error);
   if (!err) err = settings_write(store, error); /* last: without it the directory is not a home */
-  free(connect_masked);
   store_close(store);
   return err;
 }
@@ -224,6 +286,10 @@ enum err store_open(struct store **out, const char *home, enum store_mode mode, 
     err = fail(error, ERR_STATE, "home-missing", "", "%s is not there; restore it from a backup (attune restore)",
                store->file);
   if (!err && mode != STORE_LOOK) home_keep_private(home);
+  if (!err && mode != STORE_LOOK && store->connect && roles_missing(store)) {
+    err = postgresql_roles(store, error);
+    if (!err) err = settings_write(store, error);
+  }
   if (!err) err = schema_visit(store, false, error);
   if (err)
     store_close(store);

@@ -2,17 +2,19 @@
  * and PostgreSQL (store_postgresql.c). Nothing outside src/store/ includes either library.
  *
  * A home is a directory:
- *     HOME/store.json     {"engine": "sqlite"} or {"engine": "postgresql", "connect": "...", "connect_masked": "..."}
+ *     HOME/store.json     {"engine": "sqlite"} or {"engine": "postgresql", "connect": "...", "schema": "...",
+ *                         "connect_masked": "...", "connect_account": "..."}
  *     HOME/attune.db      the SQLite database (with its -wal and -shm)
  *     HOME/lock           (holds its owner's process number) held exclusively (flock) by the one process that writes a
  * SQLite home HOME/keys/          see store/keys.h HOME/erasures       one line an erasure, kept outside the database
  * so that `restore` can apply them again
  *
- * Three kinds of connection (one thread at a time each):
+ * Kinds of connection (one thread at a time each):
  *     DB_WRITER   the ledger's writer thread alone; the only one that writes and, on SQLite, checkpoints the WAL
  *     DB_OPEN     reads everything; for the few people whom the study names
- *     DB_MASKED   reads the tables of store_masked_tables() and nothing else: any other table, function, pragma or kind
- *                 of statement is refused when it is prepared
+ *     DB_MASKED   reads the tables of store_reader_tables(DB_MASKED) and nothing else: any other table, function, pragma or
+ *                 kind of statement is refused when it is prepared (ERR_DENIED "reader")
+ *     DB_ACCOUNT  likewise, the account tables: to find out who someone is, and for pages of one's own account
  *
  * SQL: literals with $1, $2, ... ; one text for both engines. Column types are BIGINT, TEXT and BLOB. Statements are
  * prepared once for each connection and cached by their text. */
@@ -36,11 +38,13 @@ enum store_mode {
                  leaves is to be thrown away; never for a home that real people use */
   STORE_LOOK  /* to read beside a running server: never writes, never checkpoints */
 };
-enum db_kind { DB_WRITER, DB_OPEN, DB_MASKED };
+enum db_kind { DB_WRITER, DB_OPEN, DB_MASKED, DB_ACCOUNT };
 
 /* Makes HOME (which must not hold a home yet) with an empty database. `connect` NULL: SQLite; else a PostgreSQL
- * connection string for an empty UTF8 database with LC_COLLATE 'C' (anything else is refused); the login role
- * `attune_masked` is made if it is not there. */
+ * connection string for a UTF8 database with LC_COLLATE 'C' (anything else is refused). "schema=NAME" in it names the
+ * schema, which is made if it is not there and must be empty (public without). A login role for each reader that sees some
+ * tables alone is made if it is not there: attune_masked and attune_account, with _NAME where a schema is named. Where the
+ * login is a superuser's, what tells everyone the size of tables in that database (pg_class, pg_stat_...) is closed. */
 enum err store_create(const char *home, const char *connect, struct error *error);
 /* ERR_STATE with one sentence when the home is held by another process, made by a newer version, or not a home. */
 enum err store_open(struct store **store, const char *home, enum store_mode mode, struct error *error);
@@ -143,8 +147,9 @@ struct db_counts db_counts(const struct db *db);
 
 /* The names of the derived tables (not ledger_, cache_, run_, schema_), in byte order. Literals. */
 const char *const *store_derived_tables(size_t *count);
-/* The allow-list of the masked reader, in byte order. A table that tells the arm is named arm_... and is never here. */
-const char *const *store_masked_tables(size_t *count);
+/* The allow-list of a reader (DB_MASKED, DB_ACCOUNT), in byte order; none of the others. A table that tells the arm is
+ * named arm_... and is never in one. */
+const char *const *store_reader_tables(enum db_kind kind, size_t *count);
 
 /* The canonical dump: every derived table by name, rows by primary key, columns in schema order, each value typed and
  * length-prefixed. `write` is called with pieces in order. The same state gives the same bytes on both engines.

@@ -10,6 +10,9 @@
 #define STORE_MAX_PARAMETERS 64
 #define STORE_MAX_COLUMNS 64
 
+#define STORE_READERS 2 /* that see some tables alone */
+#define SCHEMA_NAME 40
+
 struct db {
   const struct engine *engine;
   struct store *store;
@@ -25,7 +28,8 @@ struct store {
   char *home; /* "" in memory */
   char *file; /* SQLite: what sqlite3_open_v2 is given */
   bool memory;
-  char *connect, *connect_masked; /* PostgreSQL */
+  char *connect, *connect_reader[STORE_READERS]; /* PostgreSQL; of reader_list_at(i) */
+  char schema[SCHEMA_NAME];                      /* PostgreSQL: in which the home stands */
   int lock;                       /* HOME/lock, or -1 */
   int writers, connections;       /* open now (changed with atomic operations) */
   struct db *anchor;              /* in memory: keeps the database alive */
@@ -59,14 +63,18 @@ struct engine {
   enum err (*integrity)(struct db *db, char *out, size_t capacity, char *unchecked, size_t unchecked_capacity, struct error *error);
   enum err (*rewrite)(struct db *db, struct error *error);       /* both NULL: there is nothing to do */
   enum err (*empty_journal)(struct db *db, struct error *error);
-  enum err (*grant)(struct db *db, struct error *error); /* lets the masked role read its list, or NULL */
+  enum err (*grant)(struct db *db, struct error *error); /* lets each reader's role read its list, or NULL */
 };
 
 extern const struct engine engine_sqlite, engine_postgresql;
 
-/* Looks whether the database is fit to hold a home (empty, UTF8, LC_COLLATE 'C'), makes the role `attune_masked` when
- * it is not there, and writes its connection string (the caller frees it). */
-enum err postgresql_prepare(const char *connect, char **connect_masked, struct error *error);
+/* Looks whether the database is fit to hold a home (UTF8, LC_COLLATE 'C', an empty schema), makes the schema and the domain
+ * BLOB in it, and closes what tells the sizes of tables (where the login is a superuser's). */
+enum err postgresql_prepare(struct store *store, struct error *error);
+/* Makes the role of each reader whose connection string is not known, unless it is there, and its connection string. */
+enum err postgresql_roles(struct store *store, struct error *error);
+/* Small letters, digits and _, as it stands in SQL without quotes. */
+bool schema_name_valid(const char *name);
 
 /* ---- store_tables.c: the lists of tables, beside those in store.h ---- */
 
@@ -76,12 +84,11 @@ struct table_list {
   size_t count;
 };
 extern const struct table_list assembled_derived, assembled_ledger, assembled_working; /* each table is in one of these */
-extern const struct table_list assembled_masked;                                       /* the masked reader's */
+extern const struct table_list assembled_masked, assembled_account;                    /* a reader's */
 extern const struct table_list assembled_without_subject;
 
 const char *const *store_ledger_tables(size_t *count);
 const char *const *store_working_tables(size_t *count); /* cache_ and run_ */
-bool store_table_masked(const char *name);
 bool store_table_known(const char *name);
 bool store_table_has_subject(const char *name); /* of a derived or working table */
 
@@ -99,17 +106,27 @@ enum err schema_step(struct db *db, int version, bool fresh, const char *sql, st
 enum err schema_replay_mark(struct db *db, int64_t version, struct error *error);
 enum err schema_replay_due(struct db *db, bool *due, struct error *error);
 
-/* ---- store_masked.c: what a masked statement may say ---- */
+/* ---- store_reader.c: the readers that see some tables alone, and what their statements may say ---- */
 
-#define MASKED_WORDS 512
-struct masked_words { /* the columns of the allowed tables */
-  int count;
-  char word[MASKED_WORDS][40];
+struct reader_list {
+  enum db_kind kind;
+  const char *name; /* "masked": in src/store/sql/, in store.json ("connect_masked"), of the role (attune_masked) */
+  const struct table_list *tables;
 };
-enum err masked_words_load(struct masked_words *words, struct db *db, struct error *error);
-bool masked_function_allowed(const char *name);
-/* ERR_DENIED with a sentence unless every word of `sql` is one that a masked statement may hold. */
-enum err masked_text_check(const struct masked_words *words, const char *sql, struct error *error);
+const struct reader_list *reader_list_at(int which);           /* 0 .. STORE_READERS-1 */
+const struct reader_list *reader_list_of(enum db_kind kind);   /* NULL for those that see everything */
+bool reader_reads(const struct reader_list *list, const char *table);
+
+#define READER_WORDS 512
+struct reader_words { /* the columns of the allowed tables */
+  const struct reader_list *list;
+  int count;
+  char word[READER_WORDS][40];
+};
+enum err reader_words_load(struct reader_words *words, struct db *db, struct error *error);
+bool reader_function_allowed(const char *name);
+/* ERR_DENIED "reader" with a sentence unless every word of `sql` is one that such a statement may hold. */
+enum err reader_text_check(const struct reader_words *words, const char *sql, struct error *error);
 
 /* ---- store_sqlite.c, for store_backup.c and the tests ---- */
 
@@ -117,7 +134,7 @@ enum err masked_text_check(const struct masked_words *words, const char *sql, st
 enum err sqlite_file_open(struct db **db, const char *file, bool fresh, struct error *error);
 /* The guard behind the text: the program that SQLite makes of the statement opens allowed root pages only. */
 enum err sqlite_explain_check(struct db *masked, const char *sql, struct error *error);
-/* Turns one guard of a masked SQLite connection off, so that a test can show that the others hold alone. */
+/* Turns one guard of a reader's SQLite connection off, so that a test can show that the others hold alone. */
 enum sqlite_guard { GUARD_TEXT = 1, GUARD_AUTHORIZER = 2, GUARD_EXPLAIN = 4 };
 void sqlite_guards_set(struct db *masked, unsigned guards);
 

@@ -29,7 +29,7 @@ struct postgresql_db {
   struct prepared *bucket[CACHE_BUCKETS];
   int prepared;               /* in the cache */
   int64_t made;               /* names given so far */
-  struct masked_words *words; /* DB_MASKED */
+  struct reader_words *words; /* of a reader that sees some tables alone */
 };
 
 struct result { /* of rows_open */
@@ -65,7 +65,7 @@ static enum err result_fail(struct postgresql_db *db, const PGresult *result, co
     return fail(error, ERR_BUSY, "store-busy", "",
                 "the database server could not take it (%s): nothing was stored; try again", what);
   if (!strcmp(state, "42501") || !strcmp(state, "25006"))
-    return fail(error, ERR_DENIED, "masked", "", "this connection may not do this (%s): %.200s", what, sql);
+    return fail(error, ERR_DENIED, "reader", "", "this connection may not do this (%s): %.200s", what, sql);
   if (!strncmp(state, "XX", 2))
     return fail(error, ERR_STORE, "store-damaged", "",
                 "the database is damaged (%s): restore it from a backup (attune restore)", what);
@@ -95,13 +95,17 @@ static enum err run(struct postgresql_db *db, const char *sql, struct error *err
   return err;
 }
 
+/* What an administrator has set stands, unless it would answer before the disk has it. */
 static enum err session_settings(struct postgresql_db *db, struct error *error) {
+  char path[SCHEMA_NAME + 32];
+  snprintf(path, sizeof path, "SET search_path = %s", db->base.store->schema);
   enum err err = run(db,
-                     "SET client_encoding = 'UTF8'; SET search_path = public; SET standard_conforming_strings = on; "
-                     "SET client_min_messages = error; SET bytea_output = 'hex'; SET synchronous_commit = on",
+                     "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on; SET client_min_messages = error; "
+                     "SET bytea_output = 'hex'; "
+                     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'",
                      error);
-  if (!err && db->base.store && db->base.store->mode == STORE_MAKE)
-    err = run(db, "SET synchronous_commit = off", error);
+  if (!err) err = run(db, path, error);
+  if (!err && db->base.store->mode == STORE_MAKE) err = run(db, "SET synchronous_commit = off", error);
   if (!err && db->base.kind != DB_WRITER) err = run(db, "SET default_transaction_read_only = on", error);
   return err;
 }
@@ -133,12 +137,19 @@ static enum err open_string(struct postgresql_db **out, struct store *store, con
 
 static enum err open_db(struct db **out, struct store *store, enum db_kind kind, struct error *error) {
   struct postgresql_db *db;
-  enum err err = open_string(&db, store, kind == DB_MASKED ? store->connect_masked : store->connect, kind, error);
+  const char *connect = store->connect;
+  bool narrow = reader_list_of(kind) != NULL;
+  for (int i = 0; narrow && i < STORE_READERS; i++)
+    if (reader_list_at(i)->kind == kind) connect = store->connect_reader[i];
+  if (!connect)
+    return fail(error, ERR_STATE, "home-settings", "", "%s/store.json has no connect_%s; start attune serve once to make its role", store->home,
+                reader_list_of(kind)->name);
+  enum err err = open_string(&db, store, connect, kind, error);
   if (err) return err;
-  if (kind == DB_MASKED) {
-    struct masked_words *words = calloc(1, sizeof *words);
+  if (narrow) {
+    struct reader_words *words = calloc(1, sizeof *words);
     if (!words) die("out of memory");
-    err = masked_words_load(words, &db->base, error);
+    err = reader_words_load(words, &db->base, error);
     db->words = words; /* only now: from here on every text is checked */
     prepared_drop(db);
   }
@@ -184,7 +195,7 @@ static enum err prepare(struct postgresql_db *db, const char *sql, const struct 
       return OK;
     }
   }
-  enum err err = db->words ? masked_text_check(db->words, sql, error) : OK;
+  enum err err = db->words ? reader_text_check(db->words, sql, error) : OK;
   if (err) return err;
   if (db->prepared >= CACHE_MAXIMUM) {
     if ((err = run(db, "DEALLOCATE ALL", error))) return err;
@@ -365,7 +376,7 @@ static enum err shape(struct db *base, const char *table, struct table_shape *ou
   struct rows rows;
   rows_open(&rows, base,
             "SELECT a.attname::text FROM pg_attribute a "
-            "WHERE a.attrelid = to_regclass('public.' || $1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
+            "WHERE a.attrelid = to_regclass(quote_ident(current_schema()) || '.' || $1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
             ARGS(v_text(table)));
   while (rows_next(&rows)) {
     if (out->columns == STORE_MAX_COLUMNS) die("table %s has too many columns", table);
@@ -377,7 +388,7 @@ static enum err shape(struct db *base, const char *table, struct table_shape *ou
             "SELECT a.attname::text FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int[]) WITH ORDINALITY AS "
             "k(attnum, place) "
             "JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum "
-            "WHERE i.indrelid = to_regclass('public.' || $1) AND i.indisprimary ORDER BY k.place",
+            "WHERE i.indrelid = to_regclass(quote_ident(current_schema()) || '.' || $1) AND i.indisprimary ORDER BY k.place",
             ARGS(v_text(table)));
   while (rows_next(&rows))
     for (int c = 0; c < out->columns; c++)
@@ -421,29 +432,37 @@ static enum err integrity(struct db *base, char *out, size_t capacity, char *unc
   return err;
 }
 
-/* The role may read the list and nothing else; what it may read beyond it, or not yet, is put right. */
-static enum err grant(struct db *base, struct error *error) {
+static char *role_of(struct arena *arena, const struct store *store, const struct reader_list *list) {
+  bool plain = !strcmp(store->schema, "public"); /* as homes without a named schema have had it from the start */
+  return arena_printf(arena, "attune_%s%s%s", list->name, plain ? "" : "_", plain ? "" : store->schema);
+}
+
+/* A role may read its list and nothing else; what it may read beyond it, or not yet, is put right. */
+static enum err grant_list(struct db *base, const struct reader_list *list, struct error *error) {
   struct arena arena = {0};
   struct buf wanted = buf_in(&arena, 1024);
-  size_t count;
-  const char *const *tables = store_masked_tables(&count);
-  for (size_t i = 0; i < count; i++) buf_addf(&wanted, "%s%s", i ? ", " : "", tables[i]);
+  const char *schema = base->store->schema, *role = role_of(&arena, base->store, list);
+  for (size_t i = 0; i < list->tables->count; i++) buf_addf(&wanted, "%s%s", i ? ", " : "", list->tables->names[i]);
   char *granted;
-  enum err err =
-      db_text(base, error, &arena, &granted,
-              "SELECT string_agg(c.relname::text, ', ' ORDER BY c.relname::text COLLATE \"C\") FROM pg_class c "
-              "WHERE c.relkind IN ('r', 'v', 'm', 'p') AND c.relnamespace = 'public'::regnamespace "
-              "AND has_table_privilege('attune_masked', c.oid, 'SELECT') ORDER BY 1",
-              NO_ARGS);
+  enum err err = db_text(base, error, &arena, &granted,
+                         "SELECT string_agg(c.relname::text, ', ' ORDER BY c.relname::text COLLATE \"C\") FROM pg_class c "
+                         "WHERE c.relkind IN ('r', 'v', 'm', 'p') AND c.relnamespace = current_schema()::regnamespace "
+                         "AND has_table_privilege($1::name, c.oid, 'SELECT') ORDER BY 1",
+                         ARGS(v_text(role)));
   if (!err && strcmp(granted ? granted : "", wanted.data))
     err = run(postgresql_of(base),
               arena_printf(&arena,
-                           "BEGIN; REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, attune_masked; "
-                           "REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO attune_masked; "
-                           "GRANT SELECT ON %s TO attune_masked; COMMIT",
-                           wanted.data),
+                           "BEGIN; REVOKE ALL ON ALL TABLES IN SCHEMA %s FROM PUBLIC, %s; REVOKE CREATE ON SCHEMA %s FROM PUBLIC; "
+                           "GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s; COMMIT",
+                           schema, role, schema, schema, role, wanted.data, role),
               error);
   arena_free(&arena);
+  return err;
+}
+
+static enum err grant(struct db *base, struct error *error) {
+  enum err err = OK;
+  for (int i = 0; !err && i < STORE_READERS; i++) err = grant_list(base, reader_list_at(i), error);
   return err;
 }
 
@@ -455,9 +474,9 @@ static enum err fitness_check(struct postgresql_db *db, struct error *error) {
   int64_t tables = 0;
   rows_open(&rows, &db->base,
             "SELECT pg_encoding_to_char(d.encoding)::text, d.datcollate::text, "
-            "(SELECT count(*) FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace) "
+            "(SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1) "
             "FROM pg_database d WHERE d.datname = current_database() ORDER BY d.oid",
-            NO_ARGS);
+            ARGS(v_text(db->base.store->schema)));
   if (rows_next(&rows)) {
     snprintf(encoding, sizeof encoding, "%s", rows_text(&rows, 0));
     snprintf(order, sizeof order, "%s", rows_text(&rows, 1));
@@ -470,7 +489,9 @@ static enum err fitness_check(struct postgresql_db *db, struct error *error) {
                 "the database has encoding %s and LC_COLLATE '%s'; make one with "
                 "CREATE DATABASE ... ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0",
                 encoding, order);
-  if (tables) return fail(error, ERR_STATE, "database-used", "", "the database is not empty; choose another");
+  if (tables)
+    return fail(error, ERR_STATE, "database-used", "", "the schema %s of the database is not empty; choose another, or another database",
+                db->base.store->schema);
   return OK;
 }
 
@@ -499,44 +520,83 @@ static char *connect_as(const char *connect, const char *user, const char *passw
 }
 
 /* A role that is there already keeps its password: it may serve another home of the same server. */
-static enum err role_make(struct postgresql_db *db, char password[65], struct error *error) {
+static enum err role_make(struct postgresql_db *db, const char *role, char password[65], struct error *error) {
   int64_t there;
   *password = 0;
-  enum err err = db_int(&db->base, error, &there, 0,
-                        "SELECT count(*) FROM pg_roles WHERE rolname = 'attune_masked' ORDER BY 1", NO_ARGS);
+  enum err err = db_int(&db->base, error, &there, 0, "SELECT count(*) FROM pg_roles WHERE rolname = $1 ORDER BY 1", ARGS(v_text(role)));
   if (err || there) return err;
   uint8_t bytes[32];
   struct chance chance = chance_system();
-  chance_bytes(&chance, "masked-password", "", 0, bytes, sizeof bytes);
+  chance_bytes(&chance, "reader-password", role, 0, bytes, sizeof bytes);
   struct arena arena = {0};
   memcpy(password, hex_text(&arena, bytes, sizeof bytes), 65);
   err = run(db,
             arena_printf(&arena,
-                         "CREATE ROLE attune_masked LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT PASSWORD '%s'; "
-                         "ALTER ROLE attune_masked SET default_transaction_read_only = on",
-                         password),
+                         "CREATE ROLE %s LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT PASSWORD '%s'; "
+                         "ALTER ROLE %s SET default_transaction_read_only = on",
+                         role, password, role),
             error);
   arena_free(&arena);
   return err;
 }
 
-enum err postgresql_prepare(const char *connect, char **connect_masked, struct error *error) {
-  struct postgresql_db *db;
+static enum err role_ready(struct postgresql_db *db, int which, struct error *error) {
+  struct store *store = db->base.store;
+  struct arena arena = {0};
   char password[65];
-  enum err err = open_string(&db, NULL, connect, DB_WRITER, error);
-  if (err) {
-    if (error) error->code = ERR_STATE;
-    return ERR_STATE;
-  }
-  err = fitness_check(db, error);
-  if (!err) err = run(db, "CREATE DOMAIN blob AS bytea", error);
-  if (!err) err = role_make(db, password, error);
+  bool known = store->connect_reader[which] != NULL;
+  const char *role = role_of(&arena, store, reader_list_at(which));
+  enum err err = known ? OK : role_make(db, role, password, error);
   if (!err)
     err = run(db,
-              "DO $$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC; GRANT CONNECT ON DATABASE %I TO "
-              "attune_masked', current_database(), current_database()); END $$",
+              arena_printf(&arena,
+                           "DO $$ BEGIN EXECUTE format('REVOKE ALL ON DATABASE %%I FROM PUBLIC; GRANT CONNECT ON DATABASE %%I TO %s', "
+                           "current_database(), current_database()); END $$",
+                           role),
               error);
-  if (!err) *connect_masked = connect_as(connect, "attune_masked", password);
+  if (!err && !known) store->connect_reader[which] = connect_as(store->connect, role, password);
+  arena_free(&arena);
+  return err;
+}
+
+/* The server's own figures tell everyone how many rows a table has. In this database they are closed to all but superusers:
+ * the columns of pg_class that hold them, the functions behind the pg_stat views, and those that measure a table. */
+static const char counts_closed[] =
+    "DO $$ DECLARE f regprocedure; columns text; BEGIN "
+    "IF current_setting('is_superuser') <> 'on' THEN RETURN; END IF; "
+    "SELECT string_agg(quote_ident(attname), ', ') INTO columns FROM pg_attribute WHERE attrelid = 'pg_catalog.pg_class'::regclass "
+    "AND attnum > 0 AND attname NOT IN ('reltuples', 'relpages', 'relallvisible'); "
+    "REVOKE SELECT ON pg_catalog.pg_class FROM PUBLIC; "
+    "EXECUTE format('GRANT SELECT (%s) ON pg_catalog.pg_class TO PUBLIC', columns); "
+    "FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND (proname LIKE 'pg\\_stat\\_get\\_%' OR proname IN "
+    "('pg_relation_size', 'pg_table_size', 'pg_indexes_size', 'pg_total_relation_size', 'pg_relation_filepath')) LOOP "
+    "EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f); END LOOP; END $$";
+
+static enum err owner_open(struct postgresql_db **db, struct store *store, struct error *error) {
+  enum err err = open_string(db, store, store->connect, DB_WRITER, error);
+  if (err && error) error->code = ERR_STATE;
+  return err ? ERR_STATE : OK;
+}
+
+enum err postgresql_prepare(struct store *store, struct error *error) {
+  struct postgresql_db *db;
+  struct arena arena = {0};
+  enum err err = owner_open(&db, store, error);
+  if (err) return err;
+  err = fitness_check(db, error);
+  if (!err) err = run(db, arena_printf(&arena, "CREATE SCHEMA IF NOT EXISTS %s", store->schema), error);
+  if (!err) err = run(db, "CREATE DOMAIN blob AS bytea", error);
+  if (!err) err = run(db, counts_closed, error);
+  close_db(&db->base);
+  arena_free(&arena);
+  return err;
+}
+
+enum err postgresql_roles(struct store *store, struct error *error) {
+  struct postgresql_db *db;
+  enum err err = owner_open(&db, store, error);
+  if (err) return err;
+  for (int i = 0; !err && i < STORE_READERS; i++) err = role_ready(db, i, error);
   close_db(&db->base);
   return err;
 }

@@ -32,10 +32,10 @@ struct sqlite_db {
   int wal_frames;        /* after the last commit */
   sqlite3_stmt *view[2]; /* BEGIN and COMMIT of a reader's view; made before a masked connection is closed to them */
   unsigned guards;
-  struct masked_words *words; /* DB_MASKED */
-  sqlite3_stmt *schema;       /* DB_MASKED: reads them: */
-  int root[128], roots;       /* DB_MASKED: root pages of the allowed tables and their indexes */
-  bool looking;               /* DB_MASKED: at the schema, for itself */
+  struct reader_words *words; /* of a reader that sees some tables alone; so are these: */
+  sqlite3_stmt *schema;       /* finds the roots */
+  int root[128], roots;       /* root pages of the allowed tables and their indexes */
+  bool looking;               /* at the schema, for itself */
 };
 
 static struct sqlite_db *sqlite_of(const struct db *db) {
@@ -62,7 +62,7 @@ static enum err sqlite_fail(struct sqlite_db *db, int code, const char *sql, str
     return fail(error, ERR_STORE, "store-damaged", "",
                 "%s is damaged (%s): stop the server and restore it from a backup (attune restore)", db->name, what);
   case SQLITE_AUTH:
-    return fail(error, ERR_DENIED, "masked", "", "a masked statement may not do this (%s): %.200s", what,
+    return fail(error, ERR_DENIED, "reader", "", "a statement of this reader may not do this (%s): %.200s", what,
                 sql ? sql : "");
   case SQLITE_NOMEM:
     die("out of memory");
@@ -135,9 +135,9 @@ static enum err roots_load(struct sqlite_db *db, struct error *error) {
   db->roots = 0;
   db->looking = true;
   while ((code = sqlite3_step(db->schema)) == SQLITE_ROW) {
-    if (!store_table_masked((const char *)sqlite3_column_text(db->schema, 1))) continue;
+    if (!reader_reads(db->words->list, (const char *)sqlite3_column_text(db->schema, 1))) continue;
     if (db->roots == (int)(sizeof db->root / sizeof *db->root))
-      die("the schema has more indexes than the masked reader can hold");
+      die("the schema has more indexes than a reader can hold");
     db->root[db->roots++] = sqlite3_column_int(db->schema, 0);
   }
   sqlite3_reset(db->schema);
@@ -145,10 +145,10 @@ static enum err roots_load(struct sqlite_db *db, struct error *error) {
   return code == SQLITE_DONE ? OK : sqlite_fail(db, code, NULL, error);
 }
 
-static enum err mask(struct sqlite_db *db, struct error *error) {
+static enum err narrow(struct sqlite_db *db, struct error *error) {
   db->words = calloc(1, sizeof *db->words);
   if (!db->words) die("out of memory");
-  enum err err = masked_words_load(db->words, &db->base, error);
+  enum err err = reader_words_load(db->words, &db->base, error);
   if (err) return err;
   int code = sqlite3_prepare_v3(db->handle, "SELECT rootpage, tbl_name FROM sqlite_schema WHERE rootpage > 0 ORDER BY rootpage", -1,
                                 SQLITE_PREPARE_PERSISTENT, &db->schema, NULL);
@@ -229,7 +229,7 @@ static enum err open_db(struct db **out, struct store *store, enum db_kind kind,
   db->base.kind = kind;
   err = settings_of_kind(db, kind, store, error);
   if (!err && kind != DB_WRITER) err = view_prepare(db, error);
-  if (!err && kind == DB_MASKED) err = mask(db, error);
+  if (!err && reader_list_of(kind)) err = narrow(db, error);
   if (err)
     close_db(&db->base);
   else
@@ -289,7 +289,7 @@ static enum err explain_guard(struct sqlite_db *db, const char *sql, struct erro
 }
 
 static enum err guard(struct sqlite_db *db, const char *sql, struct error *error) {
-  enum err err = db->guards & GUARD_TEXT ? masked_text_check(db->words, sql, error) : OK;
+  enum err err = db->guards & GUARD_TEXT ? reader_text_check(db->words, sql, error) : OK;
   return !err && db->guards & GUARD_EXPLAIN ? explain_guard(db, sql, error) : err;
 }
 
@@ -548,7 +548,7 @@ static enum err integrity(struct db *base, char *out, size_t capacity, char *unc
   return OK;
 }
 
-/* ---- the masked reader ---- */
+/* ---- readers that see some tables alone ---- */
 
 void sqlite_guards_set(struct db *masked, unsigned guards) {
   struct sqlite_db *db = sqlite_of(masked);
@@ -561,15 +561,16 @@ void sqlite_guards_set(struct db *masked, unsigned guards) {
 static int authorize(void *state, int action, const char *a, const char *b, const char *schema, const char *trigger) {
   (void)schema;
   (void)trigger;
-  if (((const struct sqlite_db *)state)->looking) return SQLITE_OK;
+  const struct sqlite_db *db = state;
+  if (db->looking) return SQLITE_OK;
   switch (action) {
   case SQLITE_SELECT:
   case SQLITE_RECURSIVE:
     return SQLITE_OK;
   case SQLITE_READ:
-    return a && store_table_masked(a) ? SQLITE_OK : SQLITE_DENY;
+    return a && reader_reads(db->words->list, a) ? SQLITE_OK : SQLITE_DENY;
   case SQLITE_FUNCTION:
-    return b && masked_function_allowed(b) ? SQLITE_OK : SQLITE_DENY;
+    return b && reader_function_allowed(b) ? SQLITE_OK : SQLITE_DENY;
   default:
     return SQLITE_DENY;
   }
@@ -603,7 +604,7 @@ enum err sqlite_explain_check(struct db *masked, const char *sql, struct error *
   if (code) return sqlite_fail(db, code, sql, error);
   if (sqlite3_stmt_isexplain(handle) != 1) { /* "QUERY PLAN ..." or nothing */
     sqlite3_finalize(handle);
-    return fail(error, ERR_DENIED, "masked", "", "a masked statement is one SELECT: %.200s", sql);
+    return fail(error, ERR_DENIED, "reader", "", "a statement of this reader is one SELECT: %.200s", sql);
   }
   enum err err = OK;
   int instructions = 0;
@@ -612,8 +613,8 @@ enum err sqlite_explain_check(struct db *masked, const char *sql, struct error *
     const char *opcode = (const char *)sqlite3_column_text(handle, 1);
     if (!opcode || !instruction_allowed(db, opcode, sqlite3_column_int(handle, 3), sqlite3_column_int(handle, 4),
                                         sqlite3_column_int(handle, 6)))
-      err = fail(error, ERR_DENIED, "masked", "",
-                 "a masked statement reaches what masked roles may not see (%s %d): %.200s", opcode ? opcode : "",
+      err = fail(error, ERR_DENIED, "reader", "",
+                 "a statement of the %s reader reaches what it may not see (%s %d): %.200s", db->words->list->name, opcode ? opcode : "",
                  sqlite3_column_int(handle, 3), sql);
   }
   if (!err && (code != SQLITE_DONE || !instructions)) err = sqlite_fail(db, code, sql, error);

@@ -4,8 +4,10 @@
 const char *const *store_derived_tables(size_t *count) {
   return LIST(derived);
 }
-const char *const *store_masked_tables(size_t *count) {
-  return LIST(masked);
+const char *const *store_reader_tables(enum db_kind kind, size_t *count) {
+  const struct reader_list *list = reader_list_of(kind);
+  *count = list ? list->tables->count : 0;
+  return list ? list->tables->names : NULL;
 }
 const char *const *store_ledger_tables(size_t *count) {
   return LIST(ledger);
@@ -18,10 +20,6 @@ static bool listed(const struct table_list *list, const char *name) {
   for (size_t i = 0; i < list->count; i++)
     if (!strcmp(list->names[i], name)) return true;
   return false;
-}
-
-bool store_table_masked(const char *name) {
-  return listed(&assembled_masked, name);
 }
 
 bool store_table_has_subject(const char *name) {

@@ -119,7 +119,7 @@ static void find_who(struct request *request) {
   struct sign_in *who = arena_alloc(request->arena, sizeof *who);
   bool flush = false;
   struct error error = {0};
-  if (sign_in_find(request->seat->open, request->served->seen, cookie, request->now_ms, who, &flush, &error)) return;
+  if (sign_in_find(request->seat->account, request->served->seen, cookie, request->now_ms, who, &flush, &error)) return;
   if (flush) touch(request, who->token_hash);
   request->who = who;
   request->actor = (struct actor){
@@ -216,6 +216,20 @@ static bool post_is_ours(const struct request *request) {
 
 /* ---- the reader ---- */
 
+static struct db *reader_db(const struct seat *seat, enum reader reader) {
+  switch (reader) {
+  case READER_OPEN:
+    return seat->open;
+  case READER_MASKED:
+    return seat->masked;
+  case READER_DOOR:
+  case READER_OWN:
+    return seat->account;
+  default:
+    return NULL;
+  }
+}
+
 static bool choose_reader(struct request *request) {
   request->db = NULL;
   if (request->route->reader == READER_NONE || !request->home) return true;
@@ -223,10 +237,9 @@ static bool choose_reader(struct request *request) {
     request_error(request, ERR_BUSY, &(struct error){.code = ERR_BUSY, .id = "store"});
     return false;
   }
-  bool open = request->route->reader != READER_MASKED;
   if (request->route->reader == READER_OPEN && (request->route->roles & ROLES_MASKED))
     die("the route %s would hand the open reader to a masked role", request->route->path);
-  request->db = open ? request->seat->open : request->seat->masked;
+  request->db = reader_db(request->seat, request->route->reader);
   return true;
 }
 

@@ -1,5 +1,6 @@
 #include "web/web.h"
 
+#include "base/log.h"
 #include "feedback/learner.h"
 #include "trial/tending.h"
 #include "web/gate.h"
@@ -65,6 +66,7 @@ enum err web_open(struct web *web, const struct server_config *config, struct er
 static void seat_close(struct seat *seat) {
   db_close(seat->open);
   db_close(seat->masked);
+  db_close(seat->account);
   expression_desk_close(seat->desk);
   free(seat);
 }
@@ -91,17 +93,15 @@ static struct seat *seat_new(struct served *served) {
   struct seat *seat = calloc(1, sizeof *seat);
   if (!seat) die("out of memory");
   struct error error = {0};
-  if (db_open(&seat->open, served->home->store, DB_OPEN, &error)) {
-    free(seat);
-    return NULL;
-  }
-  if (db_open(&seat->masked, served->home->store, DB_MASKED, &error)) {
-    db_close(seat->open);
-    free(seat);
-    return NULL;
-  }
+  struct store *store = served->home->store;
+  enum err err = db_open(&seat->open, store, DB_OPEN, &error);
+  if (!err) err = db_open(&seat->masked, store, DB_MASKED, &error);
+  if (!err) err = db_open(&seat->account, store, DB_ACCOUNT, &error);
   seat->desk = expression_desk_open();
-  return seat;
+  if (!err) return seat;
+  log_line(LOG_ERROR, "store", "%s", error.text);
+  seat_close(seat);
+  return NULL;
 }
 
 struct seat *seat_take(struct served *served) {
@@ -110,13 +110,14 @@ struct seat *seat_take(struct served *served) {
   if (seat) served->free = seat->next;
   pthread_mutex_unlock(&served->lock);
   if (!seat) seat = seat_new(served);
-  if (seat) db_view_begin(seat->open), db_view_begin(seat->masked);
+  if (seat) db_view_begin(seat->open), db_view_begin(seat->masked), db_view_begin(seat->account);
   return seat;
 }
 
 void seat_give(struct served *served, struct seat *seat) {
   db_view_end(seat->open);
   db_view_end(seat->masked);
+  db_view_end(seat->account);
   pthread_mutex_lock(&served->lock);
   seat->next = served->free;
   served->free = seat;

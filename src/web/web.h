@@ -13,10 +13,9 @@
 #include "web/request.h"
 #include "web/server.h"
 
-/* A pair of readers and an expression desk: one request uses it at a time, and gives it back before it sleeps or ends.
- */
+/* The readers and an expression desk: one request uses them at a time, and gives them back before it sleeps or ends. */
 struct seat {
-  struct db *open, *masked;
+  struct db *open, *masked, *account;
   struct expression_desk *desk;
   struct seat *next;
 };

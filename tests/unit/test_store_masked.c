@@ -156,7 +156,7 @@ static void lists_hold(bool postgresql) {
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
     problem = (struct error){0};
     enum err err = run(reader.masked, refused[i], &problem, &count);
-    if (err != ERR_DENIED || count || strcmp(problem.id, "masked"))
+    if (err != ERR_DENIED || count || strcmp(problem.id, "reader"))
       stop_test("not refused as masked: %s (%d, %s)\n", refused[i], err, problem.text);
     if (!postgresql) continue;
     if (db_exec(reader.masked, &problem, refused[i], NO_ARGS) != ERR_DENIED) stop_test("executed: %s\n", refused[i]);
@@ -237,7 +237,7 @@ static void test_grants_alone(void **state) {
   assert_int_equal(PQstatus(connection), CONNECTION_OK);
   size_t count, masked_count;
   store_derived_tables(&count);
-  const char *const *masked = store_masked_tables(&masked_count);
+  const char *const *masked = store_reader_tables(DB_MASKED, &masked_count);
   for (size_t i = 0; i < masked_count; i++) {
     char sql[128];
     snprintf(sql, sizeof sql, "SELECT count(*) FROM %s", masked[i]);
@@ -296,6 +296,189 @@ static void test_tables_move(void **state) {
   reader_close(&reader);
 }
 
+/* ---- the account reader ---- */
+
+static const char *const account_allowed[] = {
+    "SELECT a.code, r.role FROM account a JOIN account_role r ON r.account = a.code ORDER BY a.code, r.role",
+    "SELECT password FROM account WHERE login = 'x' AND disabled = 0 AND password <> '' ORDER BY code",
+    "SELECT subject, seen_ms, form_token FROM run_session ORDER BY token",
+    "SELECT step FROM run_totp ORDER BY account",
+    "SELECT tries FROM run_throttle WHERE window_ms > 5 ORDER BY name",
+    "SELECT subject FROM run_sign_in_link ORDER BY token",
+};
+static const char *const account_refused[] = {
+    "SELECT arm FROM arm_allocation ORDER BY person",
+    "SELECT code FROM person ORDER BY code",
+    "SELECT sealed FROM identity ORDER BY person",
+    "SELECT value FROM answer ORDER BY occasion, item",
+    "SELECT body FROM run_draft ORDER BY occasion",
+    "SELECT template FROM run_outbox ORDER BY id",
+    "SELECT actor FROM audit_masked ORDER BY number",
+    "SELECT wrapped FROM ledger_key ORDER BY subject",
+    "SELECT a.code FROM account a JOIN arm_allocation m ON m.person = a.person ORDER BY m.slot",
+    "SELECT a.code FROM account a JOIN arm_allocation USING (subject) ORDER BY a.code",
+    "SELECT a.code FROM account a NATURAL JOIN arm_allocation ORDER BY a.code",
+    "WITH account AS (SELECT arm AS code FROM arm_allocation) SELECT code FROM account ORDER BY code",
+    "SELECT code FROM account ORDER BY (SELECT slot FROM arm_allocation WHERE person = code)",
+    "SELECT name FROM sqlite_schema ORDER BY 1",
+    "SELECT relname FROM pg_class ORDER BY 1",
+    "UPDATE account SET disabled = 0",
+};
+
+static void account_lists_hold(bool postgresql) {
+  struct reader reader;
+  struct db *db;
+  struct error problem;
+  int count;
+  reader_open(&reader, postgresql);
+  assert_ok(db_open(&db, reader.store, DB_ACCOUNT, error));
+  for (size_t i = 0; i < sizeof account_allowed / sizeof *account_allowed; i++)
+    if (run(db, account_allowed[i], &problem, &count)) stop_test("%s: %s\n", account_allowed[i], problem.text);
+  for (size_t i = 0; i < sizeof account_refused / sizeof *account_refused; i++) {
+    problem = (struct error){0};
+    enum err err = run(db, account_refused[i], &problem, &count);
+    if (err != ERR_DENIED || count || strcmp(problem.id, "reader")) stop_test("not refused: %s (%d, %s)\n", account_refused[i], err, problem.text);
+  }
+  /* the planted leak: the compiled program alone must see it, and with every guard off it is real */
+  static const char leak[] = "WITH account AS (SELECT arm AS code FROM arm_allocation) SELECT code FROM account ORDER BY code";
+  if (!postgresql) {
+    sqlite_guards_set(db, GUARD_EXPLAIN);
+    assert_int_equal(run(db, leak, &problem, &count), ERR_DENIED);
+    sqlite_guards_set(db, 0);
+    assert_int_equal(run(db, leak, &problem, &count), OK);
+    assert_int_equal(count, 2);
+  }
+  db_close(db);
+  reader_close(&reader);
+}
+ON_BOTH(account_lists_hold)
+
+/* ---- what a role of PostgreSQL may do by itself ---- */
+
+static PGconn *as_role(const struct home *home, const char *role) {
+  char connect[600];
+  snprintf(connect, sizeof connect, "%s dbname=%s user=%s", fixture_server(), home->database, role);
+  PGconn *connection = PQconnectdb(connect);
+  if (PQstatus(connection) != CONNECTION_OK) stop_test("%s: %s", role, PQerrorMessage(connection));
+  return connection;
+}
+
+static bool role_may(PGconn *connection, const char *sql) {
+  PGresult *result = PQexec(connection, sql);
+  ExecStatusType status = PQresultStatus(result);
+  PQclear(result);
+  return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+}
+
+/* A home made by a superuser: no role learns the number of rows of a table that it may not read. */
+static void test_counts_are_closed(void **state) {
+  (void)state;
+  if (!fixture_server()) skip();
+  static const char *const tells[] = {"SELECT reltuples FROM pg_class WHERE relname = 'arm_allocation'",
+                                      "SELECT relpages FROM pg_class WHERE relname = 'arm_allocation'",
+                                      "SELECT n_live_tup FROM pg_stat_user_tables WHERE relname = 'arm_allocation'",
+                                      "SELECT n_tup_ins FROM pg_stat_all_tables WHERE relname = 'arm_allocation'",
+                                      "SELECT heap_blks_read FROM pg_statio_all_tables WHERE relname = 'arm_allocation'",
+                                      "SELECT idx_scan FROM pg_stat_all_indexes WHERE relname = 'arm_allocation'",
+                                      "SELECT pg_stat_get_tuples_inserted(oid) FROM pg_class WHERE relname = 'arm_allocation'",
+                                      "SELECT pg_relation_size(oid) FROM pg_class WHERE relname = 'arm_allocation'",
+                                      "SELECT pg_total_relation_size('arm_allocation')",
+                                      "SELECT n_distinct FROM pg_stats WHERE tablename = 'arm_allocation' UNION ALL SELECT 1 / 0",
+                                      "EXPLAIN SELECT arm FROM arm_allocation"};
+  struct reader reader;
+  reader_open(&reader, true);
+  static const char *const roles[] = {"attune_masked", "attune_account"};
+  for (int r = 0; r < 2; r++) {
+    PGconn *connection = as_role(&reader.home, roles[r]);
+    for (size_t i = 0; i < sizeof tells / sizeof *tells; i++)
+      if (role_may(connection, tells[i])) stop_test("%s may: %s", roles[r], tells[i]);
+    assert_true(role_may(connection, "SELECT oid, relname, relkind FROM pg_class WHERE relname = 'person'"));
+    PQfinish(connection);
+  }
+  reader_close(&reader);
+}
+
+/* Two homes in one database, each in a schema of its own, beside whatever stands in public. */
+static void test_a_schema_a_home(void **state) {
+  (void)state;
+  if (!fixture_server()) skip();
+  struct home homes[2] = {0};
+  struct store *stores[2];
+  struct chance chance = chance_frozen(1);
+  struct error problem;
+  char connect[600], database[80];
+  snprintf(database, sizeof database, "attune_schemas_%ld", (long)getpid());
+  fixture_admin("CREATE DATABASE", database, "ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0");
+  for (int i = 0; i < 2; i++) {
+    home_name(&homes[i]);
+    snprintf(connect, sizeof connect, "schema=%s %s dbname='%s'", i ? "north_trial" : "south", fixture_server(), database);
+    assert_ok(store_create(homes[i].path, connect, error));
+    assert_ok(keys_create(homes[i].path, &chance, error));
+    assert_ok(store_open(&stores[i], homes[i].path, STORE_OWN, error));
+  }
+  struct db *writer, *masked;
+  int count;
+  assert_ok(db_open(&writer, stores[0], DB_WRITER, error));
+  assert_ok(db_exec(writer, error, "INSERT INTO tombstone (erased, subject, kind, site, therapist, time_ms) VALUES ('P-1', 'study', 'patient', '', '', 1)", NO_ARGS));
+  db_close(writer);
+  for (int i = 0; i < 2; i++) {
+    assert_ok(db_open(&masked, stores[i], DB_MASKED, error));
+    assert_ok(run(masked, "SELECT erased FROM tombstone ORDER BY erased", error, &count));
+    assert_int_equal(count, !i);
+    db_close(masked);
+    store_close(stores[i]);
+  }
+  homes[0].database[0] = 0;
+  snprintf(homes[1].database, sizeof homes[1].database, "%s", database);
+  PGconn *connection = as_role(&homes[1], "attune_masked_south");
+  assert_true(role_may(connection, "SELECT erased FROM south.tombstone"));
+  assert_false(role_may(connection, "SELECT erased FROM north_trial.tombstone"));
+  assert_false(role_may(connection, "SELECT arm FROM south.arm_allocation"));
+  PQfinish(connection);
+  snprintf(connect, sizeof connect, "%s dbname=%s schema=south", fixture_server(), database);
+  struct home third;
+  home_name(&third);
+  assert_int_equal(store_create(third.path, connect, &problem), ERR_STATE);
+  assert_string_equal(problem.id, "database-used");
+  snprintf(connect, sizeof connect, "%s dbname=%s schema=So-uth", fixture_server(), database);
+  home_remove(&third);
+  assert_int_equal(store_create(third.path, connect, &problem), ERR_INPUT);
+  assert_string_equal(problem.id, "schema-name");
+  home_remove(&third);
+  home_remove(&homes[0]);
+  home_remove(&homes[1]);
+  for (int i = 0; i < 4; i++) {
+    static const char *const roles[] = {"attune_masked_south", "attune_account_south", "attune_masked_north_trial", "attune_account_north_trial"};
+    fixture_admin("DROP ROLE", roles[i], "");
+  }
+}
+
+/* A stronger synchronous_commit is the administrator's; none at all is not. */
+static void test_synchronous_commit_is_respected(void **state) {
+  (void)state;
+  if (!fixture_server()) skip();
+  static const char *const set[][2] = {{"remote_apply", "remote_apply"}, {"local", "local"}, {"off", "on"}};
+  struct home home;
+  struct chance chance = chance_frozen(1);
+  home_make(&home, true, &chance);
+  for (size_t i = 0; i < 3; i++) {
+    struct store *store;
+    struct db *db;
+    struct arena arena = {0};
+    char after[80], *now;
+    snprintf(after, sizeof after, "SET synchronous_commit = %s", set[i][0]);
+    fixture_admin("ALTER DATABASE", home.database, after);
+    assert_ok(store_open(&store, home.path, STORE_OWN, error));
+    assert_ok(db_open(&db, store, DB_WRITER, error));
+    assert_ok(db_text(db, error, &arena, &now, "SELECT current_setting('synchronous_commit') ORDER BY 1", NO_ARGS));
+    assert_string_equal(now, set[i][1]);
+    arena_free(&arena);
+    db_close(db);
+    store_close(store);
+  }
+  home_remove(&home);
+}
+
 /* What is refused once is refused again, and what is allowed is still allowed: the cache keeps no half-made state. */
 static void test_refusal_repeats(void **state) {
   (void)state;
@@ -318,6 +501,10 @@ int main(void) {
       cmocka_unit_test(test_explain_alone), cmocka_unit_test(test_authorizer_alone),
       cmocka_unit_test(test_grants_alone),  cmocka_unit_test(test_refusal_repeats),
       cmocka_unit_test(test_tables_move),
+      BOTH(account_lists_hold),
+      cmocka_unit_test(test_counts_are_closed),
+      cmocka_unit_test(test_a_schema_a_home),
+      cmocka_unit_test(test_synchronous_commit_is_respected),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

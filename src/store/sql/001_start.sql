@@ -56,7 +56,7 @@ CREATE TABLE study_version ( -- masked
   bundle TEXT NOT NULL              -- the definition with all its forms, canonical JSON
 );
 
-CREATE TABLE account (
+CREATE TABLE account ( -- account
   code TEXT PRIMARY KEY,            -- 'A-.......'
   subject TEXT NOT NULL,            -- the same
   login TEXT NOT NULL,              -- keyed hash of the sign-in name; '' when signed in by link only
@@ -74,7 +74,7 @@ CREATE TABLE account (
 );
 CREATE INDEX account_login ON account (login, code);
 CREATE INDEX account_person ON account (person, code);
-CREATE TABLE account_role ( -- masked
+CREATE TABLE account_role ( -- masked, account
   account TEXT NOT NULL,
   role TEXT NOT NULL,
   subject TEXT NOT NULL,
@@ -271,7 +271,7 @@ CREATE TABLE cache_estimate ( -- no subject
   body TEXT NOT NULL
 );
 
-CREATE TABLE run_session (
+CREATE TABLE run_session ( -- account
   token TEXT PRIMARY KEY,           -- SHA-256 of the cookie, hex
   subject TEXT NOT NULL,            -- the account
   made_ms BIGINT NOT NULL,
@@ -280,18 +280,18 @@ CREATE TABLE run_session (
   stage TEXT NOT NULL,              -- 'full', or 'code' while the second factor is awaited
   form_token TEXT NOT NULL          -- against cross-site requests
 );
-CREATE TABLE run_sign_in_link (
+CREATE TABLE run_sign_in_link ( -- account
   token TEXT PRIMARY KEY,
   subject TEXT NOT NULL,
   expires_ms BIGINT NOT NULL,
   used_ms BIGINT NOT NULL
 );
-CREATE TABLE run_totp (
+CREATE TABLE run_totp ( -- account
   account TEXT PRIMARY KEY,
   subject TEXT NOT NULL,
   step BIGINT NOT NULL              -- of the last code accepted: each is taken once
 );
-CREATE TABLE run_throttle ( -- no subject
+CREATE TABLE run_throttle ( -- account, no subject
   name TEXT PRIMARY KEY,            -- keyed hash of what is counted
   window_ms BIGINT NOT NULL,
   tries BIGINT NOT NULL

@@ -1,9 +1,32 @@
-/* What a masked statement may say, word by word. Both engines ask this first; behind it stand SQLite's authorizer and
+/* The readers that see some tables alone, and what their statements may say, word by word. Both engines ask this first; behind it stand SQLite's authorizer and
  * the check of the compiled program, and PostgreSQL's grants. An allow-list of words is stricter than any of them: a
  * table, column or function that is not on it cannot be named at all, whatever the grammar around it. */
 #include <ctype.h>
 
 #include "store/store_engine.h"
+
+/* Another reader is another row, and its name beside its tables in src/store/sql/. */
+static const struct reader_list readers[] = {
+    {DB_MASKED, "masked", &assembled_masked},
+    {DB_ACCOUNT, "account", &assembled_account},
+};
+_Static_assert(sizeof readers / sizeof *readers == STORE_READERS, "each reader has a connection string");
+
+const struct reader_list *reader_list_at(int which) {
+  return &readers[which];
+}
+
+const struct reader_list *reader_list_of(enum db_kind kind) {
+  for (int i = 0; i < STORE_READERS; i++)
+    if (readers[i].kind == kind) return &readers[i];
+  return NULL;
+}
+
+bool reader_reads(const struct reader_list *list, const char *table) {
+  for (size_t i = 0; i < list->tables->count; i++)
+    if (!strcmp(list->tables->names[i], table)) return true;
+  return false;
+}
 
 static const char *const keywords[] = {
     "all",       "and",   "as",        "asc",    "between", "bigint", "by",   "case",  "cast",   "cross", "desc",
@@ -39,26 +62,25 @@ static bool holds(const char *const *list, size_t count, const char *word) {
   return false;
 }
 
-bool masked_function_allowed(const char *name) {
+bool reader_function_allowed(const char *name) {
   return HOLDS(functions, name) || !strcmp(name, "like"); /* the operator LIKE is a function to SQLite */
 }
 
-enum err masked_words_load(struct masked_words *words, struct db *db, struct error *error) {
-  size_t count;
-  const char *const *tables = store_masked_tables(&count);
-  for (size_t i = 0; i < count; i++) {
+enum err reader_words_load(struct reader_words *words, struct db *db, struct error *error) {
+  words->list = reader_list_of(db->kind);
+  for (size_t i = 0; i < words->list->tables->count; i++) {
     struct table_shape shape;
-    enum err err = db->engine->shape(db, tables[i], &shape, error);
+    enum err err = db->engine->shape(db, words->list->tables->names[i], &shape, error);
     if (err) return err;
     for (int c = 0; c < shape.columns; c++) {
-      if (words->count == MASKED_WORDS) die("the masked tables have too many columns");
+      if (words->count == READER_WORDS) die("the tables of the %s reader have too many columns", words->list->name);
       snprintf(words->word[words->count++], sizeof words->word[0], "%s", shape.name[c]);
     }
   }
   return OK;
 }
 
-static bool is_column(const struct masked_words *words, const char *word) {
+static bool is_column(const struct reader_words *words, const char *word) {
   for (int i = 0; i < words->count; i++)
     if (!strcmp(words->word[i], word)) return true;
   return false;
@@ -134,8 +156,8 @@ static bool may_be_alias(const char *word) {
 }
 
 /* A name is given after AS, after a table's name, after a closing parenthesis, and before "AS (" (a CTE). */
-static bool gives_name(const struct token *before, const struct token *word, const char *rest) {
-  if (before->type == TOKEN_WORD && (!strcmp(before->text, "as") || store_table_masked(before->text)))
+static bool gives_name(const struct reader_list *list, const struct token *before, const struct token *word, const char *rest) {
+  if (before->type == TOKEN_WORD && (!strcmp(before->text, "as") || reader_reads(list, before->text)))
     return strcmp(word->text, "as") != 0;
   if (before->type == TOKEN_SIGN && before->text[0] == ')') return true;
   struct token next;
@@ -145,45 +167,45 @@ static bool gives_name(const struct token *before, const struct token *word, con
   return next.type == TOKEN_SIGN && next.text[0] == '(';
 }
 
-static void aliases_collect(struct aliases *aliases, const char *sql) {
+static void aliases_collect(const struct reader_list *list, struct aliases *aliases, const char *sql) {
   struct token before = {.type = TOKEN_END}, token;
   for (const char *at = token_read(sql, &token); token.type != TOKEN_END && token.type != TOKEN_FOREIGN;
        before = token, at = token_read(at, &token)) {
     if (token.type != TOKEN_WORD || aliases->count == ALIASES) continue;
-    if (gives_name(&before, &token, at) && may_be_alias(token.text))
+    if (gives_name(list, &before, &token, at) && may_be_alias(token.text))
       snprintf(aliases->word[aliases->count++], sizeof aliases->word[0], "%s", token.text);
   }
 }
 
 /* ---- the check ---- */
 
-static bool word_allowed(const struct masked_words *words, const struct aliases *aliases, const struct token *before,
+static bool word_allowed(const struct reader_words *words, const struct aliases *aliases, const struct token *before,
                          const char *word, bool called) {
   if (called) return HOLDS(keywords, word) || HOLDS(functions, word);
   if (before->type == TOKEN_WORD && (!strcmp(before->text, "from") || !strcmp(before->text, "join")))
-    return store_table_masked(word) || is_alias(aliases, word);
-  return HOLDS(keywords, word) || store_table_masked(word) || is_column(words, word) || is_alias(aliases, word);
+    return reader_reads(words->list, word) || is_alias(aliases, word);
+  return HOLDS(keywords, word) || reader_reads(words->list, word) || is_column(words, word) || is_alias(aliases, word);
 }
 
-enum err masked_text_check(const struct masked_words *words, const char *sql, struct error *error) {
+enum err reader_text_check(const struct reader_words *words, const char *sql, struct error *error) {
   struct aliases aliases = {0};
-  aliases_collect(&aliases, sql);
+  aliases_collect(words->list, &aliases, sql);
   struct token before = {.type = TOKEN_END}, token;
   bool first = true;
   for (const char *at = token_read(sql, &token); token.type != TOKEN_END; before = token, at = token_read(at, &token)) {
     if (token.type == TOKEN_FOREIGN)
-      return fail(error, ERR_DENIED, "masked", "",
-                  "a masked statement holds a sign that it may not (near \"%.40s\"): %.200s", at, sql);
+      return fail(error, ERR_DENIED, "reader", "",
+                  "a statement of the %s reader holds a sign that it may not (near \"%.40s\"): %.200s", words->list->name, at, sql);
     if (first && (token.type != TOKEN_WORD || (strcmp(token.text, "select") && strcmp(token.text, "with"))))
-      return fail(error, ERR_DENIED, "masked", "", "a masked statement begins with SELECT or WITH: %.200s", sql);
+      return fail(error, ERR_DENIED, "reader", "", "a statement of the %s reader begins with SELECT or WITH: %.200s", words->list->name, sql);
     first = false;
     if (token.type != TOKEN_WORD) continue;
     struct token next;
     token_read(at, &next);
     bool called = next.type == TOKEN_SIGN && next.text[0] == '(';
     if (!word_allowed(words, &aliases, &before, token.text, called))
-      return fail(error, ERR_DENIED, "masked", "", "a masked statement may not say \"%s\": %.200s", token.text, sql);
+      return fail(error, ERR_DENIED, "reader", "", "a statement of the %s reader may not say \"%s\": %.200s", words->list->name, token.text, sql);
   }
-  if (first) return fail(error, ERR_DENIED, "masked", "", "a masked statement is empty");
+  if (first) return fail(error, ERR_DENIED, "reader", "", "a statement of the %s reader is empty", words->list->name);
   return OK;
 }
