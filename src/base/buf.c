@@ -33,7 +33,7 @@ void buf_add(struct buf *buf, const void *bytes, size_t length) {
 void buf_adds(struct buf *buf, const char *text) { buf_add(buf, text, strlen(text)); }
 void buf_addc(struct buf *buf, char c) { buf_add(buf, &c, 1); }
 
-static void buf_addv(struct buf *buf, const char *format, va_list args) {
+static void __attribute__((format(printf, 2, 0))) buf_addv(struct buf *buf, const char *format, va_list args) {
   va_list again;
   va_copy(again, args);
   int length = vsnprintf(buf->data + buf->length, buf->capacity - buf->length, format, args);

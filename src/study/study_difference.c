@@ -20,7 +20,7 @@ static void list_add(struct arena *arena, const char ***list, size_t *count, siz
   (*list)[(*count)++] = text;
 }
 
-static char *format_text(struct arena *arena, const char *format, va_list args) {
+static char *__attribute__((format(printf, 2, 0))) format_text(struct arena *arena, const char *format, va_list args) {
   char text[1024];
   vsnprintf(text, sizeof text, format, args);
   return arena_text(arena, text);

@@ -1,11 +1,5 @@
 /* The engine on any people: an estimate, its text, a threshold and findings by every rule, in both views. Whatever is
- * accepted gives finite numbers; shares lie in 0..1; the estimate reads back as it was written.
- *
- * fuzz-sources: src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c src/alliance/posterior.c
- * fuzz-sources: src/alliance/series.c src/alliance/estimate.c src/alliance/estimate_text.c src/alliance/rules.c
- * fuzz-sources: src/alliance/detect.c src/alliance/judge.c src/alliance/group.c src/alliance/threshold.c src/alliance/simulate.c src/stats/math.c
- * fuzz-sources: src/stats/random.c
- */
+ * accepted gives finite numbers; shares lie in 0..1; the estimate reads back as it was written. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

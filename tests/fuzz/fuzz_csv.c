@@ -1,7 +1,4 @@
-/* The CSV reader on any bytes: rows and columns must agree on what is refused and on every number.
- * fuzz-sources: src/base/csv.c src/base/csv_columns.c src/base/decimal.c src/base/levels.c src/base/nearest.c
- * fuzz-sources: src/base/utf8.c src/base/arena.c src/base/err.c
- */
+/* The CSV reader on any bytes: rows and columns must agree on what is refused and on every number. */
 #include <math.h>
 #include <stdint.h>
 

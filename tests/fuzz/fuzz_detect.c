@@ -1,14 +1,5 @@
 /* attune detect on any bytes: the reader of ratings, the estimate, every rule in both views, patient by patient and in
- * groups of one design, and what is written. Findings must be finite; a row that is read is a row that is written.
- *
- * fuzz-sources: src/base/nearest.c src/base/csv_columns.c
- * fuzz-sources: src/cli/detect_run.c src/cli/detect_output.c src/base/buf.c src/base/json.c
- * fuzz-sources: src/cli/detect_input.c src/base/csv.c src/base/decimal.c src/base/levels.c src/base/utf8.c
- * fuzz-sources: src/base/arena.c src/base/err.c src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c
- * fuzz-sources: src/alliance/posterior.c src/alliance/series.c src/alliance/estimate.c src/alliance/estimate_text.c
- * fuzz-sources: src/alliance/rules.c src/alliance/detect.c src/alliance/judge.c src/alliance/group.c src/alliance/threshold.c src/alliance/simulate.c
- * fuzz-sources: src/stats/math.c src/stats/random.c
- */
+ * groups of one design, and what is written. Findings must be finite; a row that is read is a row that is written. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,10 +1,4 @@
-/* Any text as an estimate: refused, or good enough to judge a series without a number that is not finite.
- *
- * fuzz-sources: src/alliance/room.c src/alliance/episodes.c src/alliance/constants.c src/alliance/posterior.c
- * fuzz-sources: src/alliance/series.c src/alliance/estimate.c src/alliance/estimate_text.c src/alliance/rules.c
- * fuzz-sources: src/alliance/detect.c src/alliance/judge.c src/alliance/group.c src/alliance/threshold.c src/alliance/simulate.c src/stats/math.c
- * fuzz-sources: src/stats/random.c
- */
+/* Any text as an estimate: refused, or good enough to judge a series without a number that is not finite. */
 #include <math.h>
 #include <stdlib.h>
 

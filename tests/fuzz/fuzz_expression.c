@@ -1,7 +1,4 @@
-/* Expressions and patterns on any text: what compiles must evaluate, twice to the same text, with any values.
- * fuzz-sources: src/study/expression.c src/study/expression_read.c src/study/pattern.c src/base/utf8.c
- * fuzz-sources: src/base/arena.c src/base/buf.c src/base/err.c
- */
+/* Expressions and patterns on any text: what compiles must evaluate, twice to the same text, with any values. */
 #include <stdint.h>
 
 #include "study/expression.h"

@@ -1,11 +1,5 @@
 /* A form of any bytes, and any bytes as answers: what was read without a fault can be answered, and answering twice
- * gives the same.
- * fuzz-sources: src/base/nearest.c
- * fuzz-sources: src/study/expression.c src/study/expression_read.c src/study/pattern.c src/study/form_read.c
- * fuzz-sources: src/study/form_check.c src/study/form_answer.c src/study/finding.c src/study/source.c
- * fuzz-sources: src/study/words.c src/base/csv.c src/base/decimal.c src/base/levels.c src/base/json.c
- * fuzz-sources: src/base/clock.c src/base/embed.c src/base/utf8.c src/base/arena.c src/base/buf.c src/base/err.c
- */
+ * gives the same. */
 #include <stdint.h>
 
 #include "study/form_read.h"

@@ -1,10 +1,5 @@
 /* Formulas from anywhere: they are read or refused with words, and what was read keeps its promises; a short one is
- * fitted to a small table.
- * fuzz-sources: src/stats/formula.c src/stats/model_base.c src/stats/model_frame.c src/stats/model_data.c
- * fuzz-sources: src/stats/model_kernel.c src/stats/model_optimise.c src/stats/model_fit.c src/stats/model_work.c src/stats/model_df.c
- * fuzz-sources: src/stats/model_curvature.c src/stats/model_robust.c src/stats/model_within.c src/stats/model_restart.c src/stats/model_tests.c
- * fuzz-sources: src/stats/matrix.c src/stats/distributions.c src/stats/math.c
- */
+ * fitted to a small table. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,5 @@
 /* Designs of `attune power` from any bytes: read or refused with words; what was read keeps its promises, and a small
- * design gives finite figures or says why there are none.
- * fuzz-sources: src/cli/power_design.c src/base/json.c src/base/arena.c src/base/buf.c src/base/utf8.c src/base/err.c
- * fuzz-sources: src/stats/power.c src/stats/power_df.c src/stats/power_draw.c src/stats/power_kernel.c
- * fuzz-sources: src/stats/model_base.c src/stats/matrix.c src/stats/distributions.c
- * fuzz-sources: src/stats/random.c src/stats/math.c
- */
+ * design gives finite figures or says why there are none. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

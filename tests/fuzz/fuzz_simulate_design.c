@@ -1,13 +1,5 @@
 /* Designs of `attune simulate` from any bytes, of both kinds: read or refused with words; what was read and is small is
- * simulated, and every rating is a finite number.
- *
- * fuzz-sources: src/cli/simulate_design.c src/cli/power_design.c src/base/json.c src/base/arena.c src/base/buf.c
- * fuzz-sources: src/base/utf8.c src/base/err.c src/alliance/simulate.c src/alliance/estimate.c src/alliance/group.c
- * fuzz-sources: src/alliance/constants.c src/alliance/room.c src/alliance/episodes.c src/alliance/posterior.c
- * fuzz-sources: src/alliance/series.c src/stats/power.c src/stats/power_df.c src/stats/power_draw.c
- * fuzz-sources: src/stats/power_kernel.c src/stats/power_rows.c src/stats/model_base.c src/stats/matrix.c
- * fuzz-sources: src/stats/distributions.c src/stats/random.c src/stats/math.c
- */
+ * simulated, and every rating is a finite number. */
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>

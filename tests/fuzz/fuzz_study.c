@@ -1,13 +1,5 @@
 /* A study.json of any bytes beside the practice's forms: findings or a study, and a study that was read gives a bundle
- * that gives the same study.
- * fuzz-sources: src/base/nearest.c
- * fuzz-sources: src/study/study.c src/study/study_load.c src/study/study_read.c src/study/study_check.c
- * fuzz-sources: src/study/study_difference.c src/study/schema.c src/study/position.c src/study/expression.c
- * fuzz-sources: src/study/expression_read.c src/study/pattern.c src/study/form_read.c src/study/form_check.c
- * fuzz-sources: src/study/form_answer.c src/study/finding.c src/study/source.c src/study/words.c src/base/csv.c
- * fuzz-sources: src/base/decimal.c src/base/levels.c src/base/json.c src/base/clock.c src/base/crypto.c
- * fuzz-sources: src/base/embed.c src/base/utf8.c src/base/arena.c src/base/buf.c src/base/err.c
- */
+ * that gives the same study. */
 #include <stdint.h>
 
 #include "study/study_read.h"

@@ -1,7 +1,4 @@
-/* What people type at the door, as any text: a password, an authenticator's code, a link's token.
- * fuzz-sources: src/people/password_rule.c src/people/totp.c src/people/token.c src/people/link.c
- * fuzz-sources: src/base/utf8.c src/base/err.c src/base/buf.c src/base/arena.c src/base/crypto.c
- */
+/* What people type at the door, as any text: a password, an authenticator's code, a link's token. */
 #include <stdint.h>
 
 #include "base/utf8.h"
