@@ -209,7 +209,7 @@ INTEGER = r"(?:0|-?[1-9][0-9]{0,3})"
 LIST = rf"\[(?:{INTEGER}(?:,{INTEGER})*)?\]"
 METHODS = ("simple", "big-stick", "blocks", "minimisation", "covariate-constrained")
 RULES = re.compile(
-    rf'\{{"arms":\[(?P<arms>"{NAME}{{1,32}}"(?:,"{NAME}{{1,32}}")+)\],"blocks":(?P<blocks>{LIST}),"coding":"(?P<coding>[0-9a-f]{{64}})",'
+    rf'\{{"arms":\[(?P<arms>"{NAME}{{1,40}}"(?:,"{NAME}{{1,40}}")+)\],"blocks":(?P<blocks>{LIST}),"coding":"(?P<coding>[0-9a-f]{{64}})",'
     rf'"columns":(?P<columns>{INTEGER}),"limit":(?P<limit>{INTEGER}),"method":"(?P<method>{"|".join(METHODS)})","most":(?P<most>{INTEGER}),'
     rf'"parties":(?P<parties>[12]),"preferred":(?P<preferred>{LIST}),"ratio":(?P<ratio>{LIST}),"strata":(?P<strata>{LIST}),'
     rf'"study":"(?P<study>{NAME}{{1,64}})","v":1\}}\n')
@@ -295,7 +295,7 @@ class Step:
         need(index == str(number), f"{where}: step {number} is expected")
         need(is_integer(time, 0, 9999999999999) and is_integer(wave, 0, 99), f"{where}: a time and a wave are expected")
         need(self.what in WITH_VALUE | WITH_TEXT | WITHOUT_VALUE, f"{where}: there is no step {self.what!r}")
-        need(re.fullmatch(rf"{NAME}{{1,40}}", self.who), f"{where}: a person's code is expected")
+        need(re.fullmatch(r"[A-Za-z0-9_-]{1,40}", self.who), f"{where}: a person's code is expected")
         self.number, self.time, self.wave, self.slot, self.where = number, int(time), int(wave), 0, where
         need((self.wave == 0) == (self.what in WITHOUT_WAVE), f"{where}: the wave does not fit the step")
         if self.what in WITH_SLOT:

@@ -56,7 +56,7 @@ extern "C" {
 #define ALLOCATION_PAIRS 8           /* from here on the pairs are checked */
 
 #define ALLOCATION_HASH 32
-#define ALLOCATION_NAME 33 /* an arm's: 1 to 32 of a-z 0-9 - _ */
+#define ALLOCATION_NAME 41 /* an arm's: 1 to 40 of a-z 0-9 - _ */
 #define ALLOCATION_STUDY 65
 
 enum allocation_status {

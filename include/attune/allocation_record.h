@@ -55,7 +55,7 @@ enum allocation_what {
 };
 extern const char *const allocation_what_name[ALLOCATION_WHATS];
 
-#define ALLOCATION_WHO 41        /* a code: 1 to 40 of a-z 0-9 - _ */
+#define ALLOCATION_WHO 41        /* a person's code: 1 to 40 of A-Z a-z 0-9 - _ */
 #define ALLOCATION_STEP_TEXT 201 /* UTF-8 without control characters, at most 200 bytes */
 #define ALLOCATION_STEPS_MAX 2000
 

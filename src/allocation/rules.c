@@ -51,7 +51,7 @@ static enum allocation_status check_arms(const struct allocation_rules *r, struc
   int64_t multiple = 1, sum = 0;
   for (int a = 0; a < r->arms; a++) {
     if (!text_name_valid(r->arm[a], ALLOCATION_NAME))
-      return allocation_fail(error, ALLOCATION_RANGE, "arms", "an arm's name is 1 to 32 of a-z 0-9 - _");
+      return allocation_fail(error, ALLOCATION_RANGE, "arms", "an arm's name is 1 to 40 of a-z 0-9 - _");
     for (int b = 0; b < a; b++)
       if (!strcmp(r->arm[a], r->arm[b]))
         return allocation_fail(error, ALLOCATION_RANGE, "arms", "two arms are called %s", r->arm[a]);

@@ -119,7 +119,7 @@ static bool take_step(struct text_in *in, struct allocation_step *step, int numb
     if (!text_take(in, code) || !text_take_integer(in, 1, ALLOCATION_WAVE_MAX, &value)) return false;
     step->slot = (int)value;
   }
-  if (!text_take(in, ",") || !text_take_name(in, step->who, sizeof step->who) || !text_take(in, ",")) return false;
+  if (!text_take(in, ",") || !text_take_code(in, step->who, sizeof step->who) || !text_take(in, ",")) return false;
   if (shape->value && !text_take_hex(in, step->value, sizeof step->value)) return false;
   if (shape->text && !take_text(in, step->text)) return false;
   return true;
@@ -331,8 +331,8 @@ enum allocation_status allocation_step_allowed(const struct allocation_rules *ru
     return allocation_fail(error, ALLOCATION_ORDER, "what", "there is no such step");
   if (next->wave < 0 || next->wave > ALLOCATION_WAVES_MAX || shapes[next->what].wave != (next->wave > 0))
     return allocation_fail(error, ALLOCATION_RANGE, "wave", "%d is no wave for this step", next->wave);
-  if (!text_name_valid(next->who, sizeof next->who))
-    return allocation_fail(error, ALLOCATION_RANGE, "who", "a person's code is 1 to 40 of a-z 0-9 - _");
+  if (!text_code_valid(next->who, sizeof next->who))
+    return allocation_fail(error, ALLOCATION_RANGE, "who", "a person's code is 1 to 40 of A-Z a-z 0-9 - _");
   if (shapes[next->what].text && (!next->text[0] || !text_valid(next->text)))
     return allocation_fail(error, ALLOCATION_RANGE, "value", "a text without control characters is expected");
   if (next->time < 0 || next->time > 9999999999999 || (count && next->time < step[count - 1].time))

@@ -73,9 +73,13 @@ static bool name_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-bool text_take_name(struct text_in *in, char *out, size_t size) {
+static bool code_letter(char c) {
+  return name_letter(c) || (c >= 'A' && c <= 'Z');
+}
+
+static bool take_letters(struct text_in *in, char *out, size_t size, bool (*letter)(char)) {
   size_t length = 0;
-  while (in->at + length < in->end && name_letter(in->at[length])) length++;
+  while (in->at + length < in->end && letter(in->at[length])) length++;
   if (length == 0 || length >= size) return false;
   memcpy(out, in->at, length);
   out[length] = 0;
@@ -83,10 +87,26 @@ bool text_take_name(struct text_in *in, char *out, size_t size) {
   return true;
 }
 
-bool text_name_valid(const char *name, size_t size) {
+bool text_take_name(struct text_in *in, char *out, size_t size) {
+  return take_letters(in, out, size, name_letter);
+}
+
+bool text_take_code(struct text_in *in, char *out, size_t size) {
+  return take_letters(in, out, size, code_letter);
+}
+
+static bool letters_valid(const char *text, size_t size, bool (*letter)(char)) {
   size_t length = 0;
-  while (length < size && name_letter(name[length])) length++;
-  return length > 0 && length < size && !name[length];
+  while (length < size && letter(text[length])) length++;
+  return length > 0 && length < size && !text[length];
+}
+
+bool text_name_valid(const char *name, size_t size) {
+  return letters_valid(name, size, name_letter);
+}
+
+bool text_code_valid(const char *code, size_t size) {
+  return letters_valid(code, size, code_letter);
 }
 
 enum allocation_status text_refuse(const struct text_in *in, const char *what, struct allocation_error *error) {

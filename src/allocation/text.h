@@ -22,9 +22,11 @@ struct text_in {
 bool text_take(struct text_in *in, const char *literal); /* moves past it, or stays and says false */
 bool text_take_integer(struct text_in *in, int64_t least, int64_t most, int64_t *out);
 bool text_take_hex(struct text_in *in, uint8_t *out, size_t length);
-/* 1 to size - 1 of a-z 0-9 - _ */
+/* Names: 1 to size - 1 of a-z 0-9 - _; people's codes: capitals too. */
 bool text_take_name(struct text_in *in, char *out, size_t size);
+bool text_take_code(struct text_in *in, char *out, size_t size);
 bool text_name_valid(const char *name, size_t size);
+bool text_code_valid(const char *code, size_t size);
 enum allocation_status text_refuse(const struct text_in *in, const char *what, struct allocation_error *error);
 
 #endif

@@ -117,7 +117,7 @@ static void test_one_wave(void **state) {
   refuse(ALLOCATION_RELEASE, 1, 4, "allocator", "no such slot");
   refuse(ALLOCATION_RELEASE, 1, 0, "allocator", "no such slot");
   refuse(ALLOCATION_ABORT, 1, 0, "allocator", "the wave stands");
-  take(ALLOCATION_MARK, 1, 2, "coordinator");
+  take(ALLOCATION_MARK, 1, 2, "P-7K3QX9M");
 }
 
 static void test_end(void **state) {
@@ -153,7 +153,7 @@ static void test_wrong_values(void **state) {
   refuse(ALLOCATION_LOCK, 1, 0, "investigator", "no wave for this step");
   refuse(ALLOCATION_ROSTER, 0, 0, "coordinator", "no wave for this step");
   refuse(ALLOCATION_ROSTER, 100, 0, "coordinator", "no wave for this step");
-  refuse(ALLOCATION_ABORT, 1, 0, "Allocator", "code");
+  refuse(ALLOCATION_ABORT, 1, 0, "the allocator", "code");
   struct allocation_step next = make(ALLOCATION_ABORT, 1, 0, "allocator");
   next.time = 0;
   assert_int_equal(allowed(next), ALLOCATION_ORDER);
