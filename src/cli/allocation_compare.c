@@ -228,7 +228,7 @@ static void draw_plot(struct buf *out, const struct comparing *c) {
     const struct row *row = &c->row[i];
     double x = PLOT_LEFT + (row->guessed - low) / (high - low) * (PLOT_RIGHT - PLOT_LEFT);
     double y = PLOT_BOTTOM - row->imbalance / tall * (PLOT_BOTTOM - PLOT_TOP);
-    bool left = x > (PLOT_LEFT + PLOT_RIGHT) / 2.0;
+    bool left = x > PLOT_WIDTH - 160; /* a name of the longest method fits between here and the edge */
     html(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"6\" fill=\"%s\"/>", x, y,
          row->rules.method == ALLOCATION_CONSTRAINED ? "#0b6e4f" : "#33558b");
     html(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>", x + (left ? -10 : 10), y - 8,
