@@ -85,12 +85,13 @@ enum err keys_load(struct keys *keys, const char *home, struct error *error) {
   memset(keys, 0, sizeof *keys);
   enum err err = key_read(home, "log", seed, error);
   if (!err) sign_keys(keys->log_public, keys->log_secret, seed);
-  bytes_wipe(seed, sizeof seed);
   if (!err) err = pair_check(home, "log", keys->log_public, error);
   if (!err) err = key_read(home, "body", keys->body, error);
   if (!err) err = key_read(home, "link", keys->link, error);
   if (!err) err = key_read(home, "lookup", keys->lookup, error);
   if (!err) err = key_read(home, "identity.public", keys->identity_public, error);
+  if (!err) err = keys_load_identity_secret(seed, home, error); /* only to see that the two belong together */
+  bytes_wipe(seed, sizeof seed);
   if (err) keys_wipe(keys);
   return err;
 }

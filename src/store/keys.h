@@ -5,7 +5,8 @@
  *     link       makes the tokens of patients' links: HMAC-SHA256(link key, form id || serial), first 160 bits
  *     lookup     keyed hash by which a person or an account is found again without its name
  *     identity   X25519: names and addresses are sealed to the public half; the secret half is read by the mail worker
- *                and by the pages that must show a name, and by nothing else
+ *                and by the pages that must show a name, by nothing else but for a look at the start whether the two belong
+ *                together
  *
  * Under `attune demo --frozen` they come from the seed. */
 #ifndef ATTUNE_STORE_KEYS_H

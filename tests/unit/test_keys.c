@@ -78,6 +78,41 @@ static void test_files_are_private(void **state) {
   home_remove(&home);
 }
 
+/* A file of another pair is refused before anything is sealed to it or signed with it. */
+static void test_pairs_are_checked(void **state) {
+  (void)state;
+  static const char *const files[] = {"log", "log.public", "identity", "identity.public"};
+  struct home home, other;
+  struct keys keys, of_other;
+  struct error problem;
+  struct chance chance = chance_frozen(99);
+  char path[FIXTURE_PATH + 40], foreign[FIXTURE_PATH + 40], kept[FIXTURE_PATH + 40];
+  home_with_keys(&home, &keys);
+  home_name(&other);
+  mkdir(other.path, 0700);
+  assert_ok(keys_create(other.path, &chance, error));
+  assert_ok(keys_load(&of_other, other.path, error));
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    snprintf(path, sizeof path, "%s/keys/%s", home.path, files[i]);
+    snprintf(kept, sizeof kept, "%s/keys/kept", home.path);
+    snprintf(foreign, sizeof foreign, "%s/keys/%s", other.path, files[i]);
+    assert_int_equal(rename(path, kept), 0);
+    assert_int_equal(link(foreign, path), 0);
+    assert_int_equal(keys_load(&keys, home.path, &problem), ERR_STATE);
+    assert_string_equal(problem.id, "key-pair");
+    assert_int_equal(rename(kept, path), 0);
+    assert_ok(keys_load(&keys, home.path, error));
+  }
+  char ours[KEYS_CHECK_BYTES], theirs[KEYS_CHECK_BYTES];
+  keys_check_write(&keys, ours);
+  keys_check_write(&of_other, theirs);
+  assert_null(keys_check_differs(&keys, ours));
+  assert_string_equal(keys_check_differs(&keys, theirs), "log");
+  assert_null(strstr(ours, "00000000"));
+  home_remove(&home);
+  home_remove(&other);
+}
+
 static void test_copies(void **state) {
   (void)state;
   struct home home, other;
@@ -125,6 +160,7 @@ int main(void) {
       cmocka_unit_test(test_keys_come_from_chance), cmocka_unit_test(test_halves_belong_together),
       cmocka_unit_test(test_files_are_private),     cmocka_unit_test(test_copies),
       cmocka_unit_test(test_lookup_normalises),
+      cmocka_unit_test(test_pairs_are_checked),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
