@@ -9,7 +9,7 @@
 #define PLOT_HEIGHT 312.0
 #define WELL_TOP 12.0
 #define WELL_BOTTOM 92.0
-#define WELL_HEIGHT 120.0
+#define WELL_HEIGHT 104.0
 #define SIGN_LANE 15.0     /* tensions and repairs stand above the plot, with a stem to their session */
 #define LONG_COURSE 14     /* sessions beyond which a narrow screen scrolls the chart */
 #define LEAST_SESSIONS 6   /* across, where fewer are planned */
