@@ -80,11 +80,10 @@ static int by_code(const void *a, const void *b) {
 }
 
 /* Who sees a course: the study's rule by role and arm, and each showing on record once in five minutes. */
-static void test_feedback(void **state) {
-  (void)state;
+static void feedback(bool postgresql) {
   struct trial trial;
   char trained[CODE_BYTES], control[CODE_BYTES], patients[2][CODE_BYTES];
-  trial_open(&trial, "tensions-and-repair", false);
+  trial_open(&trial, "tensions-and-repair", postgresql);
   trial_person(&trial, "therapist", "", "t@example.org", trained);
   trial_person(&trial, "therapist", "", "u@example.org", control);
   struct release release = {.home = trial.home, .by = &the_coordinator, .person = trained, .arm = "programme", .wave = 1, .slot = 0};
@@ -142,11 +141,16 @@ static void test_feedback(void **state) {
   trial_close(&trial);
 }
 
+static void test_feedback(void **state) {
+  (void)state;
+  feedback(false);
+  if (fixture_server()) feedback(true);
+}
+
 /* ---- what a viewer sees ---- */
 
 /* The study says events, or the course, or flagged sessions alone: what the pages are given holds nothing else. */
-static void test_sight(void **state) {
-  (void)state;
+static void sight(bool postgresql) {
   struct trial trial;
   char therapist[CODE_BYTES], patients[2][CODE_BYTES];
   static const struct {
@@ -158,7 +162,7 @@ static void test_sight(void **state) {
                {"[\"course\"], \"flagged_only\": true}", {1, 0}, true},
                {"[\"events\"], \"flagged_only\": true}", {1, 0}, false},
                {"[\"tasks\"]}", {0, 0}, false}};
-  trial_open(&trial, "practice", false);
+  trial_open(&trial, "practice", postgresql);
   trial_person(&trial, "therapist", "", "t@example.org", therapist);
   for (int i = 0; i < 2; i++) {
     trial_person(&trial, "patient", therapist, i ? "p@example.org" : "q@example.org", patients[i]);
@@ -192,6 +196,12 @@ static void test_sight(void **state) {
   trial_close(&trial);
 }
 
+static void test_sight(void **state) {
+  (void)state;
+  sight(false);
+  if (fixture_server()) sight(true);
+}
+
 /* ---- the showing holds what the page draws ---- */
 
 static json_t *newest_body(struct trial *trial, const char *kind) {
@@ -206,11 +216,10 @@ static json_t *newest_body(struct trial *trial, const char *kind) {
   return body;
 }
 
-static void test_showing(void **state) {
-  (void)state;
+static void showing(bool postgresql) {
   struct trial trial;
   char therapist[CODE_BYTES], patient[CODE_BYTES];
-  trial_open(&trial, "practice", false);
+  trial_open(&trial, "practice", postgresql);
   trial_person(&trial, "therapist", "", "t@example.org", therapist);
   trial_person(&trial, "patient", therapist, "p@example.org", patient);
   for (int session = 1; session <= 5; session++) {
@@ -253,6 +262,12 @@ static void test_showing(void **state) {
   db_close(db);
   trial_verify(&trial);
   trial_close(&trial);
+}
+
+static void test_showing(void **state) {
+  (void)state;
+  showing(false);
+  if (fixture_server()) showing(true);
 }
 
 /* ---- a clinic ---- */
