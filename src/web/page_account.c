@@ -117,11 +117,11 @@ static void write_roles(struct request *request, const struct account *account) 
            "<label class=\"flag\"><input type=\"checkbox\" name=\"role-%s\" value=\"1\"%s> <span>%s</span></label>",
            name, has ? " checked" : "", said(request, role_words[i].label));
   }
+  paragraph(request, WORD_ROLES_SECOND, "hint");
   html(out,
        "</fieldset><label class=\"flag\"><input type=\"checkbox\" name=\"disabled\" value=\"1\"%s> "
        "<span>%s</span></label>",
        account->disabled ? " checked" : "", said(request, WORD_SWITCH_OFF));
-  paragraph(request, WORD_ROLES_SECOND, "hint");
   html(out, "<p>");
   button(request, WORD_KEEP_CHANGES, "primary");
   html(out, "</p>");

@@ -59,13 +59,12 @@ static enum err write_asks(struct request *request, struct error *error) {
   struct buf *out = &request->out;
   html(out, "<section class=\"card\">");
   heading(request, WORD_ASKS);
-  html(out, "<ul class=\"plain\">");
   for (size_t i = 0; i < count; i++) {
-    html(out, "<li><a href=\"%s\">", address(request, "/accounts/%s", asks[i].account));
+    html(out, "<p><a href=\"%s\">", address(request, "/accounts/%s", asks[i].account));
     say(request, asks[i].roles ? WORD_ASK_ROLES : WORD_ASK_LINK, asks[i].by, asks[i].account, roles_text(request, asks[i].roles));
-    html(out, "</a> <span class=\"quiet-text\">%s</span></li>", say_time(request, asks[i].time_ms));
+    html(out, "</a><br><span class=\"quiet-text\">%s</span></p>", say_time(request, asks[i].time_ms));
   }
-  html(out, "</ul></section>");
+  html(out, "</section>");
   return OK;
 }
 

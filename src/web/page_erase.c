@@ -63,6 +63,6 @@ static void page_erase_try(struct request *request) {
 
 ROUTES(erase) = {
     ROUTE(GET, "/people/:code/erase", page_erase, ROLE_COORDINATOR, READER_MASKED, "what an erasure does"),
-    ROUTE(POST, "/people/:code/erase", page_erase_try, ROLE_COORDINATOR, READER_MASKED, "erase a person for good"),
+    ROUTE_PROVED(POST, "/people/:code/erase", page_erase_try, ROLE_COORDINATOR, READER_MASKED, "erase a person for good"),
     ROUTES_END,
 };

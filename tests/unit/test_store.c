@@ -259,7 +259,7 @@ static void test_dump_is_one_file(void **state) {
   place_open(&place, false);
   some_rows(place.writer);
   dump_of(place.writer, &here);
-  assert_non_null(strstr(here.bytes, "table account 0\ntable account_role 0\n"));
+  assert_non_null(strstr(here.bytes, "table account 0\ntable account_ask 0\ntable account_role 0\n"));
   static const char some_notes[] = "table note 7\nt1:A,t3:A-1,i6,t1:A,t20:text, with: 5 signs\n,i-5,\nt1:B,t3:A-1,i2,";
   static const char an_identity[] = "t3:P-1,t3:P-1,t1:x,b4:\0\1,\n,\n";
   assert_non_null(memmem(here.bytes, here.length, some_notes, sizeof some_notes - 1));
