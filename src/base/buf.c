@@ -53,6 +53,13 @@ void buf_addf(struct buf *buf, const char *format, ...) {
   va_end(args);
 }
 
+void buf_insert(struct buf *buf, size_t at, const void *bytes, size_t length) {
+  size_t after = buf->length - at;
+  buf_add(buf, bytes, length); /* makes the room */
+  memmove(buf->data + at + length, buf->data + at, after);
+  memcpy(buf->data + at, bytes, length);
+}
+
 void buf_clear(struct buf *buf) {
   buf->length = 0;
   buf->data[0] = 0;

@@ -28,6 +28,8 @@ void buf_addc(struct buf *buf, char c);
 void buf_addf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Like "%.Nf", halves away from zero and never "-0"; charts are full of them. */
 void buf_add_decimal(struct buf *buf, double value, int decimals);
+/* Puts bytes in before what stands at `at` (at most buf->length). */
+void buf_insert(struct buf *buf, size_t at, const void *bytes, size_t length);
 void buf_clear(struct buf *buf);
 
 /* Writes markup. `format` is trusted markup, a literal (the compiler and `make check` see to it); every %s is

@@ -7,6 +7,7 @@
 #include "cli/study_from.h"
 #include "people/sign_in.h"
 #include "rehearsal/demonstration.h"
+#include "web/route.h"
 #include "web/server.h"
 
 #define FROZEN_MS (INT64_C(20514) * DAY_MS + 10 * HOUR_MS) /* 2026-03-02T10:00:00Z, a Monday */
@@ -97,15 +98,19 @@ static const struct demonstration_account *next_account(const struct demonstrati
   return next;
 }
 
+static bool role_has_page(const char *name) {
+  return route_serves(strncmp(name, "therapist", 9) ? role_from_name(name) : ROLE_THERAPIST);
+}
+
 static enum err study_addresses(struct demo *demo, const struct shown *one, const char *base, json_t **out, struct error *error) {
   json_t *sign_in = json_object(), *forms = json_array();
   enum err err = OK;
   /* In the order of codes: each link is an entry that the masked log shows, and which therapist is shown as whom tells the arm. */
   char *links[DEMONSTRATION_ROLES + 2] = {NULL};
   for (const struct demonstration_account *account = NULL; !err && (account = next_account(&one->made, account));)
-    err = sign_in_address(demo, one, account, base, &links[account - one->made.accounts], error);
+    if (role_has_page(account->name)) err = sign_in_address(demo, one, account, base, &links[account - one->made.accounts], error);
   for (size_t i = 0; i < one->made.account_count && !err; i++)
-    json_object_set_new(sign_in, one->made.accounts[i].name, json_string(links[i]));
+    if (links[i]) json_object_set_new(sign_in, one->made.accounts[i].name, json_string(links[i]));
   struct demonstration_form *open = NULL;
   size_t count = 0;
   if (!err) err = demonstration_forms(one->home, &one->made, &demo->arena, demo->now_ms, &open, &count, error);
@@ -132,7 +137,7 @@ static void print_list(json_t *studies, const char *base) {
     }
     printf("  %-18s attune verify %s\n", "the ledger", json_text(study, "home", ""));
   }
-  printf("\nEach sign-in address works once. Everyone here is made up. Stop with Ctrl-C.\n");
+  printf("\nThe front page has a door for each of them, to be used again and again; the addresses here work once.\nEveryone here is made up. Stop with Ctrl-C.\n");
 }
 
 static enum err say_addresses(struct demo *demo, const char *base, struct error *error) {
@@ -157,12 +162,33 @@ static enum err say_addresses(struct demo *demo, const char *base, struct error 
   return err;
 }
 
+static bool on_loopback(const char *listen) {
+  return !strncmp(listen, "127.", 4) || !strncmp(listen, "[::1]", 5) || !strncmp(listen, "localhost:", 10);
+}
+
+static void doors_of(struct demo *demo, const struct shown *one, struct server_door *doors, size_t *count) {
+  struct demonstration_form *forms;
+  size_t form_count = 0;
+  struct error unread;
+  for (size_t i = 0; i < one->made.account_count; i++)
+    if (role_has_page(one->made.accounts[i].name))
+      doors[(*count)++] = (struct server_door){.home = one->home, .name = one->made.accounts[i].name, .account = one->made.accounts[i].code};
+  if (demonstration_forms(one->home, &one->made, &demo->arena, demo->now_ms, &forms, &form_count, &unread)) return;
+  for (size_t i = 0; i < form_count; i++)
+    doors[(*count)++] = (struct server_door){.home = one->home, .name = "", .token = forms[i].token};
+}
+
 static enum err serve(struct demo *demo, struct error *error) {
   struct home *homes[STUDIES_MOST];
+  struct server_door *doors = arena_array(&demo->arena, STUDIES_MOST * (DEMONSTRATION_ROLES + 2 + DEMONSTRATION_FORMS), sizeof *doors);
+  size_t door_count = 0;
   struct password_pool *passwords = password_pool_start(&demo->chance, 1, error);
   if (!passwords) return error->code;
-  for (size_t i = 0; i < demo->count; i++) homes[i] = demo->shown[i].home;
-  struct server_config config = {.homes = homes, .home_count = demo->count, .listen = demo->listen, .made_up = true, .background = !demo->frozen, .clock = demo->clock, .chance = demo->chance, .passwords = passwords};
+  for (size_t i = 0; i < demo->count; i++) {
+    homes[i] = demo->shown[i].home;
+    if (on_loopback(demo->listen)) doors_of(demo, &demo->shown[i], doors, &door_count);
+  }
+  struct server_config config = {.homes = homes, .home_count = demo->count, .listen = demo->listen, .made_up = true, .background = !demo->frozen, .clock = demo->clock, .chance = demo->chance, .passwords = passwords, .doors = doors, .door_count = door_count};
   struct server *server;
   enum err err = server_start(&server, &config, error);
   if (!err) {
@@ -172,10 +198,6 @@ static enum err serve(struct demo *demo, struct error *error) {
   }
   password_pool_stop(passwords);
   return err;
-}
-
-static bool on_loopback(const char *listen) {
-  return !strncmp(listen, "127.", 4) || !strncmp(listen, "[::1]", 5) || !strncmp(listen, "localhost:", 10);
 }
 
 static enum err directory_ready(struct demo *demo, struct error *error) {

@@ -495,16 +495,15 @@ static enum err forms_of(struct home *home, struct db *open, const char *therapi
 
 enum err demonstration_forms(struct home *home, const struct demonstration *made, struct arena *arena, int64_t now_ms,
                              struct demonstration_form **forms, size_t *count, struct error *error) {
-  enum { MOST = 60 };
   struct db *open;
   char therapist[CODE_BYTES];
   *count = 0;
-  *forms = arena_array(arena, MOST, sizeof **forms);
+  *forms = arena_array(arena, DEMONSTRATION_FORMS, sizeof **forms);
   enum err err = db_open(&open, home->store, DB_OPEN, error);
   if (err) return err;
   err = therapist_shown(home, open, made, therapist, error);
-  if (!err) err = forms_of(home, open, therapist, true, now_ms, MOST, *forms, count, error);
-  if (!err) err = forms_of(home, open, therapist, false, now_ms, MOST, *forms, count, error);
+  if (!err) err = forms_of(home, open, therapist, true, now_ms, DEMONSTRATION_FORMS, *forms, count, error);
+  if (!err) err = forms_of(home, open, therapist, false, now_ms, DEMONSTRATION_FORMS, *forms, count, error);
   db_close(open);
   return err;
 }

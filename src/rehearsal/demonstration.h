@@ -11,6 +11,7 @@
 #include "trial/occasion.h"
 
 #define DEMONSTRATION_ROLES 12
+#define DEMONSTRATION_FORMS 60 /* open ones that are told of, at most */
 
 struct demonstration_plan {
   struct home *home;    /* fresh, opened with clock_fixed(now_ms) */

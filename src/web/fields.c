@@ -7,6 +7,7 @@ static struct fields fields_new(struct request *request, const struct field *lis
   struct fields fields = {.list = list, .count = count, .valid = true};
   fields.typed = arena_array(request->arena, count + 1, sizeof *fields.typed);
   fields.problem = arena_array(request->arena, count + 1, sizeof *fields.problem); /* the last: of the whole form */
+  fields.label = arena_array(request->arena, count + 1, sizeof *fields.label);
   for (size_t i = 0; i <= count; i++) fields.typed[i] = "";
   return fields;
 }
@@ -118,24 +119,44 @@ void fields_problem(struct fields *fields, const char *name, const char *words) 
 
 void fields_summary(struct request *request, const struct fields *fields) {
   if (fields->valid) return;
+  request->summary = fields;
+  request->summary_at = request->out.length;
+}
+
+static void summary_row(struct request *request, const struct fields *fields, size_t i) {
+  const char *label = i < fields->count ? fields->label[i] : NULL;
+  if (!label)
+    html(&request->out, "<li>%s</li>", fields->problem[i]);
+  else {
+    html(&request->out, "<li><a href=\"#%s\">", fields->list[i].name);
+    say(request, WORD_FIELD_PROBLEM, label, fields->problem[i]);
+    html(&request->out, "</a></li>");
+  }
+}
+
+void fields_summary_write(struct request *request) {
+  const struct fields *fields = request->summary;
+  if (!fields) return;
+  request->summary = NULL;
+  struct buf whole = request->out;
+  request->out = buf_in(request->arena, 512);
   note_open(request, NOTE_WRONG);
   html(&request->out, "<p><strong>");
   say(request, WORD_PUT_RIGHT);
   html(&request->out, "</strong></p><ul>");
-  for (size_t i = 0; i <= fields->count; i++) {
-    if (!fields->problem[i]) continue;
-    if (i < fields->count)
-      html(&request->out, "<li><a href=\"#%s\">%s</a></li>", fields->list[i].name, fields->problem[i]);
-    else
-      html(&request->out, "<li>%s</li>", fields->problem[i]);
-  }
+  for (size_t i = 0; i <= fields->count; i++)
+    if (fields->problem[i]) summary_row(request, fields, i);
   html(&request->out, "</ul>");
   note_close(request);
+  struct buf summary = request->out;
+  request->out = whole;
+  buf_insert(&request->out, request->summary_at, summary.data, summary.length);
 }
 
 static size_t field_begin(struct request *request, const struct fields *fields, const char *name, const char *label) {
   size_t i = field_index(fields, name);
   struct buf *out = &request->out;
+  if (i < fields->count) fields->label[i] = label;
   html(out, "<div class=\"field%s\"><label for=\"%s\">%s", fields->problem[i] ? " has-error" : "", name, label);
   if (i < fields->count && !fields->list[i].required) {
     html(out, " <span class=\"optional\">");

@@ -52,6 +52,7 @@ struct fields {
   size_t count;
   const char **typed;   /* by field: what was typed, to be shown again; "" for secrets */
   const char **problem; /* by field: the words for what is wrong, or NULL */
+  const char **label;   /* by field: what it is called, once it is drawn */
   bool valid;
 };
 
@@ -62,7 +63,10 @@ struct fields fields_blank(struct request *request, const struct field *list, si
 void fields_problem(struct fields *fields, const char *name, const char *words);
 
 /* ---- drawing: label, control, hint, error ---- */
-void fields_summary(struct request *request, const struct fields *fields); /* at the top: what is to be put right */
+/* What is to be put right, here at the top: in the keyboard's focus, each row a link to its field. page_close() writes it,
+ * when the fields' labels are known. */
+void fields_summary(struct request *request, const struct fields *fields);
+void fields_summary_write(struct request *request);
 void field_text(struct request *request, const struct fields *fields, const char *name, enum word label,
                 const char *attributes_type, const char *autocomplete);
 /* The same with words of the study. */

@@ -1,5 +1,6 @@
 #include "web/page.h"
 
+#include "web/fields.h"
 #include "web/web.h"
 
 void page_say(struct request *request, enum word which, const char *const *values) {
@@ -48,8 +49,6 @@ static const struct nav_row nav_rows[] = {
     {ROLE_COORDINATOR | ROLE_ASSISTANT, "/people", WORD_NAV_PEOPLE},
     {ROLE_ADMINISTRATOR, "/administration", WORD_NAV_ADMINISTRATION},
     {ROLE_MONITOR | ROLE_ANALYST | ROLE_ADMINISTRATOR, "/log", WORD_NAV_LOG},
-    {ROLES_STAFF, "/record", WORD_NAV_RECORD},
-    {ROLES_STAFF, "/help", WORD_NAV_HELP},
 };
 
 const char *home_path(const struct request *request) {
@@ -59,8 +58,12 @@ const char *home_path(const struct request *request) {
   return "/record";
 }
 
+/* Help and the study's record stand at the foot of every page. */
 static void write_navigation(struct request *request, const char *current) {
   struct buf *out = &request->out;
+  size_t count = 0;
+  for (size_t i = 0; i < sizeof nav_rows / sizeof *nav_rows; i++) count += (request->who->account.roles & nav_rows[i].roles) != 0;
+  if (!count) return;
   html(out, "<nav class=\"main-nav\" aria-label=\"%s\"><ul>", said(request, WORD_NAVIGATION));
   for (size_t i = 0; i < sizeof nav_rows / sizeof *nav_rows; i++) {
     if (!(request->who->account.roles & nav_rows[i].roles)) continue;
@@ -84,45 +87,51 @@ static void write_head(struct request *request, const struct page *page, const c
        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
        "<meta name=\"color-scheme\" content=\"light dark\"><meta name=\"robots\" content=\"noindex\">",
        language_code(request->language));
+  bool refused = request->status == 422 || request->status == 409;
+  html(out, "<title>%s", refused ? said(request, WORD_TITLE_ERROR) : "");
   if (page->title && site && strcmp(page->title, site))
-    html(out, "<title>%s · %s</title>", page->title, site);
+    html(out, "%s · %s</title>", page->title, site);
   else
-    html(out, "<title>%s</title>", page->title ? page->title : site);
+    html(out, "%s</title>", page->title ? page->title : site);
   html(out, "<link rel=\"stylesheet\" href=\"%s\"><link rel=\"icon\" type=\"image/svg+xml\" href=\"%s\">",
        asset_path(assets, "attune.css"), asset_path(assets, page->kind == PAGE_NEUTRAL ? "plain.svg" : "attune.svg"));
   html(out, "<script src=\"%s\" defer></script></head>", asset_path(assets, "attune.js"));
 }
 
-/* With a form on the page whose answers must not be lost, the switch posts that form; else it is a link. */
+/* The other languages, each by its own name. With a form on the page whose answers must not be lost, the switch posts
+ * that form; else it is a link. */
 static void write_language_switch(struct request *request, const struct page *page) {
   struct buf *out = &request->out;
-  html(out, "<ul class=\"languages\" aria-label=\"%s\">", said(request, WORD_LANGUAGE));
   for (int i = 0; i < LANGUAGE_COUNT; i++) {
     enum language language = (enum language)i;
     const char *code = language_code(language), *name = language_name(language);
-    if (language == request->language)
-      html(out, "<li><span class=\"chosen\" lang=\"%s\" aria-current=\"true\">%s</span></li>", code, name);
-    else if (page->language_form)
+    const char short_name[] = {(char)(code[0] - 'a' + 'A'), (char)(code[1] - 'a' + 'A'), 0};
+    if (language == request->language) continue;
+    if (page->language_form)
       html(out,
-           "<li><button type=\"submit\" class=\"plain\" form=\"%s\" name=\"attune-action\" value=\"language-%s\" "
-           "formnovalidate lang=\"%s\">%s</button></li>",
-           page->language_form, code, code, name);
+           "<button type=\"submit\" class=\"plain language\" form=\"%s\" name=\"attune-action\" value=\"language-%s\" "
+           "formnovalidate lang=\"%s\" aria-label=\"%s: %s\" title=\"%s\">%s</button>",
+           page->language_form, code, code, short_name, name, name, short_name);
     else
-      html(out, "<li><a href=\"?language=%s\" hreflang=\"%s\" lang=\"%s\">%s</a></li>", code, code, code, name);
+      html(out, "<a class=\"language\" href=\"?language=%s\" hreflang=\"%s\" lang=\"%s\" aria-label=\"%s: %s\" title=\"%s\"%s>%s</a>", code,
+           code, code, short_name, name, name, page->quick_exit ? " data-replace" : "", short_name);
   }
-  html(out, "</ul>");
 }
 
+/* Who is signed in, and what they can do about it, behind one button: the header stays small on a phone. */
 static void write_account(struct request *request) {
   struct buf *out = &request->out;
-  html(out, "<a class=\"who\" href=\"%s\">", address(request, "/account"));
-  say(request, WORD_SIGNED_IN_AS, request->who->account.code);
+  html(out, "<details class=\"account\"><summary><span class=\"visually-hidden\">");
+  say(request, WORD_SIGNED_IN_AS, "");
+  html(out, "</span>%s</summary><div class=\"menu\"><a href=\"%s\">", request->who->account.code, address(request, "/account"));
+  say(request, WORD_MY_ACCOUNT);
   html(out, "</a>");
   post_open(request, "/sign-out", "inline");
   html(out, "<button type=\"submit\" class=\"plain\">");
   say(request, WORD_SIGN_OUT);
   html(out, "</button>");
   post_close(request);
+  html(out, "</div></details>");
 }
 
 static const char mark_svg[] =
@@ -181,6 +190,7 @@ void page_open(struct request *request, const struct page *page) {
 
 void page_close(struct request *request) {
   struct buf *out = &request->out;
+  fields_summary_write(request);
   html(out, "</main><footer class=\"foot\">");
   bool neutral = request->route && (request->route->roles & ROLE_PATIENT);
   if (request->study && !neutral) {
@@ -227,7 +237,7 @@ void page_notice(struct request *request) {
 void note_open(struct request *request, enum note_kind kind) {
   static const char *const names[] = {"plain-note", "good", "attention", "wrong"};
   html(&request->out, "<div class=\"note %s\"", names[kind]);
-  if (kind == NOTE_WRONG) html(&request->out, " role=\"alert\"");
+  if (kind == NOTE_WRONG) html(&request->out, " role=\"alert\" tabindex=\"-1\" autofocus");
   html(&request->out, ">");
 }
 void note_close(struct request *request) {

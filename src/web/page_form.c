@@ -420,13 +420,22 @@ static void write_crisis(struct request *request, const struct opened *opened) {
   html(&request->out, "</p></section>");
 }
 
+/* One quiet line for patients, on every page of theirs. */
+static void write_crisis_line(struct request *request, const struct opened *opened) {
+  const char *numbers = in_study(request, opened, &opened->study->safety.numbers);
+  if (!opened->by_link || !*numbers) return;
+  html(&request->out, "<p class=\"crisis-line quiet-text\">");
+  write_with_numbers(&request->out, said(request, WORD_CRISIS_LINE, numbers));
+  html(&request->out, "</p>");
+}
+
 static void draw_form(struct request *request, struct opened *opened) {
   struct buf *out = &request->out;
   form_page_open(request, opened, page_title(request, opened), true);
   write_lead(request, opened);
   write_problems(request, opened);
-  html(out, "<form method=\"post\" id=\"answers\" action=\"%s\" novalidate data-draft=\"%s/draft\">", opened->path,
-       opened->path);
+  html(out, "<form method=\"post\" id=\"answers\" action=\"%s\" novalidate data-draft=\"%s/draft\"%s>", opened->path,
+       opened->path, opened->by_link ? " data-replace" : "");
   if (!opened->by_link) form_token_field(request);
   html(out, "<input type=\"hidden\" name=\"" KEY_FIELD "\" value=\"%s\">", submission_key(request, opened));
   write_items(request, opened);
@@ -440,6 +449,7 @@ static void draw_form(struct request *request, struct opened *opened) {
   html(out, "</button></p></form>");
   if (*in_study(request, opened, &opened->form->notice))
     html(out, "<p class=\"quiet-text\">%s</p>", in_study(request, opened, &opened->form->notice));
+  write_crisis_line(request, opened);
   page_close(request);
 }
 
@@ -451,14 +461,15 @@ static void write_contact(struct request *request, const struct opened *opened) 
   html(&request->out, "</h2><p>%s</p>", contact);
 }
 
-/* Answered already: thanks, what happens next, whom to call. The answers are not shown. */
+/* Answered: thanks, what happens next, whom to call. The answers are not shown. Whoever opens the link again later is
+ * told that nothing more is needed. */
 static void draw_thanks(struct request *request, const struct opened *opened) {
-  form_page_open(request, opened, said(request, WORD_FORM_THANKS), false);
+  bool patient = opened->occasion.rater == PERSON_PATIENT, just_now = !strcmp(request_query(request, "done"), "sent");
+  form_page_open(request, opened, said(request, just_now ? WORD_FORM_THANKS : WORD_FORM_USED), false);
   html(&request->out, "<p class=\"lead\">");
-  say(request, WORD_FORM_STORED);
+  say(request, just_now ? WORD_FORM_STORED : WORD_FORM_USED_TEXT);
   html(&request->out, "</p>");
   write_crisis(request, opened);
-  bool patient = opened->occasion.rater == PERSON_PATIENT;
   const char *next = patient ? in_study(request, opened, &opened->study->next_steps) : "";
   if (*next) {
     html(&request->out, "<h2>");
@@ -466,6 +477,7 @@ static void draw_thanks(struct request *request, const struct opened *opened) {
     html(&request->out, "</h2><p>%s</p>", next);
   }
   if (patient) write_contact(request, opened);
+  write_crisis_line(request, opened);
   page_close(request);
 }
 
@@ -475,6 +487,7 @@ static void draw_closed(struct request *request, const struct opened *opened, en
   html(&request->out, "<p class=\"lead\">%s</p>", request_error_words(request, err, error));
   write_crisis(request, opened);
   write_contact(request, opened);
+  write_crisis_line(request, opened);
   page_close(request);
 }
 
@@ -537,7 +550,7 @@ static void keep(struct request *request, struct opened *opened) {
 static void after_submit(struct request *request, enum err err, const struct error *error) {
   struct opened *opened = request->state;
   if (!err) {
-    request_redirect(request, opened->by_link ? opened->path : address(request, "/caseload?done=form"));
+    request_redirect(request, opened->by_link ? arena_printf(request->arena, "%s?done=sent", opened->path) : address(request, "/caseload?done=form"));
   } else if (err == ERR_CONFLICT || err == ERR_STATE) {
     draw_closed(request, opened, err, error);
   } else if (err == ERR_INPUT || err == ERR_BUSY || err == ERR_STORE || err == ERR_LIMIT) {

@@ -215,6 +215,7 @@ static void page_overview(struct request *request) {
   struct buf *out = &request->out;
   page_open(request,
             &(struct page){.kind = PAGE_STAFF, .title = said(request, WORD_OVERVIEW_TITLE), .current = "/overview"});
+  write_overdue(request, &overview); /* what needs me today */
   html(out, "<div class=\"split\">");
   write_progress(request, WORD_RECORD_THERAPISTS, &overview.therapists);
   write_progress(request, WORD_RECORD_PATIENTS, &overview.patients);
@@ -226,7 +227,6 @@ static void page_overview(struct request *request) {
   write_weeks(request, &overview);
   write_forms(request, &overview);
   html(out, "</div>");
-  write_overdue(request, &overview);
   write_sites(request, &overview);
   write_flow(request, &overview.flow);
   page_close(request);

@@ -93,6 +93,7 @@ static void write_error_page(struct request *request, unsigned status, const cha
   request->type = "text/html; charset=utf-8";
   request->asset = NULL;
   buf_clear(&request->out);
+  request->summary = NULL;
   if (status == 503 || status == 429) request_header(request, "Retry-After", status == 503 ? "5" : "60");
   bool neutral = request->route && (request->route->roles & ROLE_PATIENT);
   page_open(request, &(struct page){.kind = neutral        ? PAGE_NEUTRAL

@@ -29,6 +29,7 @@
 #define REQUEST_HEADERS 12
 
 struct detector;
+struct fields;
 struct served;
 struct web;
 
@@ -73,6 +74,8 @@ struct request {
   unsigned status;  /* 200 unless changed */
   const char *type; /* "text/html; charset=utf-8" unless changed */
   struct buf out;
+  const struct fields *summary; /* of problems, to be put in at summary_at when the page is complete (fields.h) */
+  size_t summary_at;
   struct {
     const char *name, *value;
   } headers[REQUEST_HEADERS];

@@ -54,7 +54,7 @@ enum route_match route_find(struct arena *arena, bool site, enum method method, 
 }
 
 bool route_at_root(const char *path) {
-  return !strcmp(path, "/") || !strncmp(path, "/f/", 3) || !strncmp(path, "/assets/", 8) || !strcmp(path, "/leave") ||
+  return !strcmp(path, "/") || !strncmp(path, "/f/", 3) || !strncmp(path, "/assets/", 8) || !strcmp(path, "/leave") || !strcmp(path, "/door") ||
          !strcmp(path, "/favicon.ico");
 }
 
@@ -65,6 +65,13 @@ const struct route *route_of(enum method method, const char *path) {
   for (struct route_walk walk = {0}; (row = route_next(&walk));)
     if (row->site == site && row->method == method && path_matches(row->path, *path ? path : "/")) return row;
   return NULL;
+}
+
+bool route_serves(enum role role) {
+  const struct route *row;
+  for (struct route_walk walk = {0}; (row = route_next(&walk));)
+    if (row->method == METHOD_GET && (row->roles & role) && (row->roles & ROLES_STAFF) != ROLES_STAFF) return true;
+  return false;
 }
 
 const char *body_name(enum body body) {

@@ -91,6 +91,8 @@ enum route_match route_find(struct arena *arena, bool site, enum method method, 
 const struct route *route_of(enum method method, const char *path);
 /* Whether this path is of the site itself, not of a study. */
 bool route_at_root(const char *path);
+/* Whether a role has a page of its own: one that is not for everybody who signs in. */
+bool route_serves(enum role role);
 const char *reader_name(enum reader reader);
 const char *body_name(enum body body);
 

@@ -19,6 +19,15 @@
 #include "people/password.h"
 #include "trial/home.h"
 
+/* What a demonstration offers on its front page, again and again: a sign-in as one of its people, and open forms of
+ * patients. */
+struct server_door {
+  const struct home *home;
+  const char *name;    /* "coordinator", "therapist-control" */
+  const char *account; /* NULL: a form; then its token */
+  const char *token;
+};
+
 struct server_config {
   struct home *const *homes; /* opened to own; they stay the caller's */
   size_t home_count;
@@ -31,6 +40,8 @@ struct server_config {
   struct clock clock; /* of the Date header and the pages */
   struct chance chance;
   struct password_pool *passwords; /* the caller's */
+  const struct server_door *doors; /* of a demonstration alone, on loopback; the caller's */
+  size_t door_count;
 };
 
 struct server;

@@ -114,6 +114,30 @@ test('the coordinator sees both progress bars, and one form fewer to wait for', 
   await patient.close();
 });
 
+test('a used link says so kindly, with whom to call', async () => {
+  const form = trial.forms[2];
+  const patient = await openForm(form);
+  await answerAll(patient.page, {}, '5');
+  await send(patient.page);
+  assert.match(await patient.page.locator('h1').innerText(), /Thank you/);
+  await patient.page.goto(form.url);
+  assert.match(await patient.page.locator('h1').innerText(), /already/);
+  assert.match(await patient.page.locator('.crisis-line').innerText(), /9-8-8/);
+  await patient.close();
+});
+
+test('the front page has a door for each role, again and again', async () => {
+  const visitor = await person(browser, { viewport: PHONE });
+  for (let i = 0; i < 2; i += 1) {
+    await visitor.page.goto(`${origin}/`);
+    assert.match(await visitor.page.locator('main').innerText(), /made up/);
+    await Promise.all([visitor.page.waitForNavigation(), visitor.page.locator('button[value="coordinator"]').first().click()]);
+    assert.match(visitor.page.url(), /\/overview$/);
+  }
+  assert.deepEqual(await accessFaults(visitor.page), []);
+  await visitor.close();
+});
+
 test('the same form sent twice stores one answer', async () => {
   const form = practice.forms.at(-1);
   const [first, second] = [await openForm(form), await openForm(form)];
@@ -147,7 +171,10 @@ test('half filled, closed, opened again: what was chosen is there', async () => 
 test('sent empty: every fault stands at the top and beside its question, and what was chosen stays', async () => {
   const who = await openForm(practice.forms.at(-3));
   await choose(who.page, 'goal', '3');
-  await send(who.page);
+  await who.page.locator('button[value="send"]').click();
+  await who.page.locator('.note.wrong').waitFor();
+  assert.match(await who.page.title(), /^Error: /);
+  assert.ok(await who.page.evaluate(() => document.activeElement.classList.contains('wrong')), 'the summary has the focus');
   const wrong = await who.page.locator('[aria-invalid="true"], fieldset.question.has-error').count();
   assert.ok(wrong >= 5, `${wrong} questions are marked`);
   assert.equal(await who.page.locator('#q-goal input:checked').getAttribute('value'), '3');
@@ -162,7 +189,7 @@ test('sent empty: every fault stands at the top and beside its question, and wha
 test('the language can be changed on the way, and what was chosen stays', async () => {
   const who = await openForm(practice.forms.at(-4));
   await choose(who.page, 'goal', '5');
-  await Promise.all([who.page.waitForNavigation(), who.page.locator('ul.languages button, ul.languages a').first().click()]);
+  await Promise.all([who.page.waitForNavigation(), who.page.locator('.language').first().click()]);
   assert.match(await who.page.locator('html').getAttribute('lang'), /^fr/);
   assert.equal(await who.page.locator('#q-goal input:checked').getAttribute('value'), '5');
   await who.close();
@@ -208,8 +235,14 @@ test('without JavaScript', async () => {
   await who.close();
 });
 
-test('quick exit leaves nothing to go back to', async () => {
+test('quick exit stays in reach, and leaves nothing to go back to, also after faults and another language', async () => {
   const who = await openForm(practice.forms.at(-7));
+  await Promise.all([who.page.waitForNavigation(), who.page.locator('.language').first().click()]);
+  await who.page.locator('button[value="send"]').click();
+  await who.page.locator('.note.wrong').waitFor();
+  await who.page.mouse.wheel(0, 4000);
+  const place = await who.page.locator('[data-leave]').boundingBox();
+  assert.ok(place.y >= 0 && place.y < 100, `at ${place.y} px`);
   await who.page.locator('[data-leave]').click();
   await who.page.waitForURL((url) => url.pathname === '/leave');
   await who.page.goBack().catch(() => null);

@@ -38,6 +38,8 @@ async function look(page, complaints, name) {
   await shot(page, `${name}-desk`);
   await page.setViewportSize(PHONE);
   faults.push(...(await accessFaults(page)).map((f) => `360 px: ${f}`), ...(await smallTargets(page)).map((f) => `too small: ${f}`));
+  const header = await page.evaluate(() => document.querySelector('header.top')?.getBoundingClientRect().height ?? 0);
+  if (header >= 120) faults.push(`360 px: the header takes ${header} px`);
   await shot(page, `${name}-phone`);
   await page.setViewportSize(NARROW);
   const beyond = await sideways(page);
