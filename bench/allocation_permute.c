@@ -1,4 +1,4 @@
-/* The level of the permutation test over a redraw: build/bench/allocation_permute [COUNT] makes one roster of 40
+/* The level of the permutation test over a redraw: build/bench/allocation_permute [COUNT [SEED]] makes one roster of 40
  * therapists in waves of 12, 12, 12 and 4, redraws it COUNT times (4000), and tests COUNT null outcomes that a
  * prognostic covariate drives: the i-th takes the i-th draw as the actual allocation and the 999 draws after it as
  * reference, by the test that `attune fit --permute` does. Prints one line of JSON and exits 1 when the share rejected
@@ -28,6 +28,7 @@ static double prognosis[PEOPLE];
 
 struct job {
   int count, first;
+  uint64_t seed;
   const uint8_t *draws, *shuffles; /* [count * PEOPLE] */
   int rejected, rejected_shuffled;
 };
@@ -58,13 +59,13 @@ static void make_rosters(void) {
   }
 }
 
-static void redraw(uint8_t *draws, int count) {
+static void redraw(uint8_t *draws, int count, uint64_t seed) {
   const struct allocation_roster *const rosters[WAVES] = {&wave[0], &wave[1], &wave[2], &wave[3]};
   struct allocation_error said;
   size_t bytes = allocation_draw_memory(&rules, 12);
   void *memory = malloc(bytes);
   for (int d = 0; d < count; d++)
-    if (allocation_redraw(draws + d * PEOPLE, &rules, rosters, WAVES, 1, (uint64_t)d + 1, memory, bytes, &said))
+    if (allocation_redraw(draws + d * PEOPLE, &rules, rosters, WAVES, seed, (uint64_t)d + 1, memory, bytes, &said))
       die("%s", said.text);
   free(memory);
 }
@@ -121,7 +122,7 @@ static void *run(void *state) {
   arena_init(&scratch, 0);
   for (int i = job->first; i < job->count; i += THREADS) {
     struct stats_stream stream;
-    stats_stream_init(&stream, 1, 1, (uint32_t)i, 0);
+    stats_stream_init(&stream, job->seed, 1, (uint32_t)i, 0);
     for (int t = 0; t < PEOPLE; t++) y[t] = prognosis[t] + stats_random_normal(&stream);
     const uint8_t *actual = job->draws + i * PEOPLE;
     job->rejected += p_of(y, actual, job->draws, job->count, i, &arena, &scratch) <= 0.05;
@@ -134,16 +135,17 @@ static void *run(void *state) {
 
 int main(int argc, char **argv) {
   int count = argc > 1 ? atoi(argv[1]) : 4000;
+  uint64_t seed = argc > 2 ? (uint64_t)atoi(argv[2]) : 1;
   if (count <= REFERENCES) die("at least %d draws are wanted", REFERENCES + 1);
   uint8_t *draws = malloc((size_t)count * PEOPLE), *shuffles = malloc((size_t)count * PEOPLE);
   pthread_t thread[THREADS];
   struct job job[THREADS];
   crypto_start();
   make_rosters();
-  redraw(draws, count);
+  redraw(draws, count, seed);
   shuffle(shuffles, count);
   for (int t = 0; t < THREADS; t++) {
-    job[t] = (struct job){.count = count, .first = t, .draws = draws, .shuffles = shuffles};
+    job[t] = (struct job){.count = count, .first = t, .seed = seed, .draws = draws, .shuffles = shuffles};
     pthread_create(&thread[t], NULL, run, &job[t]);
   }
   int rejected = 0, shuffled = 0;
