@@ -251,7 +251,10 @@ class Rules:
 
 def read_rows(name, text, header):
     """The rows of a CSV whose every byte is as this program would write it."""
-    rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except csv.Error as error:
+        raise Fault(f"{name}: {error}") from None
     need(rows and rows[0] == header, f"{name}: the header is not {','.join(header)}")
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\n").writerows(rows)
@@ -702,7 +705,7 @@ def main():
     arguments = parser.parse_args()
     try:
         print(verify(arguments.directory, arguments.key, arguments.note))
-    except (Fault, OSError, csv.Error) as fault:
+    except (Fault, OSError) as fault:
         print(f"verify_allocation: {fault}", file=sys.stderr)
         return 1
     return 0
