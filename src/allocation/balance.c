@@ -1,5 +1,5 @@
 /* Balance in integers: covariates as columns, sums by arm, the score. */
-#include <string.h>
+#include <assert.h>
 
 #include "allocation/balance.h"
 #include "allocation/text.h"
@@ -33,24 +33,26 @@ enum allocation_status allocation_columns(int16_t *x, const int *share, int cate
   return ALLOCATION_OK;
 }
 
+int64_t balance_multiple(int64_t a, int64_t b) {
+  int64_t left = a, right = b;
+  assert(a > 0 && b > 0);
+  do {
+    int64_t rest = left % right;
+    left = right;
+    right = rest;
+  } while (right);
+  return a / left * b;
+}
+
 struct balance balance_of(const struct allocation_rules *rules) {
   struct balance balance = {
-      .arms = rules->arms, .columns = rules->columns + 1, .ratio_sum = allocation_ratio_sum(rules)};
-  int64_t multiple = 1;
+      .arms = rules->arms, .columns = rules->columns + 1, .multiple = 1, .ratio_sum = allocation_ratio_sum(rules)};
+  for (int a = 0; a < rules->arms; a++) balance.multiple = balance_multiple(balance.multiple, rules->ratio[a]);
   for (int a = 0; a < rules->arms; a++) {
-    int64_t left = multiple, right = rules->ratio[a];
-    while (right) {
-      int64_t rest = left % right;
-      left = right;
-      right = rest;
-    }
-    multiple = multiple / left * rules->ratio[a];
-  }
-  for (int a = 0; a < rules->arms; a++) {
+    assert(rules->ratio[a] > 0);
     balance.ratio[a] = rules->ratio[a];
-    balance.weight[a] = multiple / rules->ratio[a];
+    balance.weight[a] = balance.multiple / rules->ratio[a];
   }
-  balance.multiple = multiple;
   return balance;
 }
 

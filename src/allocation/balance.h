@@ -9,6 +9,7 @@ struct balance {
   int64_t ratio[ALLOCATION_ARMS_MAX], ratio_sum, multiple;
   int64_t weight[ALLOCATION_ARMS_MAX]; /* multiple / ratio: also what one person moves an arm's turn by */
 };
+int64_t balance_multiple(int64_t a, int64_t b); /* the least common one, of positive numbers */
 struct balance balance_of(const struct allocation_rules *rules);
 
 /* A person's columns: ALLOCATION_UNIT, then the roster's integers. */

@@ -1,8 +1,10 @@
 /* The rules and the rosters: their ranges, and the one text that each has. */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "allocation/balance.h"
 #include "allocation/text.h"
 
 const char *const allocation_method_name[ALLOCATION_METHODS] = {"simple", "big-stick", "blocks", "minimisation",
@@ -31,15 +33,6 @@ int allocation_ratio_sum(const struct allocation_rules *rules) {
 
 /* ---- ranges ---- */
 
-static int common_divisor(int a, int b) {
-  while (b) {
-    int rest = a % b;
-    a = b;
-    b = rest;
-  }
-  return a;
-}
-
 /* How many people of a wave fit into the three words of a candidate (constrained.c). */
 static int people_for(int arms) {
   return arms <= 2 ? 192 : arms <= 4 ? 96 : 63;
@@ -59,7 +52,7 @@ static enum allocation_status check_arms(const struct allocation_rules *r, struc
       return allocation_fail(error, ALLOCATION_RANGE, "ratio", "each number of the ratio is 1 to %d",
                              ALLOCATION_RATIO_MAX);
     sum += r->ratio[a];
-    multiple = multiple / common_divisor((int)multiple, r->ratio[a]) * r->ratio[a];
+    multiple = balance_multiple(multiple, r->ratio[a]);
     if (sum > ALLOCATION_RATIO_MAX || multiple > ALLOCATION_MULTIPLE_MAX)
       return allocation_fail(error, ALLOCATION_RANGE, "ratio",
                              "the ratio sums to at most %d, its common multiple is at most %d", ALLOCATION_RATIO_MAX,
@@ -70,6 +63,7 @@ static enum allocation_status check_arms(const struct allocation_rules *r, struc
 
 static enum allocation_status check_blocks(const struct allocation_rules *r, struct allocation_error *error) {
   int sum = allocation_ratio_sum(r);
+  assert(sum > 0); /* the arms were checked */
   if (r->blocks < 0 || r->blocks > ALLOCATION_BLOCKS_MAX || (r->method == ALLOCATION_BLOCKS && r->blocks < 1))
     return allocation_fail(error, ALLOCATION_RANGE, "blocks", "there are 1 to %d block sizes", ALLOCATION_BLOCKS_MAX);
   for (int i = 0; i < r->blocks; i++)

@@ -127,7 +127,7 @@ static bool take_step(struct text_in *in, struct allocation_step *step, int numb
 
 /* A reason in quotes that it does not need would be a second form. */
 static bool canonical(const struct allocation_step *step, int number, const char *line, size_t length) {
-  char written[ALLOCATION_STEP_LINE];
+  char written[ALLOCATION_STEP_LINE] = "";
   struct allocation_text out = {.data = written, .capacity = sizeof written};
   allocation_step_write(&out, step, number);
   return !out.full && out.length == length && !memcmp(written, line, length);
