@@ -6,6 +6,7 @@
 static const char *const all_words[WORD_COUNT][LANGUAGE_COUNT] = {
 #define WORD(name, english, french) [WORD_##name] = {english, french},
 #include "base/words.def"
+#undef DONE
 #undef LOGGED
 #undef PROBLEM
 #undef WORD

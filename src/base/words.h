@@ -18,6 +18,7 @@ enum language { LANGUAGE_ENGLISH, LANGUAGE_FRENCH, LANGUAGE_COUNT };
 enum word {
 #define WORD(name, english, french) WORD_##name,
 #include "base/words.def"
+#undef DONE
 #undef LOGGED
 #undef PROBLEM
 #undef WORD

@@ -37,41 +37,31 @@ const char *say_number(const struct request *r, double value, int decimals) {
 
 /* ---- navigation ---- */
 
-struct nav_row {
-  unsigned roles;
-  const char *path;
-  enum word label;
-};
-static const struct nav_row nav_rows[] = {
-    {ROLE_THERAPIST, "/caseload", WORD_NAV_CASELOAD},
-    {ROLE_TRAINER, "/flagged", WORD_NAV_FLAGGED},
-    {ROLE_COORDINATOR | ROLE_ASSISTANT, "/overview", WORD_NAV_OVERVIEW},
-    {ROLE_COORDINATOR | ROLE_ASSISTANT, "/people", WORD_NAV_PEOPLE},
-    {ROLE_ADMINISTRATOR, "/administration", WORD_NAV_ADMINISTRATION},
-    {ROLE_MONITOR | ROLE_ANALYST | ROLE_ADMINISTRATOR, "/log", WORD_NAV_LOG},
-};
+/* The menu's next row for these roles after the one at `place`; NULL after the last. */
+static const struct route *menu_next(unsigned roles, int place) {
+  const struct route *row, *next = NULL;
+  for (struct route_walk walk = {0}; (row = route_next(&walk));)
+    if (row->menu > place && (row->roles & roles) && (!next || row->menu < next->menu)) next = row;
+  return next;
+}
 
 const char *home_path(const struct request *request) {
-  if (!request->who) return "/record";
-  for (size_t i = 0; i < sizeof nav_rows / sizeof *nav_rows; i++)
-    if (request->who->account.roles & nav_rows[i].roles) return nav_rows[i].path;
-  return "/record";
+  const struct route *first = request->who ? menu_next(request->who->account.roles, 0) : NULL;
+  return first ? first->path : "/record";
 }
 
 /* Help and the study's record stand at the foot of every page. */
 static void write_navigation(struct request *request, const char *current) {
   struct buf *out = &request->out;
-  size_t count = 0;
-  for (size_t i = 0; i < sizeof nav_rows / sizeof *nav_rows; i++) count += (request->who->account.roles & nav_rows[i].roles) != 0;
-  if (!count) return;
+  unsigned roles = request->who->account.roles;
+  const struct route *row = menu_next(roles, 0);
+  if (!row) return;
   html(out, "<nav class=\"main-nav\" aria-label=\"%s\"><ul>", said(request, WORD_NAVIGATION));
-  for (size_t i = 0; i < sizeof nav_rows / sizeof *nav_rows; i++) {
-    if (!(request->who->account.roles & nav_rows[i].roles)) continue;
-    bool here = current && !strcmp(current, nav_rows[i].path);
-    html(out, "<li><a href=\"/%s%s\"", request->home->name, nav_rows[i].path);
-    if (here) html(out, " aria-current=\"page\"");
+  for (; row; row = menu_next(roles, row->menu)) {
+    html(out, "<li><a href=\"/%s%s\"", request->home->name, row->path);
+    if (!strcmp(current, row->path)) html(out, " aria-current=\"page\"");
     html(out, ">");
-    say(request, nav_rows[i].label);
+    say(request, row->label);
     html(out, "</a></li>");
   }
   html(out, "</ul></nav>");
@@ -216,18 +206,24 @@ void page_end(struct request *request) {
 
 void page_notice(struct request *request) {
   static const struct {
-    const char *name;
+    const char *id;
     enum word words;
-  } notices[] = {{"note", WORD_DONE_NOTE},         {"session", WORD_DONE_SESSION}, {"enrolled", WORD_DONE_ENROLLED},
-                 {"reminded", WORD_DONE_REMINDED}, {"account", WORD_DONE_ACCOUNT}, {"withdrawn", WORD_DONE_WITHDRAWN}, {"erased", WORD_DONE_ERASED},
-                 {"out", WORD_DONE_OUT},           {"form", WORD_DONE_FORM},       {"kept", WORD_DONE_KEPT},
-                 {"password", WORD_DONE_PASSWORD}, {"authenticator", WORD_DONE_AUTHENTICATOR}, {"no-authenticator", WORD_DONE_NO_AUTHENTICATOR},
-                 {"asked", WORD_DONE_ASKED},       {"refused", WORD_DONE_REFUSED}};
+  } done_words[] = {
+#define WORD(name, english, french)
+#define LOGGED(id, english, french)
+#define PROBLEM(id, english, french)
+#define DONE(id, english, french) {#id, WORD_DONE_##id},
+#include "base/words.def"
+#undef DONE
+#undef PROBLEM
+#undef LOGGED
+#undef WORD
+  };
   const char *done = request->method == METHOD_GET ? request_query(request, "done") : "";
-  for (size_t i = 0; i < sizeof notices / sizeof *notices; i++) {
-    if (strcmp(done, notices[i].name)) continue;
+  for (size_t i = 0; i < sizeof done_words / sizeof *done_words; i++) {
+    if (strcmp(done, done_words[i].id)) continue;
     html(&request->out, "<div class=\"note good\" role=\"status\"><p>");
-    say(request, notices[i].words);
+    say(request, done_words[i].words);
     html(&request->out, "</p></div>");
   }
 }

@@ -151,6 +151,6 @@ static void page_administration(struct request *request) {
 }
 
 ROUTES(administration) = {
-    ROUTE(GET, "/administration", page_administration, ROLE_ADMINISTRATOR, READER_OPEN, "accounts, versions, mail"),
+    ROUTE_MENU(60, WORD_NAV_ADMINISTRATION, GET, "/administration", page_administration, ROLE_ADMINISTRATOR, READER_OPEN, "accounts, versions, mail"),
     ROUTES_END,
 };

@@ -252,7 +252,7 @@ static void page_flagged(struct request *request) {
 }
 
 ROUTES(caseload) = {
-    ROUTE(GET, "/caseload", page_caseload, ROLE_THERAPIST, READER_OPEN, "a therapist's list"),
-    ROUTE(GET, "/flagged", page_flagged, ROLE_TRAINER, READER_OPEN, "flagged courses of trained therapists"),
+    ROUTE_MENU(10, WORD_NAV_CASELOAD, GET, "/caseload", page_caseload, ROLE_THERAPIST, READER_OPEN, "a therapist's list"),
+    ROUTE_MENU(20, WORD_NAV_FLAGGED, GET, "/flagged", page_flagged, ROLE_TRAINER, READER_OPEN, "flagged courses of trained therapists"),
     ROUTES_END,
 };

@@ -118,6 +118,6 @@ static void page_log(struct request *request) {
 }
 
 ROUTES(log) = {
-    ROUTE(GET, "/log", page_log, ROLE_MONITOR | ROLE_ANALYST | ROLE_ADMINISTRATOR, READER_MASKED, "the log"),
+    ROUTE_MENU(90, WORD_NAV_LOG, GET, "/log", page_log, ROLE_MONITOR | ROLE_ANALYST | ROLE_ADMINISTRATOR, READER_MASKED, "the log"),
     ROUTES_END,
 };

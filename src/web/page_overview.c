@@ -247,7 +247,7 @@ static void page_remind(struct request *request) {
 }
 
 ROUTES(overview) = {
-    ROUTE(GET, "/overview", page_overview, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "the study at a glance"),
+    ROUTE_MENU(30, WORD_NAV_OVERVIEW, GET, "/overview", page_overview, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "the study at a glance"),
     ROUTE(POST, "/overview/remind", page_remind, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "send a reminder"),
     ROUTES_END,
 };

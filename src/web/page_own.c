@@ -247,7 +247,7 @@ static void page_authenticator_set(struct request *request) {
 
 static void after_remove(struct request *request, enum err err, const struct error *error) {
   if (err) return request_error(request, err, error);
-  request_redirect(request, address(request, "/account?done=no-authenticator"));
+  request_redirect(request, address(request, "/account?done=no_authenticator"));
 }
 
 static void page_authenticator_remove(struct request *request) {

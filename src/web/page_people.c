@@ -139,6 +139,6 @@ static void page_people(struct request *request) {
 }
 
 ROUTES(people) = {
-    ROUTE(GET, "/people", page_people, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "who is in the study"),
+    ROUTE_MENU(40, WORD_NAV_PEOPLE, GET, "/people", page_people, ROLE_COORDINATOR | ROLE_ASSISTANT, READER_MASKED, "who is in the study"),
     ROUTES_END,
 };

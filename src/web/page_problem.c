@@ -9,11 +9,13 @@ static const struct {
   enum word words;
 } words_by_id[] = {
 #define WORD(name, english, french)
+#define DONE(id, english, french)
 #define LOGGED(id, english, french)
 #define PROBLEM(id, english, french) {#id, WORD_PROBLEM_##id},
 #include "base/words.def"
 #undef PROBLEM
 #undef LOGGED
+#undef DONE
 #undef WORD
 };
 

@@ -54,8 +54,11 @@ enum route_match route_find(struct arena *arena, bool site, enum method method, 
 }
 
 bool route_at_root(const char *path) {
-  return !strcmp(path, "/") || !strncmp(path, "/f/", 3) || !strncmp(path, "/assets/", 8) || !strcmp(path, "/leave") || !strcmp(path, "/door") ||
-         !strcmp(path, "/favicon.ico");
+  const struct route *row;
+  size_t length = strcspn(path + 1, "/");
+  for (struct route_walk walk = {0}; (row = route_next(&walk));)
+    if (row->site && strcspn(row->path + 1, "/") == length && !strncmp(row->path + 1, path + 1, length)) return true;
+  return false;
 }
 
 const struct route *route_of(enum method method, const char *path) {

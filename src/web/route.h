@@ -17,6 +17,7 @@
 #include <stddef.h>
 
 #include "base/arena.h"
+#include "base/words.h"
 #include "people/role.h"
 
 struct request;
@@ -48,26 +49,30 @@ struct route {
   unsigned roles;
   enum reader reader;
   enum body body; /* none for GET, fields for POST */
+  int menu;       /* its place in the menu of the roles that may open it, lowest first; 0: not in the menu */
+  enum word label;
   bool proved;    /* asks for password or code when neither was given in the last minutes (sign_in_proved) */
   const char *purpose;
 };
 
 #define ROUTE_MUST(condition) (0 * sizeof(char[(condition) ? 1 : -1]))
-#define ROUTE_ROW(site_, proved_, method_, path_, handler_, roles_, reader_, purpose_)                                          \
-  {                                                                                                                    \
-    .site = (site_), .proved = (proved_) + ROUTE_MUST(!(proved_) || !((roles_) & (ROLE_PUBLIC | ROLE_PATIENT))), .method = METHOD_##method_, .path = (path_), .handler = (handler_),                               \
-    .roles = (unsigned)((roles_) + ROUTE_MUST((roles_) != 0) +                                                         \
-                        ROUTE_MUST((reader_) != READER_OPEN || !((roles_)&ROLES_MASKED))),                             \
-    .reader = (reader_), .body = METHOD_##method_ == METHOD_POST ? BODY_FIELDS : BODY_NONE, .purpose = (purpose_)      \
-  }
+#define ROUTE_ROW(site_, proved_, method_, path_, handler_, roles_, reader_, purpose_)                                 \
+  .site = (site_), .proved = (proved_) + ROUTE_MUST(!(proved_) || !((roles_) & (ROLE_PUBLIC | ROLE_PATIENT))),         \
+  .method = METHOD_##method_, .path = (path_), .handler = (handler_),                                                  \
+  .roles = (unsigned)((roles_) + ROUTE_MUST((roles_) != 0) +                                                           \
+                      ROUTE_MUST((reader_) != READER_OPEN || !((roles_) & ROLES_MASKED))),                             \
+  .reader = (reader_), .body = METHOD_##method_ == METHOD_POST ? BODY_FIELDS : BODY_NONE, .purpose = (purpose_)
 #define ROUTE(method, path, handler, roles, reader, purpose)                                                           \
-  ROUTE_ROW(false, false, method, path, handler, roles, reader, purpose)
+  { ROUTE_ROW(false, false, method, path, handler, roles, reader, purpose) }
+/* A page that stands in the menu, at this place and by this name. The first that somebody may open is where they begin. */
+#define ROUTE_MENU(place, word, method, path, handler, roles, reader, purpose)                                         \
+  { ROUTE_ROW(false, false, method, path, handler, roles, reader, purpose), .menu = (place), .label = (word) }
 /* What is done in someone's name and cannot be taken back, or opens what is kept from them: links, roles, one's second factor,
  * exports, unmasking, signing. The gate asks for password or code again, and goes on with what was typed. */
 #define ROUTE_PROVED(method, path, handler, roles, reader, purpose)                                                    \
-  ROUTE_ROW(false, true, method, path, handler, roles, reader, purpose)
+  { ROUTE_ROW(false, true, method, path, handler, roles, reader, purpose) }
 #define SITE(method, path, handler, roles, reader, purpose)                                                            \
-  ROUTE_ROW(true, false, method, path, handler, roles, reader, purpose)
+  { ROUTE_ROW(true, false, method, path, handler, roles, reader, purpose) }
 
 #define ROUTES(page)                                                                                                   \
   extern const struct route routes_##page[];                                                                           \

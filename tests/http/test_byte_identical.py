@@ -205,7 +205,7 @@ class ByteIdentical(unittest.TestCase):
         post(base + "/authenticator", 403, code="000000" if totp(key, now) != "000000" else "000001", present="nine small blue windows")
         post(base + "/authenticator", 303, code=totp(key, now), present="nine small blue windows")
         post(base + "/authenticator/remove", 303, present="nine small blue windows")
-        pair.both("GET", base + "?done=no-authenticator")
+        pair.both("GET", base + "?done=no_authenticator")
 
     def check_coverage(self):
         """Every masked route of the table, and one's own account, has been asked, by this test or the ones before it."""

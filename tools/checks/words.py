@@ -9,7 +9,7 @@ from .fault import Fault
 
 PATH = "src/base/words.def"
 # Rows for what is named elsewhere: a kind of entry of KIND(), an error of fail().
-PREFIX = {"LOGGED": "LOG_", "PROBLEM": "PROBLEM_"}
+PREFIX = {"LOGGED": "LOG_", "PROBLEM": "PROBLEM_", "DONE": "DONE_"}
 PLACE = re.compile(r"\{\d+\}")
 CONVERSION = re.compile(r"%(?:[-+ #0]*[\d*]*(?:\.[\d*]+)?(?:hh|h|ll|l|z|j|t|L)?[a-zA-Z]|%)")
 
@@ -64,6 +64,9 @@ def check(files):
         if path.startswith("src/") and path != PATH:
             used |= set(re.findall(r"\bWORD_(\w+)", text))
             used |= {"LOG_" + kind for kind in re.findall(r"^KIND\((\w+),.*LOG_MASKED", text, re.M)}
+            used |= {"DONE_" + done for done in re.findall(r"[?&]done=(\w+)", text)}
+            if "done=%s" in text:
+                used |= {"DONE_" + literal for literal in re.findall(r'"(\w+)"', text)}
             used |= {"PROBLEM_" + text_id.replace("-", "_") for text_id in re.findall(r'"([a-z]+(?:-[a-z]+)*)"', text)}
     for name, line in seen.items():
         if used and name not in used:
@@ -80,6 +83,7 @@ PLANTED = [
     ({PATH: 'WORD(hello, "{1} of {2}", "{2} de")\n'}, "places differ"),
     ({PATH: 'WORD(A, "a", "a")\nWORD(B, "b", "b")\n', "src/web/x.c": "say(r, WORD_B);"}, "A: no page uses it"),
     ({PATH: 'LOGGED(a_b, "a", "a")\n', "src/trial/x.c": 'KIND(a_c, "a.c", LOG_MASKED, f);\n'}, "LOG_a_b: no page uses it"),
+    ({PATH: 'DONE(a, "a", "a")\n', "src/web/x.c": 'address(r, "/x?done=b");\n'}, "DONE_a: no page uses it"),
     ({PATH: 'PROBLEM(a_b, "a", "a")\n', "src/trial/x.c": 'fail(error, ERR_INPUT, "a-c", "", "");\n'}, "PROBLEM_a_b: no page uses it"),
     ({PATH: 'WORD(hello, "<b>Hello</b>", "Bonjour")\n'}, "no markup"),
 ]
