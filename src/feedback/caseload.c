@@ -109,22 +109,23 @@ static size_t arms_seen(const struct study *study, const char *arms[ARMS_MOST]) 
 #define FLAGGED                                                                                                        \
   "FROM cache_course c JOIN person p ON p.code = c.patient LEFT JOIN arm_allocation a ON a.person = p.therapist "      \
   "WHERE c.flagged = 1 AND (p.site = $1 OR $1 = '') AND coalesce(a.arm, '') IN ($2, $3, $4, $5, $6, $7, $8, $9) "
-#define FLAGGED_ARGS(arms)                                                                                             \
-  v_text(viewer->site), v_text(arms[0]), v_text(arms[1]), v_text(arms[2]), v_text(arms[3]), v_text(arms[4]),           \
-      v_text(arms[5]), v_text(arms[6]), v_text(arms[7])
 
 enum err feedback_flagged(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
                           int64_t page, struct caseload *caseload, struct error *error) {
   code codes[CASELOAD_ROWS];
   const char *arms[ARMS_MOST];
+  struct value values[1 + ARMS_MOST + 2] = {v_text(viewer->site)}; /* $1, the arms, how many, from which on */
   struct rows rows;
   *caseload = (struct caseload){.page = 1, .pages = 1};
   if (!arms_seen(home_study(detector_home(detector)), arms)) return OK;
-  enum err err = db_int(open, error, &caseload->total, 0, "SELECT count(*) " FLAGGED "ORDER BY 1", ARGS(FLAGGED_ARGS(arms)));
+  for (int i = 0; i < ARMS_MOST; i++) values[1 + i] = v_text(arms[i]);
+  enum err err = db_int(open, error, &caseload->total, 0, "SELECT count(*) " FLAGGED "ORDER BY 1", values, 1 + ARMS_MOST);
   if (err) return err;
   page_set(caseload, page);
+  values[1 + ARMS_MOST] = v_int(CASELOAD_ROWS);
+  values[2 + ARMS_MOST] = v_int((caseload->page - 1) * CASELOAD_ROWS);
   rows_open(&rows, open, "SELECT c.patient " FLAGGED "ORDER BY c.urgency, c.last_day DESC, c.patient LIMIT $10 OFFSET $11",
-            ARGS(FLAGGED_ARGS(arms), v_int(CASELOAD_ROWS), v_int((caseload->page - 1) * CASELOAD_ROWS)));
+            values, sizeof values / sizeof *values);
   size_t count = codes_take(&rows, codes);
   err = rows_close(&rows, error);
   return err ? err : rows_read(open, detector, arena, viewer, codes, count, caseload, error);
