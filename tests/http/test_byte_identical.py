@@ -54,10 +54,14 @@ class Pair:
 
     def crawl(self, start, most):
         """Follows every link of the study's own pages, in the order in which they stand."""
-        seen, wait = {start}, [start]
+        seen, wait, self.forms = {start}, [start], {}
         while wait and len(seen) <= most:
             path = wait.pop(0)
             answer = self.both("GET", path)
+            for form in forms_of(answer.text):
+                if form["method"] == "post":
+                    action = urllib.parse.urljoin(path, form["action"] or path)
+                    self.forms.setdefault(re.sub(r"/[A-Z]-[2-9A-Z]{6,}", "/*", action), (action, form["fields"]))
             for link in re.findall(r'href="([/?][^"#]*)', answer.text):
                 link = urllib.parse.urljoin(path, link.replace("&amp;", "&"))
                 if link not in seen and not link.startswith("/assets/") and link != "/leave":
@@ -67,6 +71,14 @@ class Pair:
                 seen.add(answer.header("location"))
                 wait.append(answer.header("location"))
         return seen
+
+    def post_each(self):
+        """Posts one form of each kind that the crawl met, as it stands: what a page takes or refuses is the same in both worlds."""
+        for kind, (action, fields) in self.forms.items():
+            if not kind.endswith("/sign-out"):
+                answer = self.both("POST", action, fields)
+                if answer.header("location"):
+                    self.both("GET", answer.header("location"))
 
 
 class ByteIdentical(unittest.TestCase):
@@ -154,6 +166,9 @@ class ByteIdentical(unittest.TestCase):
                 self.assertGreater(len(seen), 3, role)
         self.coordinator_acts(pairs["coordinator"])
         self.own_account(pairs["analyst"])
+        for pair in pairs.values():
+            if pair:
+                pair.post_each()
         self.assertEqual(self.differences, [])
         self.check_coverage()
 
