@@ -28,6 +28,10 @@ int64_t day_from_civil(int year, int month, int day) {
   return era * 146097 + day_of_era - 719468;
 }
 
+int64_t day_monday(int64_t day) {
+  return day - (((day + 3) % 7) + 7) % 7; /* 1970-01-01 was a Thursday */
+}
+
 void civil_from_day(int64_t day, int *year, int *month, int *day_of_month) {
   int64_t shifted = day + 719468;
   int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;

@@ -30,6 +30,7 @@ int64_t clock_elapsed_ms(void);
 /* Civil dates (proleptic Gregorian). Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" (2013). */
 int64_t day_from_civil(int year, int month, int day);
 void civil_from_day(int64_t day, int *year, int *month, int *day_of_month);
+int64_t day_monday(int64_t day); /* the Monday on or before it */
 /* "2026-11-23" to a day number; false when it is no such date. */
 int date_parse(const char *text, int64_t *day);
 char *date_text(struct arena *arena, int64_t time_ms);    /* "2026-11-23" */

@@ -35,15 +35,13 @@ static int64_t projected(const int64_t *days, size_t count, int64_t target, int6
   return today + (left * PACE_WEEKS * 7 + recent - 1) / recent;
 }
 
-static int64_t monday(int64_t day) { return day - (((day + 3) % 7) + 7) % 7; } /* 1970-01-01 was a Thursday */
-
 static void weeks_fill(struct overview *overview, struct arena *arena, const int64_t *therapists, size_t therapist_count,
                        const int64_t *patients, size_t patient_count, int64_t today) {
-  int64_t first = monday(today) - (WEEKS_MOST - 1) * 7, began = monday(today);
-  if (therapist_count && monday(therapists[0]) < began) began = monday(therapists[0]);
-  if (patient_count && monday(patients[0]) < began) began = monday(patients[0]);
+  int64_t first = day_monday(today) - (WEEKS_MOST - 1) * 7, began = day_monday(today);
+  if (therapist_count && day_monday(therapists[0]) < began) began = day_monday(therapists[0]);
+  if (patient_count && day_monday(patients[0]) < began) began = day_monday(patients[0]);
   if (began > first) first = began;
-  overview->week_count = (size_t)((monday(today) - first) / 7 + 1);
+  overview->week_count = (size_t)((day_monday(today) - first) / 7 + 1);
   overview->weeks = arena_array(arena, overview->week_count, sizeof *overview->weeks);
   for (size_t i = 0; i < overview->week_count; i++)
     overview->weeks[i] = (struct week){.first_day = first + 7 * (int64_t)i, .planned_patients = -1};
@@ -58,7 +56,7 @@ static void plan_fill(struct overview *overview, const struct study_target *targ
   int64_t given;
   if (target->start && date_parse(target->start, &given)) start = given;
   for (size_t i = 0; i < overview->week_count; i++) {
-    int64_t week = (overview->weeks[i].first_day - monday(start)) / 7;
+    int64_t week = (overview->weeks[i].first_day - day_monday(start)) / 7;
     if (week < 0) continue;
     overview->weeks[i].planned_patients = study_target_by(target, week + 1) - study_target_by(target, week);
   }
