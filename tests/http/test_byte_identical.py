@@ -286,7 +286,7 @@ class ByteIdentical(unittest.TestCase):
                                                   "DELETE FROM audit_masked WHERE actor = 'A-LEAK'"),
             "a log row's time": (monitor, "UPDATE audit_masked SET time_ms = time_ms + 60000 WHERE number = (SELECT max(number) FROM audit_masked)",
                                  "UPDATE audit_masked SET time_ms = time_ms - 60000 WHERE number = (SELECT max(number) FROM audit_masked)"),
-            "the order of the log": (monitor, "UPDATE audit_masked SET actor = (SELECT actor FROM audit_masked WHERE number = 3) WHERE number = (SELECT max(number) FROM audit_masked)", None),
+            "the order of the log": (monitor, "UPDATE audit_masked SET actor = (SELECT a.actor FROM audit_masked a WHERE a.actor <> audit_masked.actor ORDER BY a.number LIMIT 1) WHERE number = (SELECT max(number) FROM audit_masked)", None),
         }
         caught = 0
         for name, (pair, plant, undo) in plants.items():
