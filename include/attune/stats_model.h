@@ -69,10 +69,18 @@ enum stats_df {
   STATS_DF_NONE            /* z tests */
 };
 
+/* Told after every evaluation of the criterion, if `tell` is not NULL: how many there were, and the criterion's
+ * derivative that is to vanish; then, with evaluations 0, that degrees of freedom are sought. */
+struct stats_progress {
+  void (*tell)(void *state, size_t evaluations, double gradient);
+  void *state;
+};
+
 struct stats_model_options {
   bool ml; /* maximum likelihood instead of REML */
   enum stats_df df;
   const char *cluster; /* CR2 standard errors over this column; NULL: the model's own */
+  struct stats_progress progress;
 };
 
 struct stats_coefficient {
@@ -117,7 +125,7 @@ struct stats_model {
   double gradient;             /* largest absolute derivative at the end, of the criterion by theta (scaled data) */
   size_t evaluations;          /* of the criterion and its gradient */
   struct stats_starts starts;
-  size_t dropped;              /* columns of X that were linear combinations of others */
+  size_t dropped; /* columns of X that were linear combinations of others */
   const char *const *dropped_name;
   const char *response, *formula;
   enum stats_df df;
@@ -161,9 +169,9 @@ struct stats_interval {
 };
 /* Intervals of the coefficients: estimate -/+ t quantile times standard error. `intervals` has room for p. */
 void stats_model_wald(const struct stats_model *model, double level, struct stats_interval *intervals);
-/* Profile likelihood intervals (of the maximum likelihood criterion, as lme4's confint) of all coefficients, of sigma and
- * of every SD, in this order: `*intervals` has `*count`. A bound that cannot be found is NaN; an SD that may be zero has
- * the lower bound 0. */
+/* Profile likelihood intervals (of the maximum likelihood criterion, as lme4's confint) of all coefficients, of sigma
+ * and of every SD, in this order: `*intervals` has `*count`. A bound that cannot be found is NaN; an SD that may be
+ * zero has the lower bound 0. */
 enum stats_status stats_model_profile(const struct stats_model *model, double level, struct stats_interval **intervals,
                                       size_t *count, struct stats_error *error);
 

@@ -8,6 +8,7 @@
 #include "cli/fit_columns.h"
 #include "cli/fit_more.h"
 #include "cli/fit_print.h"
+#include "cli/fit_progress.h"
 #include "cli/fit_read.h"
 #include "cli/fit_ready.h"
 #include "cli/options.h"
@@ -179,12 +180,16 @@ static enum err fit_and_report(const struct fit_request *request, const struct s
                                struct fit_context *context, struct error *error) {
   struct stats_ready_model ready;
   struct stats_error said;
+  struct fit_progress progress;
+  struct stats_model_options told = *options;
   enum err err = OK;
   double start = seconds_now();
+  told.progress = fit_progress_start(&progress);
   if (request->ready.kind)
-    err = fit_ready_model(&request->ready, options, context, &ready, error);
-  else if (stats_model_fit(request->formula, context->table, options, context->memory, &context->model, &said))
+    err = fit_ready_model(&request->ready, &told, context, &ready, error);
+  else if (stats_model_fit(request->formula, context->table, &told, context->memory, &context->model, &said))
     err = fit_error(&said, error);
+  fit_progress_end(&progress);
   if (err) return err;
   return report(request, context, request->ready.kind ? &ready : NULL, options, seconds_now() - start, error);
 }

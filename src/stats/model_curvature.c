@@ -13,10 +13,12 @@ struct parameter {
 struct curvature_room {
   struct parameter *parameter;      /* in order of stages, so that those active below a stage are the first ones */
   size_t active[KERNEL_STAGES + 1]; /* parameters of stages before this one */
-  double **sum[KERNEL_STAGES + 1];  /* [jets]: cross-products per node and their derivatives, full squares */
-  double *pattern;                  /* [jets][q * q] */
-  double *k1, *k2, *f1;             /* derivatives of K [k], [k(k+1)/2] and of F [k] */
-  double *u, *n, *r, *x;            /* U and its derivatives, N = KU, dN, scratch */
+  struct crossed_element *element;  /* with crossed factors: the parameters again, and room for their jets */
+  struct crossed_jets *jets;
+  double **sum[KERNEL_STAGES + 1]; /* [jets]: cross-products per node and their derivatives, full squares */
+  double *pattern;                 /* [jets][q * q] */
+  double *k1, *k2, *f1;            /* derivatives of K [k], [k(k+1)/2] and of F [k] */
+  double *u, *n, *r, *x;           /* U and its derivatives, N = KU, dN, scratch */
   double *g, *t1, *t2, *t3, *f, *packed;
   double *eigen, *vectors, *values;
   double *jacobian, *by_g, *by_h, *by_rss, *carry, *information, *theta_p;
@@ -43,16 +45,14 @@ static void lay_parameters(const struct kernel *kernel, struct curvature_room *r
   room->active[kernel->levels] = count;
 }
 
-static bool new_room(struct curvature *c, const struct kernel *kernel, const struct stats_memory *memory) {
-  struct curvature_room *room = c->room = model_take(memory, 1, sizeof *room);
-  size_t k = c->k, widest = c->p + 1, q = 1, big = k + 1;
-  if (!room || !(room->parameter = model_take(memory, k, sizeof *room->parameter))) return false;
-  lay_parameters(kernel, room);
+/* What the jets of a tree take. */
+static bool new_jets(struct curvature *c, const struct kernel *kernel, size_t widest, size_t q,
+                     const struct stats_memory *memory) {
+  struct curvature_room *room = c->room;
+  size_t k = c->k;
   bool fine = true;
   for (size_t s = 0; s <= kernel->levels; s++) {
     size_t d = kernel->stage[s].q + kernel->stage[s].w, active = room->active[s];
-    if (d > widest) widest = d;
-    if (kernel->stage[s].q > q) q = kernel->stage[s].q;
     if (s == 0 && kernel->levels) continue;
     size_t nodes = s == 1 && s < kernel->levels ? 1 : kernel->stage[s].nodes, each = nodes * d * d;
     room->sum[s] = model_take(memory, jets(k), sizeof(double *));
@@ -60,7 +60,6 @@ static bool new_room(struct curvature *c, const struct kernel *kernel, const str
     if (!room->sum[s] || !all) return false;
     for (size_t x = 0; x < jets(active); x++) room->sum[s][x] = all + x * each;
   }
-  if (widest > big) big = widest;
   size_t q0 = kernel->levels ? kernel->stage[0].q : 0;
   fine &= (room->pattern = model_take(memory, kernel->patterns + 1, jets(k) * (q0 * q0 + 1) * sizeof(double))) != NULL;
   fine &= (room->k1 = model_take(memory, k + 1, q * q * sizeof(double))) != NULL;
@@ -71,6 +70,32 @@ static bool new_room(struct curvature *c, const struct kernel *kernel, const str
   fine &= (room->r = model_take(memory, k + 1, q * widest * sizeof(double))) != NULL;
   fine &= (room->x = model_take(memory, 1, widest * widest * sizeof(double))) != NULL;
   fine &= (room->g = model_take(memory, jets(k), q * q * sizeof(double))) != NULL;
+  return fine;
+}
+
+static bool new_elements(struct curvature *c, const struct kernel *kernel, const struct stats_memory *memory) {
+  struct curvature_room *room = c->room;
+  if (!(room->element = model_take(memory, c->k, sizeof *room->element))) return false;
+  for (size_t i = 0; i < c->k; i++) {
+    size_t at = kernel->term[room->parameter[i].term].at;
+    room->element[i] =
+        (struct crossed_element){room->parameter[i].stage, at + room->parameter[i].a, at + room->parameter[i].b};
+  }
+  return (room->jets = crossed_jets_new(kernel->crossed, c->k, memory)) != NULL;
+}
+
+static bool new_room(struct curvature *c, const struct kernel *kernel, const struct stats_memory *memory) {
+  struct curvature_room *room = c->room = model_take(memory, 1, sizeof *room);
+  size_t k = c->k, widest = c->p + 1, q = 1, big = k + 1;
+  if (!room || !(room->parameter = model_take(memory, k, sizeof *room->parameter))) return false;
+  lay_parameters(kernel, room);
+  for (size_t s = 0; s <= kernel->levels; s++) {
+    size_t d = kernel->stage[s].q + kernel->stage[s].w;
+    if (d > widest) widest = d;
+    if (kernel->stage[s].q > q) q = kernel->stage[s].q;
+  }
+  if (widest > big) big = widest;
+  bool fine = kernel->crossed ? new_elements(c, kernel, memory) : new_jets(c, kernel, widest, q, memory);
   double **scratch[] = {&room->t1, &room->t2, &room->t3, &room->f, &room->packed, &room->eigen, &room->vectors};
   for (size_t i = 0; i < sizeof scratch / sizeof *scratch; i++)
     fine &= (*scratch[i] = model_take(memory, big * big, sizeof(double))) != NULL;
@@ -112,19 +137,17 @@ struct pass {
   struct kernel_work *work;
 };
 
-/* out (q x q) += scale * left dD_i right', where dD_i has ones at (a, b) and (b, a) of each repeated block. */
+/* out (q x q) += scale * left dD_i right', where dD_i has ones at (a, b) and (b, a). */
 static void add_element(const struct pass *p, size_t i, const double *left, const double *right, double *out) {
   const struct parameter *parameter = &p->c->room->parameter[i];
   const struct kernel_term *term = &p->kernel->term[parameter->term];
   size_t q = p->kernel->stage[parameter->stage].q;
-  for (size_t block = 0; block < term->repeat; block++) {
-    size_t a = term->at + block * term->size + parameter->a, b = term->at + block * term->size + parameter->b;
-    for (size_t x = 0; x < q; x++)
-      for (size_t y = 0; y < q; y++) {
-        out[x * q + y] += left[x * q + a] * right[y * q + b];
-        if (a != b) out[x * q + y] += left[x * q + b] * right[y * q + a];
-      }
-  }
+  size_t a = term->at + parameter->a, b = term->at + parameter->b;
+  for (size_t x = 0; x < q; x++)
+    for (size_t y = 0; y < q; y++) {
+      out[x * q + y] += left[x * q + a] * right[y * q + b];
+      if (a != b) out[x * q + y] += left[x * q + b] * right[y * q + a];
+    }
 }
 
 /* tr(m dD_i) for symmetric m */
@@ -132,12 +155,8 @@ static double trace_element(const struct pass *p, size_t i, const double *m) {
   const struct parameter *parameter = &p->c->room->parameter[i];
   const struct kernel_term *term = &p->kernel->term[parameter->term];
   size_t q = p->kernel->stage[parameter->stage].q;
-  double sum = 0;
-  for (size_t block = 0; block < term->repeat; block++) {
-    size_t a = term->at + block * term->size + parameter->a, b = term->at + block * term->size + parameter->b;
-    sum += a == b ? m[a * q + a] : m[a * q + b] + m[b * q + a];
-  }
-  return sum;
+  size_t a = term->at + parameter->a, b = term->at + parameter->b;
+  return a == b ? m[a * q + a] : m[a * q + b] + m[b * q + a];
 }
 
 static void add_to(double *to, double factor, const double *from, size_t n) {
@@ -316,6 +335,12 @@ static void derive_tree(const struct pass *p) {
   struct curvature *c = p->c;
   struct curvature_room *room = c->room;
   size_t levels = kernel->levels, first = levels ? 1 : 0, d = c->p + 1;
+  if (kernel->crossed) {
+    memcpy(c->root, p->work->root, d * d * sizeof(double));
+    crossed_jets_fill(room->jets, p->work->crossed, p->work->lambda, room->element,
+                      &(struct crossed_second){c->logdet_1, c->logdet_2, c->root + d * d});
+    return;
+  }
   memset(c->logdet_1, 0, (c->k + 1) * sizeof(double));
   memset(c->logdet_2, 0, (c->k + 1) * (c->k + 1) * sizeof(double));
   for (size_t s = first + 1; s <= levels; s++) {

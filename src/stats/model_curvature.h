@@ -14,6 +14,7 @@
 #ifndef ATTUNE_STATS_MODEL_CURVATURE_H
 #define ATTUNE_STATS_MODEL_CURVATURE_H
 
+#include "stats/model_crossed_jets.h"
 #include "stats/model_kernel.h"
 
 struct curvature {

@@ -10,7 +10,6 @@
     enum stats_status try_ = call;                                                                                     \
     if (try_) return try_;                                                                                             \
   } while (0)
-#define DENSE_MAXIMUM 3000  /* columns of the dense block that crossed factors share */
 #define RANK_SUSPECT 1e-9   /* squared relative residual below which rank is looked at closely */
 #define RANK_TOLERANCE 1e-7 /* relative residual of a column that counts as none, as in R's qr() */
 
@@ -185,10 +184,9 @@ static enum stats_status look(struct model_data *data, struct first_pass *pass, 
     while (i < seen && pass->group[i] != g) i++;
     if (i == seen) pass->group[seen++] = g;
   }
-  data->crossed = frame->groups > KERNEL_STAGES;
   pass->moments = model_take(data->memory, data->columns, sizeof *pass->moments);
   if (!pass->moments) return model_no_memory(error);
-  for (size_t s = 0; s < frame->groups && s < KERNEL_STAGES; s++) {
+  for (size_t s = 0; s < frame->groups; s++) {
     pass->parent[s] = model_take(data->memory, frame->group[pass->group[s]].factor.levels, sizeof **pass->parent);
     if (!pass->parent[s]) return model_no_memory(error);
   }
@@ -205,9 +203,8 @@ static void lay_terms(struct model_data *data) {
     struct kernel_term *term = &kernel->term[t];
     term->size = from->columns.count;
     term->stage = data->group_stage[from->group];
-    term->repeat = data->crossed && term->stage ? frame->group[from->group].factor.levels : 1;
     term->at = kernel->stage[term->stage].q;
-    kernel->stage[term->stage].q += term->size * term->repeat;
+    kernel->stage[term->stage].q += term->size;
     term->theta = kernel->thetas;
     kernel->thetas += packed_size(term->size);
   }
@@ -218,25 +215,21 @@ static enum stats_status lay_out(struct model_data *data, struct first_pass *pas
   const struct frame *frame = data->frame;
   struct kernel *kernel = &data->kernel;
   *kernel = (struct kernel){.n = frame->n, .p = data->p, .terms = frame->terms, .reml = reml};
-  kernel->levels = data->crossed ? 2 : frame->groups;
+  kernel->levels = frame->groups;
   for (size_t s = 0; s < frame->groups; s++) {
-    data->group_stage[pass->group[s]] = data->crossed ? s > 0 : s;
-    if (s < KERNEL_STAGES) data->stage_group[s] = pass->group[s];
+    data->group_stage[pass->group[s]] = s;
+    data->stage_group[s] = pass->group[s];
+    kernel->stage[s].nodes = frame->group[pass->group[s]].factor.levels;
   }
   lay_terms(data);
+  if (data->crossed) return STATS_OK;
   for (size_t s = kernel->levels; s-- > 0;) {
     struct kernel_stage *stage = &kernel->stage[s];
     size_t above = s + 1 < kernel->levels ? kernel->stage[s + 1].q + kernel->stage[s + 1].w : data->p + 1;
     stage->w = above;
-    stage->nodes = data->crossed && s ? 1 : frame->group[pass->group[s]].factor.levels;
     if (!(stage->parent = model_take(data->memory, stage->nodes, sizeof *stage->parent))) return model_no_memory(error);
-    for (size_t i = 0; !data->crossed && s + 1 < kernel->levels && i < stage->nodes; i++)
-      stage->parent[i] = pass->parent[s][i] - 1;
+    for (size_t i = 0; s + 1 < kernel->levels && i < stage->nodes; i++) stage->parent[i] = pass->parent[s][i] - 1;
   }
-  if (data->crossed && kernel->stage[1].q > DENSE_MAXIMUM)
-    return model_fail(error, STATS_BAD_DATA, "",
-                      "the crossed factors other than the largest have %zu effects; at most %d can be handled",
-                      kernel->stage[1].q, DENSE_MAXIMUM);
   return STATS_OK;
 }
 
@@ -244,7 +237,6 @@ static enum stats_status lay_out(struct model_data *data, struct first_pass *pas
 
 struct place { /* a column right of Z_0 */
   size_t at, column;
-  size_t group, step; /* with crossed factors: at + step * code of the group */
 };
 
 struct crossing {
@@ -252,9 +244,9 @@ struct crossing {
   size_t *own, owns; /* columns of Z_0 */
   struct place *place;
   size_t places;
-  double *g;        /* [groups][packed q] */
-  double *gram;     /* packed, of the current run */
-  size_t *position; /* [places] */
+  double *g;    /* [groups][packed q] */
+  double *gram; /* packed, of the current run */
+  double *full; /* with crossed factors: of [Z_1 .. | X y], both triangles; `place` says which columns these are */
 };
 
 static enum stats_status find_places(struct crossing *c, struct stats_error *error) {
@@ -264,27 +256,25 @@ static enum stats_status find_places(struct crossing *c, struct stats_error *err
   for (size_t t = 0; t < kernel->terms; t++) z += kernel->term[t].size;
   c->own = model_take(data->memory, z, sizeof *c->own);
   c->place = model_take(data->memory, z + data->p + 1, sizeof *c->place);
-  c->position = model_take(data->memory, z + data->p + 1, sizeof *c->position);
+  if (data->crossed) c->full = model_take(data->memory, (z + data->p + 1) * (z + data->p + 1), sizeof *c->full);
   c->gram = model_take(data->memory, packed_size(data->columns), sizeof *c->gram);
-  if (!c->own || !c->place || !c->position || !c->gram) return model_no_memory(error);
-  for (size_t s = 1; s < kernel->levels; s++) before[s + 1] = before[s] + kernel->stage[s].q;
+  if (!c->own || !c->place || !c->gram || (data->crossed && !c->full)) return model_no_memory(error);
+  for (size_t s = data->crossed ? 0 : 1; s < kernel->levels; s++) before[s + 1] = before[s] + kernel->stage[s].q;
   for (size_t s = 0; s < kernel->levels; s++)
     for (size_t t = 0; t < kernel->terms; t++) {
       const struct kernel_term *term = &kernel->term[t];
       if (term->stage != s) continue;
       for (size_t k = 0; k < term->size; k++) {
-        if (s == 0) {
+        if (s == 0 && !data->crossed) {
           c->own[c->owns++] = data->z[t][k];
           continue;
         }
-        bool repeats = data->crossed;
-        c->place[c->places++] = (struct place){before[s] + term->at + k, data->z[t][k],
-                                               data->frame->term[data->order[t]].group, repeats ? term->size : 0};
+        c->place[c->places++] = (struct place){before[s] + term->at + k, data->z[t][k]};
       }
     }
   size_t effects = kernel->levels > 1 ? before[kernel->levels] : 0;
   for (size_t j = 0; j <= data->p; j++)
-    c->place[c->places++] = (struct place){effects + j, j < data->p ? data->x[j] : data->response, 0, 0};
+    c->place[c->places++] = (struct place){effects + j, j < data->p ? data->x[j] : data->response};
   return STATS_OK;
 }
 
@@ -293,29 +283,50 @@ static double from_gram(const struct crossing *c, size_t a, size_t b) {
   return c->gram[packed_row(c->data->columns, low) + high - low];
 }
 
+static void end_run(struct crossing *c) {
+  struct model_data *data = c->data;
+  for (size_t i = 0; i < packed_size(data->columns); i++) data->total[i] += c->gram[i];
+  memset(c->gram, 0, packed_size(data->columns) * sizeof *c->gram);
+}
+
+/* A run where factors cross. */
+static bool flush_crossed(struct crossing *c, const int32_t *group_code) {
+  struct model_data *data = c->data;
+  size_t border = data->p + 1, z = c->places - border;
+  int32_t level[KERNEL_STAGES];
+  for (size_t s = 0; s < data->kernel.levels; s++) level[s] = group_code[data->stage_group[s]];
+  for (size_t i = 0; i < c->places; i++)
+    for (size_t j = 0; j < c->places; j++)
+      c->full[i * c->places + j] = from_gram(c, c->place[i].column, c->place[j].column);
+  double *base = data->kernel.base;
+  for (size_t i = 0; i < border; i++)
+    for (size_t j = i; j < border; j++) *base++ += c->full[(z + i) * c->places + z + j];
+  end_run(c);
+  return crossed_add(data->kernel.crossed, level, c->full);
+}
+
 /* Adds the cross-products of a run of rows that share all their groups. */
-static void flush_run(struct crossing *c, const int32_t *group_code) {
+static bool flush_run(struct crossing *c, const int32_t *group_code) {
   struct model_data *data = c->data;
   struct kernel *kernel = &data->kernel;
-  for (size_t i = 0; i < c->places; i++)
-    c->position[i] = c->place[i].at + (c->place[i].step ? c->place[i].step * (size_t)group_code[c->place[i].group] : 0);
+  if (data->crossed) return flush_crossed(c, group_code);
   size_t node = 0, first = kernel->levels ? 1 : 0, d = kernel->stage[first].q + kernel->stage[first].w;
   if (kernel->levels) {
     size_t group = (size_t)group_code[data->stage_group[0]], w = kernel->stage[0].w;
     double *g = c->g + group * packed_size(c->owns), *u = kernel->u + group * c->owns * w;
     for (size_t k = 0; k < c->owns; k++) {
       for (size_t l = k; l < c->owns; l++) *g++ += from_gram(c, c->own[k], c->own[l]);
-      for (size_t i = 0; i < c->places; i++) u[k * w + c->position[i]] += from_gram(c, c->own[k], c->place[i].column);
+      for (size_t i = 0; i < c->places; i++) u[k * w + c->place[i].at] += from_gram(c, c->own[k], c->place[i].column);
     }
     node = kernel->stage[0].parent[group];
   }
   double *base = kernel->base + node * packed_size(d);
   for (size_t i = 0; i < c->places; i++)
     for (size_t j = i; j < c->places; j++)
-      base[packed_row(d, c->position[i]) + c->position[j] - c->position[i]] +=
+      base[packed_row(d, c->place[i].at) + c->place[j].at - c->place[i].at] +=
           from_gram(c, c->place[i].column, c->place[j].column);
-  for (size_t i = 0; i < packed_size(data->columns); i++) data->total[i] += c->gram[i];
-  memset(c->gram, 0, packed_size(data->columns) * sizeof *c->gram);
+  end_run(c);
+  return true;
 }
 
 static void add_row(double *gram, const double *row, size_t n) {
@@ -344,21 +355,30 @@ static enum stats_status pass_two(struct crossing *c, struct stats_error *error)
     data_block_values(data, &block, value, one);
     for (size_t i = 0; i < block.n; i++) {
       if (!open || !same_run(&block, groups, i, code)) {
-        if (open) flush_run(c, code);
+        if (open && !flush_run(c, code)) return model_no_memory(error);
         for (size_t g = 0; g < groups; g++) code[g] = block.group[g][i];
         open = true;
       }
       add_row(c->gram, value + i * columns, columns);
     }
   }
-  if (open) flush_run(c, code);
-  return STATS_OK;
+  return !open || flush_run(c, code) ? STATS_OK : model_no_memory(error);
+}
+
+static bool begin_crossed(struct model_data *data) {
+  struct kernel *kernel = &data->kernel;
+  struct crossed_group group[KERNEL_STAGES];
+  for (size_t s = 0; s < kernel->levels; s++)
+    group[s] = (struct crossed_group){kernel->stage[s].nodes, kernel->stage[s].q};
+  kernel->crossed = crossed_new(group, kernel->levels, kernel->p + 1, data->memory);
+  return kernel->crossed != NULL;
 }
 
 static enum stats_status accumulate(struct model_data *data, struct stats_error *error) {
   struct crossing c = {.data = data};
   TRY(find_places(&c, error));
-  size_t groups = data->kernel.levels ? data->kernel.stage[0].nodes : 1;
+  size_t groups = data->kernel.levels && !data->crossed ? data->kernel.stage[0].nodes : 1;
+  if (data->crossed && !begin_crossed(data)) return model_no_memory(error);
   c.g = model_take(data->memory, groups, (packed_size(c.owns) + 1) * sizeof *c.g);
   data->total = model_take(data->memory, packed_size(data->columns), sizeof *data->total);
   if (!c.g || !data->total || !kernel_begin(&data->kernel, data->memory)) return model_no_memory(error);

@@ -26,8 +26,8 @@ struct model_data {
   size_t **z;                         /* [terms][size] columns of Z in the order of the kernel */
   size_t **z_frame;                   /* [terms][size] their places in the term of the frame */
   size_t *order;                      /* [terms] the frame's term of each kernel term: most levels first */
-  size_t group_stage[FORMULA_RANDOM]; /* stage of each frame group; with crossed factors 0 or 1 */
-  size_t stage_group[KERNEL_STAGES];  /* and back, on the nested path */
+  size_t group_stage[FORMULA_RANDOM]; /* stage of each frame group: most levels first */
+  size_t stage_group[KERNEL_STAGES];  /* and back */
   bool crossed;
   size_t *dropped; /* places in frame->fixed of columns left out */
   size_t dropped_count;

@@ -5,9 +5,33 @@
 
 #include "stats/model_within.h"
 
+#define CROSSED_MOST 1e9       /* numbers that crossed factors may take: 8 GB */
+#define CROSSED_WORK_MOST 1e12 /* multiplications of one evaluation: minutes */
+#define CROSSED_JETS_MOST 3e12 /* multiplications for degrees of freedom there: some minutes */
+
+enum stats_status model_check_cost(const struct stats_model_work *work, enum stats_df df, struct stats_error *error) {
+  const struct crossed *crossed = work->data.kernel.crossed;
+  if (!crossed) return STATS_OK;
+  if (crossed_size(crossed) > CROSSED_MOST || crossed_cost(crossed) > CROSSED_WORK_MOST)
+    return model_fail(
+        error, STATS_BAD_DATA, "",
+        "the factors that cross tie %zu effects so closely that %.1f GB and hours would be needed: leave the one "
+        "with the most levels out, or make it a fixed effect",
+        crossed_effects(crossed), crossed_size(crossed) * 8e-9);
+  bool curved = df == STATS_DF_SATTERTHWAITE || df == STATS_DF_KENWARD_ROGER;
+  if (curved && crossed_jets_cost(crossed) > CROSSED_JETS_MOST)
+    return model_fail(
+        error, STATS_NOT_FITTED, "df",
+        "degrees of freedom from the curvature would take some %.0f minutes with %zu crossed effects: ask "
+        "for --df none (with so many levels z tests hardly differ)",
+        crossed_jets_cost(crossed) / 1e12, crossed_effects(crossed));
+  return STATS_OK;
+}
+
 struct curvature *model_curvature_of(struct stats_model *model) {
   struct stats_model_work *work = model->work;
   if (work->curvature) return work->curvature;
+  if (work->progress.tell) work->progress.tell(work->progress.state, 0, 0);
   struct curvature *curvature = curvature_new(&work->data.kernel, work->memory);
   if (!curvature || !curvature_fill(curvature, &work->data.kernel, work->kernel_work, work->theta)) return NULL;
   return work->curvature = curvature;

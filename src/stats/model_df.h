@@ -4,6 +4,8 @@
 
 #include "stats/model_work.h"
 
+/* Refuses, before anything is fitted, what would take too much time or memory, and says what is cheaper. */
+enum stats_status model_check_cost(const struct stats_model_work *work, enum stats_df df, struct stats_error *error);
 /* Sets df (and under Kenward-Roger the adjusted vcov), t and p of all coefficients. */
 enum stats_status model_find_df(struct stats_model *model, enum stats_df df, struct stats_error *error);
 /* The curvature at the optimum, found once. NULL without memory or where it is not finite. */

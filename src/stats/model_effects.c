@@ -108,6 +108,48 @@ static void standard_errors(const struct stats_model_work *work, const double *a
   }
 }
 
+/* --- crossed factors ---------------------------------------------------------------------------------------------- */
+
+/* All effects, scaled, as model_crossed.h has them. */
+static double *crossed_effects_of(const struct stats_model_work *work) {
+  const struct kernel *kernel = &work->data.kernel;
+  double *b = model_take(work->memory, crossed_effects(kernel->crossed), sizeof *b);
+  double *v = model_take(work->memory, kernel->p + 1, sizeof *v);
+  if (!b || !v) return NULL;
+  for (size_t i = 0; i < kernel->p; i++) v[i] = -work->kernel_work->beta[i];
+  v[kernel->p] = 1;
+  crossed_predict(kernel->crossed, work->kernel_work->crossed, v, b);
+  crossed_scale(kernel->crossed, work->kernel_work->lambda, false, b, 1);
+  return b;
+}
+
+static enum stats_status crossed_random_effects(const struct stats_model *model, size_t t, const double *a,
+                                                double *effect, double *se) {
+  const struct stats_model_work *work = model->work;
+  const struct kernel *kernel = &work->data.kernel;
+  const struct kernel_term *term = &kernel->term[t];
+  size_t n = term->size, s = term->stage, q = kernel->stage[s].q, levels = kernel->stage[s].nodes;
+  const double *b = crossed_effects_of(work), *lambda = work->kernel_work->lambda[s];
+  double *block = model_take(work->memory, se ? levels : 0, q * q * sizeof *block);
+  double *half = model_take(work->memory, 2 * q * q, sizeof *half), *c = half + q * q;
+  if (!b || !block || !half) return STATS_NO_MEMORY;
+  if (se) crossed_inverse_blocks(kernel->crossed, work->kernel_work->crossed, s, block);
+  b += crossed_first(kernel->crossed, s) + term->at;
+  for (size_t g = 0; g < levels; g++, b += q) {
+    for (size_t i = 0; i < n; i++) {
+      effect[g * n + i] = 0;
+      for (size_t j = 0; j < n; j++) effect[g * n + i] += work->y_scale * a[i * n + j] * b[j];
+    }
+    if (!se) continue;
+    matrix_multiply(half, lambda, block + g * q * q, q, q, q, false);
+    matrix_multiply_nt(c, half, lambda, q, q, q, false);
+    standard_errors(work, a, n, c, q, term->at, se + g * n);
+  }
+  return STATS_OK;
+}
+
+/* --- for all ------------------------------------------------------------------------------------------------------ */
+
 enum stats_status stats_model_random_effects(const struct stats_model *model, size_t t, double *effect, double *se) {
   const struct stats_model_work *work = model->work;
   const struct kernel *kernel = &work->data.kernel;
@@ -115,20 +157,22 @@ enum stats_status stats_model_random_effects(const struct stats_model *model, si
   size_t n = term->size, s = term->stage, q = kernel->stage[s].q, levels = model->random[t].levels;
   struct paths paths;
   double *a = model_take(work->memory, n * n, sizeof *a), *own = model_take(work->memory, q * q, sizeof *own);
-  if (!a || !own || !new_paths(&paths, work, se != NULL)) return STATS_NO_MEMORY;
+  if (!a || !own) return STATS_NO_MEMORY;
   model_effect_transform(work, t, a);
+  if (kernel->crossed) return crossed_random_effects(model, t, a, effect, se);
+  if (!new_paths(&paths, work, se != NULL)) return STATS_NO_MEMORY;
   walk_nodes(&paths);
   for (size_t g = 0; g < levels; g++) {
-    size_t node = term->repeat > 1 ? 0 : g, at = term->at + (term->repeat > 1 ? g * n : 0), wide = paths.length[s];
-    const double *c = paths.c[s] ? paths.c[s] + node * wide * wide : NULL;
+    size_t at = term->at, wide = paths.length[s];
+    const double *c = paths.c[s] ? paths.c[s] + g * wide * wide : NULL;
     if (s == 0) {
-      const double *k = leaf(&paths, node);
-      predict(&paths, 0, node, paths.n);
-      if (se) spread(&paths, 0, node, k, paths.n, own);
+      const double *k = leaf(&paths, g);
+      predict(&paths, 0, g, paths.n);
+      if (se) spread(&paths, 0, g, k, paths.n, own);
       c = own;
       wide = q;
     }
-    const double *b = paths.b[s] + node * paths.length[s] + at;
+    const double *b = paths.b[s] + g * paths.length[s] + at;
     for (size_t i = 0; i < n; i++) {
       effect[g * n + i] = 0;
       for (size_t j = 0; j < n; j++) effect[g * n + i] += work->y_scale * a[i * n + j] * b[j];
@@ -147,11 +191,31 @@ static double predictor(const struct paths *paths, const struct frame_block *blo
   for (size_t t = 0; t < data->kernel.terms; t++) {
     const struct kernel_term *term = &data->kernel.term[t];
     size_t code = (size_t)block->group[data->frame->term[data->order[t]].group][i];
-    size_t node = term->repeat > 1 ? 0 : code, at = term->at + (term->repeat > 1 ? code * term->size : 0);
-    const double *b = paths->b[term->stage] + node * paths->length[term->stage] + at;
+    const double *b = paths->b[term->stage] + code * paths->length[term->stage] + term->at;
     for (size_t k = 0; k < term->size; k++) sum += b[k] * row[data->z[t][k]];
   }
   return sum;
+}
+
+/* The effects of every stage. */
+static bool predict_all(struct paths *paths, const struct stats_model_work *work) {
+  const struct kernel *kernel = &work->data.kernel;
+  if (kernel->crossed) {
+    double *b = crossed_effects_of(work);
+    *paths = (struct paths){.work = work};
+    for (size_t s = 0; s < kernel->levels && b; s++) {
+      paths->length[s] = kernel->stage[s].q;
+      paths->b[s] = b + crossed_first(kernel->crossed, s);
+    }
+    return b;
+  }
+  if (!new_paths(paths, work, false)) return false;
+  walk_nodes(paths);
+  for (size_t i = 0; kernel->levels && i < kernel->stage[0].nodes; i++) {
+    leaf(paths, i);
+    predict(paths, 0, i, paths->n);
+  }
+  return true;
 }
 
 enum stats_status stats_model_fitted(const struct stats_model *model, double *fitted) {
@@ -161,12 +225,7 @@ enum stats_status stats_model_fitted(const struct stats_model *model, double *fi
   struct frame_block block;
   struct stats_error error;
   double one[FRAME_BLOCK], *value = model_take(work->memory, data->columns * FRAME_BLOCK, sizeof *value);
-  if (!value || !new_paths(&paths, work, false)) return STATS_NO_MEMORY;
-  walk_nodes(&paths);
-  for (size_t i = 0; data->kernel.levels && i < data->kernel.stage[0].nodes; i++) {
-    leaf(&paths, i);
-    predict(&paths, 0, i, paths.n);
-  }
+  if (!value || !predict_all(&paths, work)) return STATS_NO_MEMORY;
   enum stats_status status = frame_block_start(&work->frame, work->memory, &block, &error);
   if (status) return status;
   for (size_t i = 0; i < work->frame.table->rows; i++) fitted[i] = NAN;

@@ -170,6 +170,7 @@ static enum stats_status reorder(struct stats_model_work *work, size_t ***order,
 static enum stats_status minimise(struct stats_model_work *work, struct stats_error *error) {
   const struct kernel *kernel = &work->data.kernel;
   if (!(work->kernel_work = kernel_work_new(kernel, work->memory))) return model_no_memory(error);
+  work->kernel_work->progress = work->progress;
   bool fine = kernel_fit(kernel, work->kernel_work, work->theta, NULL, work->memory, &work->outcome);
   if (!fine || work->outcome.sigma2 < RESIDUAL_LEAST)
     return model_fail(
@@ -179,10 +180,12 @@ static enum stats_status minimise(struct stats_model_work *work, struct stats_er
   return STATS_OK;
 }
 
-static enum stats_status build_and_minimise(struct stats_model_work *work, bool reml, struct stats_error *error) {
+static enum stats_status build_and_minimise(struct stats_model_work *work, bool reml, enum stats_df df,
+                                            struct stats_error *error) {
   size_t **order = NULL;
   bool changed = false;
   TRY(data_build(&work->frame, reml, NULL, work->memory, &work->data, error));
+  TRY(model_check_cost(work, df, error));
   if (!(work->theta = model_take(work->memory, work->data.kernel.thetas, sizeof *work->theta)))
     return model_no_memory(error);
   kernel_start(&work->data.kernel, work->theta);
@@ -208,13 +211,14 @@ enum stats_status stats_model_fit(const char *formula, const struct stats_table 
   *out = NULL;
   if (!model || !work) return model_no_memory(error);
   work->memory = memory;
+  work->progress = options->progress;
   model->work = work;
   model->formula = formula;
   model->ml = options->ml;
   model->df = options->df;
   TRY(formula_read(formula, memory, &work->formula, error));
   TRY(frame_build(&work->formula, table, memory, &work->frame, error));
-  TRY(build_and_minimise(work, !options->ml, error));
+  TRY(build_and_minimise(work, !options->ml, options->cluster ? STATS_DF_NONE : options->df, error));
   TRY(model_search_elsewhere(work, &model->starts, error));
   TRY(find_transforms(work, error));
   fill_scalars(model);

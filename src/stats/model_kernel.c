@@ -22,6 +22,7 @@ bool kernel_begin(struct kernel *kernel, const struct stats_memory *memory) {
   kernel->stage[kernel->levels].nodes = 1;
   kernel->stage[kernel->levels].q = 0;
   kernel->stage[kernel->levels].w = kernel->p + 1;
+  if (kernel->crossed) return (kernel->base = model_take(memory, packed_size(kernel->p + 1), sizeof(double))) != NULL;
   kernel->base = model_take(memory, base->nodes, packed_size(base->q + base->w) * sizeof(double));
   if (!kernel->levels) return kernel->base;
   kernel->u = model_take(memory, first->nodes, first->q * first->w * sizeof(double));
@@ -129,6 +130,7 @@ static bool find_cells(struct kernel *kernel, const struct stats_memory *memory)
 
 bool kernel_end(struct kernel *kernel, const double *g, const struct stats_memory *memory) {
   if (!kernel->levels) return true;
+  if (kernel->crossed) return crossed_end(kernel->crossed);
   if (!find_patterns(kernel, g, memory) || !find_cells(kernel, memory)) return false;
   const struct kernel_stage *stage = &kernel->stage[0];
   size_t bytes = packed_size(stage->q) * packed_size(stage->w) * sizeof(double);
@@ -154,36 +156,59 @@ static bool new_nodes(const struct kernel *kernel, struct kernel_work *work, siz
   return true;
 }
 
-struct kernel_work *kernel_work_new(const struct kernel *kernel, const struct stats_memory *memory) {
-  struct kernel_work *work = model_take(memory, 1, sizeof *work);
-  if (!work) return NULL;
-  size_t widest = kernel->p + 1, p = kernel->p, levels = kernel->levels, q0 = levels ? kernel->stage[0].q : 0;
+/* What the stages of a tree take; the width of the widest of them. */
+static bool new_stages(const struct kernel *kernel, struct kernel_work *work, size_t *widest,
+                       const struct stats_memory *memory) {
+  size_t levels = kernel->levels, q0 = levels ? kernel->stage[0].q : 0;
   bool fine = true;
   for (size_t s = 0; s <= levels; s++) {
-    size_t d = width(kernel, s), nodes = kernel->stage[s].nodes, q = kernel->stage[s].q;
-    if (d > widest) widest = d;
+    size_t d = width(kernel, s), nodes = kernel->stage[s].nodes;
+    if (d > *widest) *widest = d;
     if (s >= depth_of(kernel)) {
       fine &= (work->sum[s] = model_take(memory, nodes, packed_size(d) * sizeof(double))) != NULL;
       size_t kept = s > depth_of(kernel) || s == levels ? nodes : 1;
       fine &= (work->bar[s] = model_take(memory, kept, d * d * sizeof(double))) != NULL;
     }
-    if (s == levels) continue;
-    fine &= (work->lambda[s] = model_take(memory, q * q + 1, sizeof(double))) != NULL;
-    fine &= (work->lambda_bar[s] = model_take(memory, q * q + 1, sizeof(double))) != NULL;
-    if (s) fine = fine && new_nodes(kernel, work, s, memory);
+    if (s && s < levels) fine = fine && new_nodes(kernel, work, s, memory);
   }
   fine &= (work->pattern_k = model_take(memory, kernel->patterns + 1, 3 * q0 * q0 * sizeof(double))) != NULL;
+  work->pattern_h = work->pattern_k + kernel->patterns * q0 * q0;
+  work->pattern_kbar = work->pattern_h + kernel->patterns * q0 * q0;
+  return fine;
+}
+
+static bool new_crossed(const struct kernel *kernel, struct kernel_work *work, size_t *widest,
+                        const struct stats_memory *memory) {
+  size_t d = kernel->p + 1, root = kernel->levels, effects = crossed_effects(kernel->crossed);
+  bool fine = true;
+  for (size_t s = 0; s < root; s++)
+    if (kernel->stage[s].q > *widest) *widest = kernel->stage[s].q;
+  if (kernel->thetas > *widest) *widest = kernel->thetas;
+  fine &= (work->sum[root] = model_take(memory, packed_size(d), sizeof(double))) != NULL;
+  fine &= (work->bar[root] = model_take(memory, d * d, sizeof(double))) != NULL;
+  fine &= (work->effects = model_take(memory, 3 + 2 * kernel->thetas, effects * sizeof(double))) != NULL;
+  return fine && (work->crossed = crossed_work_new(kernel->crossed, memory)) != NULL;
+}
+
+struct kernel_work *kernel_work_new(const struct kernel *kernel, const struct stats_memory *memory) {
+  struct kernel_work *work = model_take(memory, 1, sizeof *work);
+  if (!work) return NULL;
+  size_t widest = kernel->p + 1, p = kernel->p;
+  bool fine = (kernel->crossed ? new_crossed : new_stages)(kernel, work, &widest, memory);
+  for (size_t s = 0; s < kernel->levels; s++) {
+    size_t q = kernel->stage[s].q;
+    fine &= (work->lambda[s] = model_take(memory, q * q + 1, sizeof(double))) != NULL;
+    fine &= (work->lambda_bar[s] = model_take(memory, q * q + 1, sizeof(double))) != NULL;
+  }
   fine &= (work->beta = model_take(memory, p + 1, sizeof(double))) != NULL;
   fine &= (work->inverse = model_take(memory, p * p + 1, sizeof(double))) != NULL;
   fine &= (work->root = model_take(memory, (p + 1) * (p + 1), sizeof(double))) != NULL;
   for (size_t i = 0; i < 5; i++)
     fine &= (work->scratch[i] = model_take(memory, widest * widest + 1, sizeof(double))) != NULL;
+  fine &= (work->d_room = model_take(memory, widest * widest + 1, sizeof(double))) != NULL;
   fine &= (work->full = model_take(memory, widest * widest + 1, sizeof(double))) != NULL;
   fine &= (work->column = model_take(memory, widest, sizeof *work->column)) != NULL;
-  if (!fine) return NULL;
-  work->pattern_h = work->pattern_k + kernel->patterns * q0 * q0;
-  work->pattern_kbar = work->pattern_h + kernel->patterns * q0 * q0;
-  return work;
+  return fine ? work : NULL;
 }
 
 /* --- the way up --------------------------------------------------------------------------------------------------- */
@@ -194,12 +219,9 @@ void kernel_lambda(const struct kernel *kernel, size_t stage, const double *thet
   for (size_t t = 0; t < kernel->terms; t++) {
     const struct kernel_term *term = &kernel->term[t];
     if (term->stage != stage) continue;
-    for (size_t r = 0; r < term->repeat; r++) {
-      const double *from = theta + term->theta;
-      size_t at = term->at + r * term->size;
-      for (size_t j = 0; j < term->size; j++)
-        for (size_t i = j; i < term->size; i++) lambda[(at + i) * q + at + j] = *from++;
-    }
+    const double *from = theta + term->theta;
+    for (size_t j = 0; j < term->size; j++)
+      for (size_t i = j; i < term->size; i++) lambda[(term->at + i) * q + term->at + j] = *from++;
   }
 }
 
@@ -351,6 +373,11 @@ static bool solve_root(const struct kernel *kernel, struct kernel_work *work) {
 
 static bool go_up(const struct kernel *kernel, struct kernel_work *work) {
   size_t levels = kernel->levels, first = depth_of(kernel);
+  if (kernel->crossed) {
+    memcpy(work->sum[levels], kernel->base, packed_size(kernel->p + 1) * sizeof(double));
+    work->logdet = crossed_factor(kernel->crossed, work->crossed, work->lambda, work->sum[levels]);
+    return isfinite(work->logdet) && solve_root(kernel, work);
+  }
   memcpy(work->sum[first], kernel->base,
          kernel->stage[first].nodes * packed_size(width(kernel, first)) * sizeof(double));
   for (size_t s = first + 1; s <= levels; s++)
@@ -493,26 +520,27 @@ static void node_derivative(const struct kernel *kernel, struct kernel_work *wor
 }
 
 static void collect_gradient(const struct kernel *kernel, const struct kernel_work *work, double *gradient) {
-  memset(gradient, 0, kernel->thetas * sizeof *gradient);
   for (size_t t = 0; t < kernel->terms; t++) {
     const struct kernel_term *term = &kernel->term[t];
     size_t q = kernel->stage[term->stage].q;
     const double *bar = work->lambda_bar[term->stage];
-    for (size_t r = 0; r < term->repeat; r++) {
-      double *to = gradient + term->theta;
-      size_t at = term->at + r * term->size;
-      for (size_t j = 0; j < term->size; j++)
-        for (size_t i = j; i < term->size; i++) *to++ += bar[(at + i) * q + at + j];
-    }
+    double *to = gradient + term->theta;
+    for (size_t j = 0; j < term->size; j++)
+      for (size_t i = j; i < term->size; i++) *to++ = bar[(term->at + i) * q + term->at + j];
   }
 }
 
-static void go_down(const struct kernel *kernel, struct kernel_work *work, double *gradient) {
+/* The derivative by every Lambda. */
+static void go_down(const struct kernel *kernel, struct kernel_work *work) {
   size_t levels = kernel->levels, q = kernel->stage[0].q;
   for (size_t s = 0; s < levels; s++)
     memset(work->lambda_bar[s], 0, kernel->stage[s].q * kernel->stage[s].q * sizeof(double));
-  memset(work->pattern_kbar, 0, kernel->patterns * q * q * sizeof(double));
   root_derivative(kernel, work, work->bar[levels]);
+  if (kernel->crossed) {
+    crossed_derivative(kernel->crossed, work->crossed, work->lambda, work->bar[levels], work->lambda_bar);
+    return;
+  }
+  memset(work->pattern_kbar, 0, kernel->patterns * q * q * sizeof(double));
   if (levels == 1) cells_derivative(kernel, work, 0, work->bar[1]);
   for (size_t s = levels; s-- > 1;) {
     size_t d = width(kernel, s);
@@ -526,7 +554,6 @@ static void go_down(const struct kernel *kernel, struct kernel_work *work, doubl
     const struct kernel_node pattern = {.g = kernel->pattern_g + i * q * q, .h = work->pattern_h + i * q * q};
     lambda_derivative(work, 0, q, &pattern, work->pattern_kbar + i * q * q, (double)kernel->pattern_count[i]);
   }
-  collect_gradient(kernel, work, gradient);
 }
 
 /* sigma2 of a pinned standard deviation, and |Lambda'row|^2. */
@@ -585,72 +612,48 @@ bool kernel_evaluate(const struct kernel *kernel, struct kernel_work *work, cons
     return false;
   }
   if (gradient && kernel->levels) {
-    go_down(kernel, work, gradient);
+    go_down(kernel, work);
+    collect_gradient(kernel, work, gradient);
     if (pin && pin->kind == PIN_DEVIATION) add_pinned_gradient(kernel, work, turned, length, df, gradient);
   }
   return true;
 }
 
-/* --- the expected Hessian ----------------------------------------------------------------------------------------- */
+#define PROBE 1e-4 /* length of a column of Lambda that stands for none: D changes by its square */
 
-struct expected {
-  const struct kernel *kernel;
-  struct kernel_work *work;
-  double *hessian, *trace;
-};
-
-static void element(const struct kernel_term *term, size_t index, size_t *i, size_t *j) {
-  for (*j = 0; index >= term->size - *j; ++*j) index -= term->size - *j;
-  *i = *j + index;
-}
-
-/* tr(T dD_t T dD_u) = 2 (W_bc W_ad + T_ab Y_cd) for theta_t = Lambda_ac, theta_u = Lambda_bd, with T = Z'V^-1 Z,
- * W = T Lambda, Y = Lambda'W. */
-static void expected_block(struct expected *e, size_t s, const double *g, const double *k, double count) {
-  size_t q = e->kernel->stage[s].q;
-  double *gk = e->work->scratch[0], *t = e->work->scratch[1], *w = e->work->scratch[2], *y = e->work->scratch[3];
-  matrix_multiply(gk, g, k, q, q, q, false);
-  matrix_multiply(t, gk, g, q, q, q, false);
-  for (size_t i = 0; i < q * q; i++) t[i] = g[i] - t[i];
-  matrix_multiply(w, t, e->work->lambda[s], q, q, q, false);
-  matrix_multiply_tn(y, e->work->lambda[s], w, q, q, q, false);
-  size_t thetas = e->kernel->thetas, a, b, c, d;
-  for (size_t x = 0; x < e->kernel->terms; x++) {
-    const struct kernel_term *one = &e->kernel->term[x];
-    if (one->stage != s) continue;
-    for (size_t i = 0; i < packed_size(one->size); i++) {
-      element(one, i, &a, &c);
-      for (size_t r = 0; r < one->repeat; r++)
-        e->trace[one->theta + i] += 2 * count * w[(one->at + r * one->size + a) * q + one->at + r * one->size + c];
-      for (size_t z = 0; z < e->kernel->terms; z++) {
-        const struct kernel_term *two = &e->kernel->term[z];
-        if (two->stage != s) continue;
-        for (size_t j = 0; j < packed_size(two->size); j++) {
-          element(two, j, &b, &d);
-          double sum = 0;
-          for (size_t r = 0; r < one->repeat; r++)
-            for (size_t r2 = 0; r2 < two->repeat; r2++) {
-              size_t a1 = one->at + r * one->size + a, c1 = one->at + r * one->size + c;
-              size_t b1 = two->at + r2 * two->size + b, d1 = two->at + r2 * two->size + d;
-              sum += w[b1 * q + c1] * w[a1 * q + d1] + t[a1 * q + b1] * y[c1 * q + d1];
-            }
-          e->hessian[(one->theta + i) * thetas + two->theta + j] += 2 * count * sum;
-        }
-      }
-    }
+/* With a vector of that length in a zero column, the derivative by the column is 2 D_bar times it. */
+static bool probe_d(const struct kernel *kernel, struct kernel_work *work, const double *theta, size_t t, double *out) {
+  const struct kernel_term *term = &kernel->term[t];
+  size_t n = term->size, q = kernel->stage[term->stage].q, zero = 0, at = term->at;
+  double *lambda = work->lambda[term->stage], df = (double)(kernel->n - (kernel->reml ? kernel->p : 0));
+  for (size_t s = 0; s < kernel->levels; s++) kernel_lambda(kernel, s, theta, work->lambda[s]);
+  while (zero + 1 < n && lambda[(at + zero) * q + at + zero] != 0) zero++;
+  for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < n; k++) lambda[(at + k) * q + at + zero] = k == i ? PROBE : 0;
+    work->evaluations++;
+    if (!go_up(kernel, work)) return false;
+    work->weight = df / work->rss;
+    go_down(kernel, work);
+    for (size_t k = 0; k < n; k++)
+      out[k * n + i] = work->lambda_bar[term->stage][(at + k) * q + at + zero] / (2 * PROBE);
   }
+  return true;
 }
 
-void kernel_expected_hessian(const struct kernel *kernel, struct kernel_work *work, double *hessian) {
-  size_t thetas = kernel->thetas, q = kernel->stage[0].q;
-  struct expected e = {kernel, work, hessian, work->scratch[4]};
-  memset(hessian, 0, thetas * thetas * sizeof *hessian);
-  memset(e.trace, 0, thetas * sizeof *e.trace);
-  for (size_t i = 0; i < kernel->patterns; i++)
-    expected_block(&e, 0, kernel->pattern_g + i * q * q, work->pattern_k + i * q * q, (double)kernel->pattern_count[i]);
-  for (size_t s = 1; s < kernel->levels; s++)
-    for (size_t i = 0; i < kernel->stage[s].nodes; i++)
-      expected_block(&e, s, work->node[s][i].g, work->node[s][i].k, 1);
-  for (size_t i = 0; i < thetas; i++)
-    for (size_t j = 0; j < thetas; j++) hessian[i * thetas + j] -= e.trace[i] * e.trace[j] / (double)kernel->n;
+bool kernel_d_derivative(const struct kernel *kernel, struct kernel_work *work, const double *theta, size_t t,
+                         double *out) {
+  const struct kernel_term *term = &kernel->term[t];
+  size_t n = term->size, q = kernel->stage[term->stage].q;
+  if (kernel->crossed) return probe_d(kernel, work, theta, t, out);
+  double *d_bar = work->d_bar[term->stage] = work->d_room;
+  memset(d_bar, 0, q * q * sizeof *d_bar);
+  for (size_t s = 0; s < kernel->levels; s++) kernel_lambda(kernel, s, theta, work->lambda[s]);
+  work->evaluations++;
+  bool fine = go_up(kernel, work);
+  work->weight = (double)(kernel->n - (kernel->reml ? kernel->p : 0)) / work->rss;
+  if (fine) go_down(kernel, work);
+  work->d_bar[term->stage] = NULL;
+  for (size_t i = 0; i < n; i++)
+    for (size_t j = 0; j < n; j++) out[i * n + j] = d_bar[(term->at + i) * q + term->at + j];
+  return fine;
 }

@@ -16,8 +16,8 @@
  * Groups with bitwise the same G share K. Those that also share a parent are a cell, of which only
  * M[k,l] = sum over members of the symmetric part of U_k'U_l is used: sum of U'KU = sum over k <= l of K[k,l] M[k,l].
  *
- * Crossed factors: the factor with the most effects is stage 0, all others together are one dense node of stage 1,
- * whose Lambda repeats each term's block (`repeat`).
+ * Factors that cross are no tree: each is a stage whose Lambda and derivative are read as above, and the equations are
+ * solved by sparse factorisation (model_crossed.h).
  *
  * Everything is in the scale of the columns that were handed in. Not thread-safe to write; a kernel may be read by
  * many threads, each with a work of its own. */
@@ -26,14 +26,14 @@
 
 #include "attune/stats_model.h"
 #include "stats/matrix.h"
+#include "stats/model_crossed.h"
 
-#define KERNEL_STAGES 10
+#define KERNEL_STAGES CROSSED_GROUPS
 #define KERNEL_TERMS 40
 
 struct kernel_term {
   size_t size;      /* effects in its block */
-  size_t stage, at; /* where its first block stands among the effects of the stage */
-  size_t repeat;    /* blocks, one after the other (1 on the nested path) */
+  size_t stage, at; /* where it stands among the effects of the stage */
   size_t theta;     /* index of its first parameter */
 };
 
@@ -53,6 +53,7 @@ struct kernel {
   bool reml;
   struct kernel_term term[KERNEL_TERMS];
   struct kernel_stage stage[KERNEL_STAGES + 1]; /* stage[levels] is the root: one node, q = 0, w = p + 1 */
+  struct crossed *crossed;                      /* NULL: a tree. Else parent, w and all below are not used, but base */
   /* stage 0 */
   size_t patterns, cells;
   double *pattern_g; /* [patterns][q * q] */
@@ -62,7 +63,7 @@ struct kernel {
   struct kernel_cell *cell;
   size_t *cell_start; /* [nodes of stage 1 + 1] */
   uint32_t *member;   /* [groups] */
-  /* stage 1 (the root when levels is 1 or 0): raw cross-products of everything but Z_0 */
+  /* stage 1 (the root when levels is 1 or 0, or factors cross): raw cross-products of everything but Z_0 */
   double *base; /* [nodes][packed of q + w] */
 };
 
@@ -85,29 +86,35 @@ struct kernel_work {
   double *beta, *inverse;            /* [p], [p * p] = (X'V^-1 X)^-1 with V relative to sigma2 */
   double *lambda[KERNEL_STAGES];     /* dense q x q */
   double *lambda_bar[KERNEL_STAGES]; /* derivative of the criterion by lambda */
-  double *d_bar[KERNEL_STAGES];      /* derivative by D, added up when not NULL (the caller sets and clears it) */
+  double *d_bar[KERNEL_STAGES];      /* derivative by D, added up when not NULL */
   double *pattern_k, *pattern_h, *pattern_kbar;
   struct kernel_node *node[KERNEL_STAGES];
   double *sum[KERNEL_STAGES + 1]; /* per node, packed: cross-products on the way up */
   double *bar[KERNEL_STAGES + 1]; /* per node, packed and weighted (off-diagonal twice): derivatives on the way down */
-  double *full, *scratch[5], *root;
+  double *full, *scratch[5], *root, *d_room;
   size_t *column; /* [columns], places of the non-zero ones */
+  struct crossed_work *crossed;
+  struct stats_progress progress;
+  double *effects; /* with crossed factors: [3 + 2 thetas][effects] */
   size_t evaluations;
 };
 
 /* Raw rows in: first say how many groups each stage has and who is whose parent, then add runs of rows. `stage[s].q`,
  * `.nodes` and `.parent`, `term`, `p`, `levels`, `n` and `reml` must be set; the rest is taken from memory. */
 bool kernel_begin(struct kernel *kernel, const struct stats_memory *memory);
-/* Adds cross-products of rows of one finest group: `packed` upper triangle of [Z_0 | Z_1 .. | X | y]. With crossed
- * factors Z_1 is the whole row of indicators. `g` collects each group's G until kernel_end(): [groups][packed q]. */
+/* `g`: each finest group's G, [groups][packed q]; not used with crossed factors. */
 bool kernel_end(struct kernel *kernel, const double *g, const struct stats_memory *memory);
 struct kernel_work *kernel_work_new(const struct kernel *kernel, const struct stats_memory *memory);
 
 /* The criterion at theta (with its constants), and its gradient by theta when `gradient` is not NULL. Returns false,
  * with an infinite criterion, where X'V^-1 X or the residual sum of squares is not positive. */
 bool kernel_evaluate(const struct kernel *kernel, struct kernel_work *work, const double *theta, double *gradient);
-/* After kernel_evaluate() at theta: the expected Hessian of the criterion by theta (sigma2 profiled out), ignoring
- * what ties the stages together: a start for BFGS. [thetas * thetas] */
+/* The derivative of the criterion by D of a term (size x size) at theta, where a column of its Lambda is zero. */
+bool kernel_d_derivative(const struct kernel *kernel, struct kernel_work *work, const double *theta, size_t term,
+                         double *out);
+/* After kernel_evaluate() at theta: a Hessian of the criterion by theta (sigma2 profiled out) that a search can start
+ * from [thetas * thetas]: the expected one, ignoring what ties the stages together; with crossed factors the average of
+ * observed and expected (Gilmour, Thompson & Cullis 1995). */
 void kernel_expected_hessian(const struct kernel *kernel, struct kernel_work *work, double *hessian);
 
 /* The dense factor of a stage at theta; its parameters are the columns of each term's lower triangle. */

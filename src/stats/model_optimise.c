@@ -11,12 +11,14 @@
 #define GRADIENT_GOAL 1e-9 /* plus what rounding leaves of a large criterion */
 #define SNAP 2e-4          /* a diagonal of Lambda below this is tried as an exact zero */
 #define ESCAPES 6
+#define AVERAGE_ENOUGH 1e-3 /* gradient below which BFGS goes on from the average information */
+#define CUT_ABOVE 0.01      /* diagonals of Lambda above this are not led through zero */
 
 struct search {
   const struct kernel *kernel;
   struct kernel_work *work;
   size_t k;
-  double *x, *g, *trial, *trial_g, *step, *inverse, *s, *y, *scratch, *vectors, *values, *d_bar;
+  double *x, *g, *trial, *trial_g, *step, *inverse, *s, *y, *scratch, *vectors, *values;
   double f;
 };
 
@@ -24,7 +26,7 @@ void kernel_start(const struct kernel *kernel, double *theta) {
   memset(theta, 0, kernel->thetas * sizeof *theta);
   for (size_t t = 0; t < kernel->terms; t++) {
     double *at = theta + kernel->term[t].theta;
-    for (size_t i = 0; i < kernel->term[t].size; at += kernel->term[t].size - i, i++) *at = 1;
+    for (size_t i = 0; i < kernel->term[t].size; at += kernel->term[t].size - i, i++) *at = kernel->crossed ? 0.5 : 1;
   }
 }
 
@@ -63,7 +65,10 @@ static void invert(struct search *q, const double *hessian) {
 }
 
 static bool evaluate(struct search *q) {
-  return kernel_evaluate(q->kernel, q->work, q->trial, q->trial_g);
+  bool fine = kernel_evaluate(q->kernel, q->work, q->trial, q->trial_g);
+  const struct stats_progress *progress = &q->work->progress;
+  if (progress->tell) progress->tell(progress->state, q->work->evaluations, largest(q->trial_g, q->k));
+  return fine;
 }
 
 static bool evaluate_at(struct search *q, const double *x) {
@@ -132,11 +137,32 @@ static bool begin(struct search *q, const double *hessian) {
   return true;
 }
 
+/* The step downhill. The average information of crossed factors is cheap beside the gradient and good at every point,
+ * so it replaces BFGS there until little is left. It knows nothing of D's curvature by theta (2 D_bar on the diagonal,
+ * which is what keeps a variance at zero); and far from the end it asks for steps through zero, which are cut. */
+static void find_step(struct search *q) {
+  const struct kernel *kernel = q->kernel;
+  size_t k = q->k;
+  double *hessian = q->trial_g + k;
+  bool fresh = kernel->crossed && largest(q->g, k) > AVERAGE_ENOUGH;
+  if (fresh) {
+    kernel_expected_hessian(kernel, q->work, hessian);
+    for (size_t t = 0; t < kernel->terms; t++)
+      for (size_t i = 0, at = kernel->term[t].theta; i < kernel->term[t].size; at += kernel->term[t].size - i, i++)
+        if (q->g[at] * q->x[at] > 0) hessian[at * k + at] += q->g[at] / q->x[at];
+    invert(q, hessian);
+  }
+  for (size_t j = 0; j < k; j++) q->step[j] = -dot(q->inverse + j * k, q->g, k);
+  for (size_t t = 0; t < kernel->terms && fresh; t++)
+    for (size_t i = 0, at = kernel->term[t].theta; i < kernel->term[t].size; at += kernel->term[t].size - i, i++)
+      if (q->x[at] > CUT_ABOVE && q->step[at] < -0.8 * q->x[at]) q->step[at] = -0.8 * q->x[at];
+}
+
 static bool descend(struct search *q, const double *hessian) {
   if (!begin(q, hessian)) return false;
   bool fresh = true;
   for (int i = 0; i < ITERATIONS && !arrived(q); i++) {
-    for (size_t j = 0; j < q->k; j++) q->step[j] = -dot(q->inverse + j * q->k, q->g, q->k);
+    find_step(q);
     if (advance(q)) {
       accept_trial(q);
       update(q);
@@ -240,24 +266,14 @@ static bool snap(struct search *q) {
  * it does, moves a little that way: the criterion is even in each column of Lambda, so its gradient cannot tell. */
 static bool escape(struct search *q) {
   bool moved = false;
-  double *d_bar = q->d_bar;
   for (size_t t = 0; t < q->kernel->terms; t++) {
     const struct kernel_term *term = &q->kernel->term[t];
-    size_t n = term->size, wide = q->kernel->stage[term->stage].q;
+    size_t n = term->size;
     bool singular = false;
     read_block(q->vectors, q->x + term->theta, n);
     for (size_t j = 0; j < n; j++) singular |= fabs(q->vectors[j * n + j]) <= SNAP;
     if (!singular) continue;
-    memset(d_bar, 0, wide * wide * sizeof *d_bar);
-    q->work->d_bar[term->stage] = d_bar;
-    memcpy(q->trial, q->x, q->k * sizeof *q->x);
-    evaluate(q);
-    q->work->d_bar[term->stage] = NULL;
-    memset(q->scratch, 0, n * n * sizeof *q->scratch);
-    for (size_t r = 0; r < term->repeat; r++)
-      for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < n; j++)
-          q->scratch[i * n + j] += d_bar[(term->at + r * n + i) * wide + term->at + r * n + j];
+    if (!kernel_d_derivative(q->kernel, q->work, q->x, t, q->scratch)) continue;
     matrix_eigen(q->scratch, n, q->values, q->vectors);
     if (!(q->values[0] < -1e-6)) continue;
     double *v = q->s;
@@ -285,14 +301,12 @@ static bool descend_and_polish(struct search *q, const double *hessian, const st
 
 static bool prepare(struct search *q, const struct kernel *kernel, struct kernel_work *work, double *theta,
                     const struct stats_memory *memory) {
-  size_t k = kernel->thetas, block = 1, widest = 0;
-  for (size_t s = 0; s < kernel->levels; s++)
-    if (kernel->stage[s].q > widest) widest = kernel->stage[s].q;
+  size_t k = kernel->thetas, block = 1;
   for (size_t t = 0; t < kernel->terms; t++)
     if (kernel->term[t].size > block) block = kernel->term[t].size;
   size_t square = k * k > block * block ? k * k : block * block;
   *q = (struct search){.kernel = kernel, .work = work, .k = k, .x = theta};
-  double *all = model_take(memory, 6 * k + 5 * square + block + k + widest * widest, sizeof *all);
+  double *all = model_take(memory, 6 * k + 5 * square + block + k, sizeof *all);
   if (!all) return false;
   q->g = all;
   q->trial = q->g + k;
@@ -304,7 +318,6 @@ static bool prepare(struct search *q, const struct kernel *kernel, struct kernel
   q->scratch = q->inverse + square;
   q->vectors = q->scratch + square;
   q->values = q->vectors + square;
-  q->d_bar = q->values + block + k;
   return true;
 }
 

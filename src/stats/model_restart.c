@@ -4,7 +4,9 @@
 #include <string.h>
 
 #define FAVOURED_MAXIMUM 8 /* effects that get a start of their own */
-#define WEAK 0.05          /* relative SD of the others there */
+#define COST_MANY 3e7      /* multiplications of one evaluation beyond which one other start must do */
+#define GRADIENT_LARGE 1e-8
+#define WEAK 0.05 /* relative SD of the others there */
 
 /* Start `which`: all effects weak, all strong, then one after another strong alone. False behind the last. */
 static bool set_start(const struct kernel *kernel, size_t which, double *theta) {
@@ -15,6 +17,7 @@ static bool set_start(const struct kernel *kernel, size_t which, double *theta) 
     for (size_t i = 0; i < kernel->term[t].size; at += kernel->term[t].size - i, i++, effects++)
       *at = which == 0 ? 0.2 : which == 1 ? 3 : which == effects + 2 ? 1 : WEAK;
   }
+  if (kernel->crossed && crossed_cost(kernel->crossed) > COST_MANY) return which < 1;
   return which < 2 || (effects > 1 && which < effects + 2 && which < FAVOURED_MAXIMUM + 2);
 }
 
@@ -46,6 +49,11 @@ enum stats_status model_search_elsewhere(struct stats_model_work *work, struct s
     if (!(end[i] > work->outcome.criterion + resolution(end[i]))) continue;
     starts->apart++;
     if (end[i] < starts->other) starts->other = end[i];
+  }
+  if (work->outcome.gradient > GRADIENT_LARGE) { /* once more, from where it stopped */
+    bool fine = kernel_fit(kernel, work->kernel_work, work->theta, NULL, work->memory, &work->outcome);
+    evaluations += work->outcome.evaluations;
+    if (!fine) return model_fail(error, STATS_NOT_FITTED, "", "the criterion has no finite optimum");
   }
   work->outcome.evaluations = evaluations;
   kernel_evaluate(kernel, work->kernel_work, work->theta, NULL);

@@ -8,6 +8,7 @@
 
 struct stats_model_work {
   const struct stats_memory *memory;
+  struct stats_progress progress;
   struct formula formula;
   struct frame frame;
   struct model_data data;
