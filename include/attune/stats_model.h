@@ -81,6 +81,7 @@ struct stats_model_options {
   enum stats_df df;
   const char *cluster; /* CR2 standard errors over this column; NULL: the model's own */
   struct stats_progress progress;
+  const char *weights; /* a column w: the residual's variance is sigma2 / w; NULL: all 1 */
 };
 
 struct stats_coefficient {
@@ -142,9 +143,10 @@ enum stats_status stats_model_fit(const char *formula, const struct stats_table 
  * given theta and beta (lme4's condVar). */
 enum stats_status stats_model_random_effects(const struct stats_model *model, size_t term, double *effect, double *se);
 
-/* Fitted values (with the random effects) of all rows of the table; NaN for rows that were dropped. Residuals are
- * the response minus these. */
+/* Fitted values (with the random effects and offsets) of all rows of the table, and the response less these; NaN for rows
+ * that were dropped. */
 enum stats_status stats_model_fitted(const struct stats_model *model, double *fitted);
+enum stats_status stats_model_residuals(const struct stats_model *model, double *residual);
 
 /* Marginal ("type III") tests of the terms of the formula: hypotheses as in SAS and lmerTest (Kuznetsova et al. 2017),
  * with several degrees of freedom by Fai & Cornelius (1996) under Satterthwaite, by Kenward & Roger (1997), or with the

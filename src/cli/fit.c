@@ -7,6 +7,8 @@
 #include "cli/fit_accuracy.h"
 #include "cli/fit_columns.h"
 #include "cli/fit_more.h"
+#include "cli/fit_plots.h"
+#include "cli/fit_predict.h"
 #include "cli/fit_print.h"
 #include "cli/fit_progress.h"
 #include "cli/fit_read.h"
@@ -24,11 +26,12 @@ struct wanted {                   /* columns of the file that the formula and th
 };
 
 struct fit_request {
-  const char *formula, *path, *df, *robust, *cluster, *intervals, *against;
+  const char *formula, *path, *df, *robust, *cluster, *intervals, *against, *weights, *predict, *plots;
   double level;
   struct fit_ready ready;
   struct fit_permute permute;
   struct fit_columns columns;
+  struct fit_means means;
   struct repeated levels, within, lag;
   bool ml, json, terms, effects, residuals;
 };
@@ -77,6 +80,12 @@ static enum err choose(const struct fit_request *request, struct stats_model_opt
   if (!request->robust != !request->cluster)
     return fail(error, ERR_USAGE, "robust", "--cluster", "--robust cr2 and --cluster COLUMN go together");
   options->cluster = request->cluster;
+  options->weights = request->weights;
+  if (request->means.at.count && !request->means.factors)
+    return fail(error, ERR_USAGE, "at", "--at", "--at is for --means");
+  if (request->ready.kind && (request->weights || request->means.factors || request->predict))
+    return fail(error, ERR_USAGE, "model", "--model",
+                "--weights, --means and --predict work with a formula, not with --model");
   if (request->ready.kind && request->permute.path)
     return fail(error, ERR_USAGE, "permute", "--permute", "--permute works with a formula, not with --model");
   return OK;
@@ -93,7 +102,8 @@ static enum err choose_model(const struct fit_request *request, struct error *er
     return fail(error, ERR_USAGE, "model", "--model",
                 "--model is truth-and-bias, response-surface, carry-over or signals, not '%s'", kind);
   bool linear = request->ml || request->terms || request->residuals || request->robust || request->intervals ||
-                request->against || strcmp(request->df, "satterthwaite") != 0 || (request->effects && found == 2);
+                request->against || request->plots || strcmp(request->df, "satterthwaite") != 0 ||
+                (request->effects && found == 2);
   if (found >= 2 && linear)
     return fail(error, ERR_USAGE, "model", "--model",
                 "--model %s is estimated by maximum likelihood in one way: it takes columns, --json%s alone", kind,
@@ -111,6 +121,9 @@ static enum err report_more(const struct fit_request *request, const struct fit_
   if (request->terms) err = fit_add_terms(context, error);
   if (!err && request->intervals) err = fit_add_intervals(context, request->intervals, request->level, error);
   if (!err && request->against) err = fit_add_comparison(context, request->against, options, error);
+  if (!err && request->means.factors) err = fit_add_means(context, &request->means, error);
+  if (!err && request->predict) err = fit_add_predictions(context, request->predict, request->level, error);
+  if (!err && request->plots) err = fit_write_plots(context, request->plots, error);
   if (!err && request->permute.path) err = fit_add_permutation(context, &request->permute, options, error);
   if (!err && request->effects) err = fit_add_effects(context, error);
   if (!err && request->residuals) err = fit_add_residuals(context, error);
@@ -157,7 +170,7 @@ static enum err want_all(const struct fit_request *request, struct wanted *wante
                          const struct stats_memory *memory, struct error *error) {
   const struct stats_accuracy *c = &request->ready.columns;
   const char *const groups[] = {request->cluster, request->permute.unit, c->patient, c->therapist};
-  const char *const values[] = {c->truth, c->judgment, c->outcome, c->arm, c->session};
+  const char *const values[] = {request->weights, c->truth, c->judgment, c->outcome, c->arm, c->session};
   enum err err = OK;
   if (request->formula) err = want_formula_text(wanted, request->formula, memory, error);
   if (!err && request->against) err = want_formula_text(wanted, request->against, memory, error);
@@ -245,6 +258,12 @@ int command_fit(int argc, char **argv) {
        .repeated = &request.within},
       {"lag", "COLUMN=session,patient[,therapist]", "makes COLUMN_lag: the value one session before",
        .repeated = &request.lag},
+      {"weights", "COLUMN", "the residual's variance is divided by this column", .text = &request.weights},
+      {"means", "FACTOR[:FACTOR]", "estimated means of its levels and their differences",
+       .text = &request.means.factors},
+      {"at", "COLUMN=NUMBER", "of --means: where a covariate stands (its mean)", .repeated = &request.means.at},
+      {"predict", "FILE", "predictions for the rows of a CSV file, with intervals", .text = &request.predict},
+      {"plots", "DIR", "writes pictures of residuals and random effects (SVG)", .text = &request.plots},
       {"terms", NULL, "F tests of the formula's terms", .flag = &request.terms},
       {"intervals", "KIND", "intervals: wald or profile", .text = &request.intervals},
       {"level", "SHARE", "of the intervals (0.95)", .number = &request.level},
@@ -283,6 +302,7 @@ int command_fit(int argc, char **argv) {
   request.formula = request.permute.formula = two ? arguments.words[0] : NULL;
   request.path = arguments.words[two];
   request.permute.arm = request.ready.columns.arm;
+  request.means.level = request.level;
   struct arena arena;
   struct error error = {0};
   struct fit_data data = {0};

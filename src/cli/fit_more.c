@@ -75,7 +75,7 @@ enum err fit_add_comparison(const struct fit_context *context, const char *again
   struct stats_model *other;
   struct stats_likelihood_ratio test;
   struct stats_error said;
-  struct stats_model_options plain = {.ml = options->ml, .df = STATS_DF_NONE};
+  struct stats_model_options plain = {.ml = options->ml, .df = STATS_DF_NONE, .weights = options->weights};
   if (stats_model_fit(against, context->table, &plain, context->memory, &other, &said) ||
       stats_model_compare(context->model, other, &test, &said))
     return fit_error(&said, error);
@@ -127,29 +127,21 @@ enum err fit_add_effects(const struct fit_context *context, struct error *error)
   return err;
 }
 
-/* The response of a row: its column, or fitted + residual is not known for a computed one. */
-static const double *response_of(const struct fit_context *context) {
-  for (size_t c = 0; c < context->table->columns; c++)
-    if (!strcmp(context->table->column[c].name, context->model->response)) return context->table->column[c].number;
-  return NULL;
-}
-
 enum err fit_add_residuals(const struct fit_context *context, struct error *error) {
   size_t rows = context->table->rows;
   double *fitted = arena_array(context->arena, rows, sizeof *fitted);
-  const double *y = response_of(context);
-  if (stats_model_fitted(context->model, fitted))
+  double *residual = arena_array(context->arena, rows, sizeof *residual);
+  if (stats_model_fitted(context->model, fitted) || stats_model_residuals(context->model, residual))
     return fail(error, ERR_LIMIT, "memory", "", "the fitted values do not fit into memory");
   if (!context->document) printf("\nrow,fitted,residual\n");
   json_t *values = json_array(), *rest = json_array();
   for (size_t i = 0; i < rows; i++) {
-    double residual = y ? y[i] - fitted[i] : NAN;
     if (!context->document) {
-      printf("%zu,%.17g,%.17g\n", i + 1, fitted[i], residual);
+      printf("%zu,%.17g,%.17g\n", i + 1, fitted[i], residual[i]);
       continue;
     }
     json_array_append_new(values, fit_number(fitted[i]));
-    json_array_append_new(rest, fit_number(residual));
+    json_array_append_new(rest, fit_number(residual[i]));
   }
   if (!context->document) {
     json_decref(values);
@@ -157,9 +149,6 @@ enum err fit_add_residuals(const struct fit_context *context, struct error *erro
     return OK;
   }
   json_object_set_new(context->document, "fitted", values);
-  if (y)
-    json_object_set_new(context->document, "residuals", rest);
-  else
-    json_decref(rest);
+  json_object_set_new(context->document, "residuals", rest);
   return OK;
 }

@@ -115,7 +115,7 @@ static size_t variable_index(struct reader *r, struct formula_variable variable)
   return f->variables++;
 }
 
-/* Expressions within I(): each reader appends postfix steps and returns the text as R writes it. */
+/* Expressions within I() and other functions: each reader appends postfix steps and returns the text as R writes it. */
 struct expression {
   struct formula_op *op;
   size_t ops;
@@ -159,6 +159,32 @@ static const char *read_number(struct reader *r, double *number) {
   return model_text(r->memory, "%.15g", *number);
 }
 
+/* The op of a function of one number, or 0. */
+static char function_op(const char *name) {
+  static const struct {
+    const char *name;
+    char op;
+  } functions[] = {{"log", 'l'}, {"exp", 'e'}, {"sqrt", 's'}, {"abs", 'a'}};
+  for (size_t i = 0; i < 4; i++)
+    if (!strcmp(name, functions[i].name)) return functions[i].op;
+  return 0;
+}
+
+/* A column, or a function of an expression. */
+static const char *read_named(struct reader *r, struct expression *e) {
+  bool quoted = *r->at == '`';
+  const char *name = read_name(r);
+  char op = quoted ? 0 : function_op(name);
+  if (!op || !accept(r, '(')) {
+    push(r, e, 'c', 0, name);
+    return name;
+  }
+  const char *inner = read_sum(r, e);
+  expect(r, ')');
+  push(r, e, op, 0, NULL);
+  return text_of(r, text_of(r, name, "(", inner), ")", "");
+}
+
 static const char *read_operand(struct reader *r, struct expression *e) {
   if (!enter(r)) return "";
   const char *text = "";
@@ -169,8 +195,7 @@ static const char *read_operand(struct reader *r, struct expression *e) {
     text = text_of(r, "-", read_operand(r, e), "");
     push(r, e, '~', 0, NULL);
   } else if (starts_name(peek(r)) && !(*r->at == '.' && isdigit((unsigned char)r->at[1]))) {
-    text = read_name(r);
-    push(r, e, 'c', 0, text);
+    text = read_named(r, e);
   } else {
     double number = 0;
     text = read_number(r, &number);
@@ -218,29 +243,102 @@ static const char *read_sum(struct reader *r, struct expression *e) {
   return text;
 }
 
-static size_t read_expression(struct reader *r) {
-  struct expression e = {take(r, FORMULA_OPS, sizeof *e.op), 0};
+/* The op of a comparison that stands here, or 0; *sign is its text. */
+static char read_comparison(struct reader *r, const char **sign) {
+  static const struct {
+    const char *sign;
+    char op;
+  } signs[] = {{"<=", '{'}, {">=", '}'}, {"==", '='}, {"!=", '!'}, {"<", '<'}, {">", '>'}};
+  peek(r);
+  for (size_t i = 0; i < 6 && !r->failed; i++) {
+    size_t length = strlen(signs[i].sign);
+    if (strncmp(r->at, signs[i].sign, length) != 0) continue;
+    r->at += length;
+    *sign = model_text(r->memory, " %s ", signs[i].sign);
+    return *sign ? signs[i].op : 0;
+  }
+  return 0;
+}
+
+/* Within I(): a sum, or the comparison of two. */
+static const char *read_truth(struct reader *r, struct expression *e, bool *truth) {
+  const char *text = read_sum(r, e), *sign = "";
+  char op = read_comparison(r, &sign);
+  *truth = op != 0;
+  if (!op) return text;
+  text = text_of(r, text, sign, read_sum(r, e));
+  push(r, e, op, 0, NULL);
+  return text;
+}
+
+static struct formula_variable new_expression(struct reader *r, struct expression *e) {
+  *e = (struct expression){take(r, FORMULA_OPS, sizeof *e->op), 0};
+  return (struct formula_variable){.kind = FORMULA_EXPRESSION, .label = "", .op = e->op};
+}
+
+/* After "NAME(": I, log, exp, sqrt, abs, offset, scale. */
+static size_t read_expression(struct reader *r, const char *name) {
+  struct expression e;
+  struct formula_variable v = new_expression(r, &e);
+  if (!e.op) return 0;
+  const char *text = strcmp(name, "I") != 0 ? read_sum(r, &e) : read_truth(r, &e, &v.truth);
+  expect(r, ')');
+  if (function_op(name)) push(r, &e, function_op(name), 0, NULL);
+  v.basis = !strcmp(name, "scale") ? BASIS_SCALE : BASIS_NONE;
+  v.columns = 1;
+  v.ops = e.ops;
+  v.label = text_of(r, text_of(r, name, "(", text), ")", "");
+  return variable_index(r, v);
+}
+
+/* After "poly(", "ns(" or "bs(": an expression, a comma and how many columns. */
+static size_t read_basis(struct reader *r, const char *name, enum formula_basis basis) {
+  struct expression e;
+  struct formula_variable v = new_expression(r, &e);
+  const char *argument = basis == BASIS_POLY ? "degree" : "df";
+  double number = 0;
   if (!e.op) return 0;
   const char *text = read_sum(r, &e);
+  expect(r, ',');
+  if (starts_name(peek(r))) {
+    if (strcmp(read_name(r), argument) != 0) complain(r, basis == BASIS_POLY ? "wants degree =" : "wants df =");
+    expect(r, '=');
+  } else {
+    argument = NULL;
+  }
+  peek(r);
+  const char *count = read_number(r, &number);
+  double least = basis == BASIS_BS ? 3 : 1;
+  if (!(number >= least && number <= FORMULA_BASIS_MOST && number == floor(number)))
+    complain(r, basis == BASIS_BS ? "wants 3 to 20 columns of bs()" : "wants 1 to 20 columns of poly() or ns()");
   expect(r, ')');
-  struct formula_variable v = {FORMULA_EXPRESSION, text_of(r, "I(", text, ")"), NULL, e.op, e.ops};
+  v.basis = basis;
+  v.columns = (size_t)number;
+  v.ops = e.ops;
+  text = text_of(r, text_of(r, name, "(", text), ", ", argument ? text_of(r, argument, " = ", count) : count);
+  v.label = text_of(r, text, ")", "");
   return variable_index(r, v);
 }
 
 static size_t read_variable(struct reader *r) {
   const char *name = read_name(r);
   if (r->failed) return 0;
-  if (!accept(r, '(')) return variable_index(r, (struct formula_variable){FORMULA_COLUMN, name, name, NULL, 0});
-  if (!strcmp(name, "I")) return read_expression(r);
-  if (strcmp(name, "factor") != 0) {
+  if (!accept(r, '('))
+    return variable_index(r, (struct formula_variable){.kind = FORMULA_COLUMN, .label = name, .name = name});
+  bool plain = !strcmp(name, "I") || !strcmp(name, "scale") || !strcmp(name, "offset") || function_op(name);
+  if (plain) return read_expression(r, name);
+  if (!strcmp(name, "poly")) return read_basis(r, name, BASIS_POLY);
+  if (!strcmp(name, "ns")) return read_basis(r, name, BASIS_NS);
+  if (!strcmp(name, "bs")) return read_basis(r, name, BASIS_BS);
+  if (strcmp(name, "factor") != 0 && strcmp(name, "as.factor") != 0) {
     r->at--;
-    complain(r, "calls a function other than I() and factor()");
+    complain(r, "calls a function that is not known (I, log, exp, sqrt, abs, scale, poly, ns, bs, factor, offset are)");
     return 0;
   }
   const char *column = read_name(r);
   expect(r, ')');
-  return variable_index(r,
-                        (struct formula_variable){FORMULA_FACTOR, text_of(r, "factor(", column, ")"), column, NULL, 0});
+  const char *label = text_of(r, text_of(r, name, "(", column), ")", "");
+  return variable_index(r, (struct formula_variable){.kind = FORMULA_FACTOR, .label = label, .name = column});
 }
 
 /* --- terms -------------------------------------------------------------------------------------------------------- */
@@ -298,10 +396,12 @@ static void add_random(struct reader *r, const struct terms *effect, bool correl
 /* A parenthesis: a group of terms, or a random term (which leaves no fixed terms behind). */
 static struct terms *read_parenthesis(struct reader *r) {
   size_t before = r->formula->randoms;
+  uint64_t offset = r->formula->offset;
   struct terms *set = read_terms(r);
   if (r->failed || !set) return NULL;
   if (accept(r, '|')) {
     bool correlated = !accept(r, '|');
+    if (r->formula->offset != offset) complain(r, "holds an offset() within a random term");
     if (r->formula->randoms > before)
       complain(r, "holds a random term within another");
     else
@@ -328,8 +428,20 @@ static struct terms *read_atom(struct reader *r) {
     return set;
   }
   size_t v = read_variable(r);
-  if (!r->failed) terms_add(r, set, UINT64_C(1) << v);
+  if (r->failed) return set;
+  if (strncmp(r->formula->variable[v].label, "offset(", 7) != 0 || !r->formula->variable[v].ops) {
+    terms_add(r, set, UINT64_C(1) << v);
+    return set;
+  }
+  r->formula->offset |= UINT64_C(1) << v;
+  char after = peek(r);
+  if (after && after != '+' && after != '-' && after != ')') complain(r, "has an offset() that does not stand alone");
   return set;
+}
+
+/* What is joined to other terms must be some. */
+static void need_terms(struct reader *r, const struct terms *set) {
+  if (!set->count && !set->intercept) complain(r, "joins a term to none");
 }
 
 static struct terms *read_raised(struct reader *r) {
@@ -360,6 +472,8 @@ static struct terms *read_interaction(struct reader *r) {
     struct terms *other = read_raised(r);
     if (!other || r->failed) return NULL;
     if (set->intercept || other->intercept) complain(r, "joins 0 or 1 to a term by ':'");
+    need_terms(r, set);
+    need_terms(r, other);
     set = terms_cross(r, set, other);
   }
   return set;
@@ -372,6 +486,7 @@ static struct terms *read_crossing(struct reader *r) {
     char op = *r->at++;
     struct terms *other = read_interaction(r), *inner;
     if (!other || r->failed) return NULL;
+    need_terms(r, other);
     if (op == '*') {
       inner = terms_cross(r, set, other);
       terms_join(r, set, other);
@@ -510,8 +625,12 @@ static void add_random(struct reader *r, const struct terms *effect, bool correl
 static void check_response(struct reader *r) {
   struct formula *f = r->formula;
   uint64_t bit = UINT64_C(1) << f->response;
-  if (f->variable[f->response].kind == FORMULA_FACTOR)
-    model_fail(r->error, STATS_BAD_FORMULA, "formula", "the response cannot be a factor"), r->failed = true;
+  const struct formula_variable *response = &f->variable[f->response];
+  bool fine = response->kind != FORMULA_FACTOR && !response->basis && strncmp(response->label, "offset(", 7) != 0;
+  if (!fine) {
+    model_fail(r->error, STATS_BAD_FORMULA, "formula", "the response cannot be %s", response->label);
+    r->failed = true;
+  }
   for (size_t i = 0; i < f->fixed.terms && !r->failed; i++)
     if (f->fixed.term[i] & bit) {
       model_fail(r->error, STATS_BAD_FORMULA, "formula", "the response '%s' is also on the right-hand side",

@@ -2,10 +2,12 @@
  *
  *     y ~ arm * time + I(time^2) + (1 + time | patient) + (1 | therapist/clinic)
  *
- * Understood: + - * : / ^ ( ) 0 1, (lhs | group), (lhs || group), groups joined by : and /, factor(name), I(...) with
- * + - * / ^, numbers and names, and `quoted names`. Semantics are those of R's terms() (Chambers & Hastie 1992,
- * "Statistical Models in S", chapter 2) and of lme4's formula (Bates et al. 2015, section 2.2): a term is a set of
- * variables; terms are ordered by degree, then by appearance. */
+ * Understood: + - * : / ^ ( ) 0 1, (lhs | group), (lhs || group), groups joined by : and /, `quoted names`,
+ * factor(name) or as.factor(name), I(...), log(...), exp(...), sqrt(...), abs(...), offset(...) and scale(...) of an
+ * expression, poly(..., k), ns(..., df) and bs(..., df). Expressions hold + - * / ^, the four functions, numbers, names
+ * and, within I(), the comparisons < <= > >= == != (1 where true). Semantics are those of R's terms() (Chambers &
+ * Hastie 1992, "Statistical Models in S", chapter 2) and of lme4's formula (Bates et al. 2015, section 2.2): a term is
+ * a set of variables; terms are ordered by degree, then by appearance. */
 #ifndef ATTUNE_STATS_FORMULA_H
 #define ATTUNE_STATS_FORMULA_H
 
@@ -20,8 +22,12 @@
 
 enum formula_kind { FORMULA_COLUMN, FORMULA_FACTOR, FORMULA_EXPRESSION };
 
-/* One step of an expression in postfix order: 'c' pushes column `name`, 'n' pushes `number`, '~' negates, and
- * + - * / ^ take two. */
+/* What is made of an expression's values, from all rows that count: several columns, but for the first two. */
+enum formula_basis { BASIS_NONE, BASIS_SCALE, BASIS_POLY, BASIS_NS, BASIS_BS };
+#define FORMULA_BASIS_MOST 20 /* columns */
+
+/* One step of an expression in postfix order: 'c' pushes column `name`, 'n' pushes `number`; '~' negates, 'l' 'e' 's'
+ * 'a' are log, exp, sqrt and abs; + - * / ^ and the comparisons < > { (<=) } (>=) = ! take two. */
 struct formula_op {
   char op;
   double number;
@@ -34,6 +40,9 @@ struct formula_variable {
   const char *name;  /* the column, unless an expression */
   struct formula_op *op;
   size_t ops;
+  enum formula_basis basis; /* of an expression */
+  size_t columns;           /* of the basis */
+  bool truth;               /* a comparison: its column is called as R calls it, with TRUE at the end */
 };
 
 /* A set of terms: bit v of a term stands for variable v. */
@@ -56,6 +65,7 @@ struct formula {
   struct formula_variable *variable;
   size_t variables;
   size_t response; /* index of its variable, which no term holds */
+  uint64_t offset; /* bits of the variables that are known parts of the mean */
   struct formula_terms fixed;
   struct formula_random *random;
   size_t randoms;

@@ -93,6 +93,10 @@ void data_block_values(const struct model_data *data, const struct frame_block *
     double centre = data->column[c].centre, inverse = 1 / data->column[c].scale;
     for (size_t i = 0; i < block->n; i++) value[i * data->columns + c] = (column[i] - centre) * inverse;
   }
+  for (size_t i = 0; data->frame->weight && i < block->n; i++) {
+    double root = sqrt(data->frame->weight[block->row[i]]);
+    for (size_t c = 0; c < data->columns; c++) value[i * data->columns + c] *= root;
+  }
 }
 
 /* --- first pass: centres, scales and who is whose parent ---------------------------------------------------------- */

@@ -39,7 +39,8 @@ struct model_data {
 enum stats_status data_build(const struct frame *frame, bool reml, size_t **z_frame, const struct stats_memory *memory,
                              struct model_data *data, struct stats_error *error);
 
-/* Centred and scaled values of all distinct columns for a block: value[row * columns + column]. */
+/* Centred and scaled values of all distinct columns for a block, times the root of each row's weight:
+ * value[row * columns + column]. */
 void data_block_values(const struct model_data *data, const struct frame_block *block, double *value, double *column);
 
 #endif

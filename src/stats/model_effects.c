@@ -218,7 +218,8 @@ static bool predict_all(struct paths *paths, const struct stats_model_work *work
   return true;
 }
 
-enum stats_status stats_model_fitted(const struct stats_model *model, double *fitted) {
+/* Either may be NULL. */
+static enum stats_status fit_rows(const struct stats_model *model, double *fitted, double *residual) {
   const struct stats_model_work *work = model->work;
   const struct model_data *data = &work->data;
   struct paths paths;
@@ -228,11 +229,26 @@ enum stats_status stats_model_fitted(const struct stats_model *model, double *fi
   if (!value || !predict_all(&paths, work)) return STATS_NO_MEMORY;
   enum stats_status status = frame_block_start(&work->frame, work->memory, &block, &error);
   if (status) return status;
-  for (size_t i = 0; i < work->frame.table->rows; i++) fitted[i] = NAN;
+  for (size_t i = 0; fitted && i < work->frame.table->rows; i++) fitted[i] = NAN;
+  for (size_t i = 0; residual && i < work->frame.table->rows; i++) residual[i] = NAN;
   while (frame_block_read(&work->frame, &block)) {
     data_block_values(data, &block, value, one);
-    for (size_t i = 0; i < block.n; i++)
-      fitted[block.row[i]] = work->y_centre + work->y_scale * predictor(&paths, &block, i, value + i * data->columns);
+    for (size_t i = 0; i < block.n; i++) {
+      double root = work->frame.weight ? sqrt(work->frame.weight[block.row[i]]) : 1, offset = 0;
+      for (size_t v = 0; v < work->formula.variables; v++)
+        if (work->formula.offset >> v & 1) offset += block.number[v][i];
+      double mean = work->y_centre + work->y_scale * predictor(&paths, &block, i, value + i * data->columns) / root;
+      if (fitted) fitted[block.row[i]] = offset + mean;
+      if (residual) residual[block.row[i]] = block.number[work->formula.response][i] - mean;
+    }
   }
   return STATS_OK;
+}
+
+enum stats_status stats_model_fitted(const struct stats_model *model, double *fitted) {
+  return fit_rows(model, fitted, NULL);
+}
+
+enum stats_status stats_model_residuals(const struct stats_model *model, double *residual) {
+  return fit_rows(model, NULL, residual);
 }

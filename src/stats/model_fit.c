@@ -119,6 +119,8 @@ static void fill_scalars(struct stats_model *model) {
   double df = (double)(kernel->n - (kernel->reml ? kernel->p : 0));
   double constant = 2 * df * log(work->y_scale);
   for (size_t j = 0; j < kernel->p && kernel->reml; j++) constant -= 2 * log(work->to_beta[j * kernel->p + j]);
+  for (size_t i = 0; work->frame.weight && i < work->frame.table->rows; i++)
+    if (!work->frame.dropped || !work->frame.dropped[i]) constant -= log(work->frame.weight[i]);
   model->criterion = work->outcome.criterion + constant;
   model->starts.other += constant;
   model->sigma2 = work->outcome.sigma2 * work->y_scale * work->y_scale;
@@ -217,7 +219,7 @@ enum stats_status stats_model_fit(const char *formula, const struct stats_table 
   model->ml = options->ml;
   model->df = options->df;
   TRY(formula_read(formula, memory, &work->formula, error));
-  TRY(frame_build(&work->formula, table, memory, &work->frame, error));
+  TRY(frame_build(&work->formula, table, options->weights, memory, &work->frame, error));
   TRY(build_and_minimise(work, !options->ml, options->cluster ? STATS_DF_NONE : options->df, error));
   TRY(model_search_elsewhere(work, &model->starts, error));
   TRY(find_transforms(work, error));
@@ -227,6 +229,8 @@ enum stats_status stats_model_fit(const char *formula, const struct stats_table 
   model->terms = work->frame.terms;
   if (!(model->random = model_take(memory, model->terms, sizeof *model->random))) return model_no_memory(error);
   for (size_t t = 0; t < model->terms; t++) TRY(fill_random_term(model, t, error));
+  if (options->cluster && options->weights)
+    return model_fail(error, STATS_BAD_FORMULA, "weights", "cluster-robust standard errors do not go with weights");
   if (options->cluster)
     TRY(model_find_robust(model, options->cluster, error));
   else

@@ -234,6 +234,25 @@ static enum stats_status bind_variable(struct frame *frame, const struct formula
   return STATS_OK;
 }
 
+/* 1 or 0; NaN where one of them is. */
+static double compare(char op, double a, double b) {
+  if (isnan(a) || isnan(b)) return NAN;
+  switch (op) {
+  case '<':
+    return a < b;
+  case '>':
+    return a > b;
+  case '{':
+    return a <= b;
+  case '}':
+    return a >= b;
+  case '=':
+    return a == b;
+  default:
+    return a != b;
+  }
+}
+
 /* Evaluates an expression at the rows of a block; the result is left in stack[0]. */
 static void evaluate(const struct frame_variable *v, const uint32_t *row, size_t n, double (*stack)[FRAME_BLOCK]) {
   size_t top = 0;
@@ -244,10 +263,31 @@ static void evaluate(const struct frame_variable *v, const uint32_t *row, size_t
       top++;
       continue;
     }
-    double *a = stack[top >= 2 && op->op != '~' ? top - 2 : top - 1], *b = stack[top - 1];
+    bool one = strchr("~lesa", op->op) != NULL;
+    double *a = stack[one ? top - 1 : top - 2], *b = stack[top - 1];
     for (size_t i = 0; i < n; i++) switch (op->op) {
       case '~':
         a[i] = -a[i];
+        break;
+      case 'l':
+        a[i] = log(a[i]);
+        break;
+      case 'e':
+        a[i] = exp(a[i]);
+        break;
+      case 's':
+        a[i] = sqrt(a[i]);
+        break;
+      case 'a':
+        a[i] = fabs(a[i]);
+        break;
+      case '<':
+      case '>':
+      case '{':
+      case '}':
+      case '=':
+      case '!':
+        a[i] = compare(op->op, a[i], b[i]);
         break;
       case '+':
         a[i] += b[i];
@@ -264,13 +304,13 @@ static void evaluate(const struct frame_variable *v, const uint32_t *row, size_t
       default:
         a[i] = b[i] == 2 ? a[i] * a[i] : pow(a[i], b[i]);
       }
-    if (op->op != '~') top--;
+    if (!one) top--;
   }
 }
 
 static bool uses_variable(const struct formula *formula, size_t v) {
   uint64_t bit = UINT64_C(1) << v;
-  bool used = v == formula->response;
+  bool used = v == formula->response || (formula->offset & bit);
   for (size_t i = 0; i < formula->fixed.terms; i++) used |= (formula->fixed.term[i] & bit) != 0;
   for (size_t r = 0; r < formula->randoms; r++)
     for (size_t i = 0; i < formula->random[r].effect.terms; i++) used |= (formula->random[r].effect.term[i] & bit) != 0;
@@ -298,6 +338,21 @@ static enum stats_status drop_missing_numbers(struct frame *frame, const char *l
   return STATS_OK;
 }
 
+/* What is no number though its columns hold some, such as the logarithm of -1, is not missing. */
+static enum stats_status check_computed(const struct frame_variable *variable, const double *value, const uint32_t *row,
+                                        size_t n, struct stats_error *error) {
+  for (size_t i = 0; i < n; i++) {
+    if (!isnan(value[i])) continue;
+    bool missing = false;
+    for (size_t k = 0; k < variable->ops; k++)
+      missing |= variable->op_column[k] && isnan(variable->op_column[k]->number[row[i]]);
+    if (!missing)
+      return model_fail(error, STATS_BAD_DATA, variable->label, "'%.60s' is not a number in data row %u",
+                        variable->label, row[i] + 1);
+  }
+  return STATS_OK;
+}
+
 /* Blocks that the longest expression needs. */
 static size_t stack_size(const struct frame *frame) {
   size_t most = 1;
@@ -319,6 +374,7 @@ static enum stats_status drop_missing(struct frame *frame, const struct stats_me
       const struct frame_variable *variable = &frame->variable[v];
       if (!uses_variable(formula, v)) continue;
       if (variable->op) evaluate(variable, row, n, stack);
+      if (variable->op) TRY(check_computed(variable, stack[0], row, n, error));
       const double *value = variable->op ? stack[0] : variable->number ? variable->number + start : NULL;
       if (value) TRY(drop_missing_numbers(frame, variable->label, value, row, n, memory, error));
     }
@@ -380,6 +436,15 @@ static enum stats_status add_column(struct frame_columns *columns, const struct 
   return STATS_OK;
 }
 
+/* A variable's part of a coefficient's name, as R has it. */
+static const char *part_name(const struct frame *frame, int v, int level, const struct stats_memory *memory) {
+  const struct frame_variable *from = &frame->variable[v];
+  if (from->basis && from->basis->kind == BASIS_SCALE) return from->label;
+  if (from->basis) return model_text(memory, "%s%d", from->label, level + 1);
+  if (level >= 0) return model_text(memory, "%s%s", from->label, from->factor.level[level]);
+  return frame->formula->variable[v].truth ? model_text(memory, "%sTRUE", from->label) : from->label;
+}
+
 /* All columns of one term; the levels of its first factor vary fastest. */
 static enum stats_status add_term(const struct frame *frame, const struct formula_terms *terms, size_t index,
                                   bool complete, const struct stats_memory *memory, struct frame_columns *columns,
@@ -392,20 +457,19 @@ static enum stats_status add_term(const struct frame *frame, const struct formul
       return model_fail(error, STATS_BAD_FORMULA, "formula", "a term joins more than %d variables", FRAME_PARTS);
     const struct frame_variable *from = &frame->variable[v];
     variable[parts] = v;
-    first[parts] = !from->is_factor ? -1 : !complete && holds_term(terms, term & ~(UINT64_C(1) << v)) ? 1 : 0;
-    levels[parts] = from->is_factor ? (int)from->factor.levels : 0;
+    first[parts] = from->basis ? 0 : !from->is_factor ? -1 : !complete && holds_term(terms, term & ~(UINT64_C(1) << v));
+    levels[parts] = from->basis ? (int)from->basis->columns : from->is_factor ? (int)from->factor.levels : 0;
     at[parts] = first[parts];
     parts++;
   }
   for (;;) {
     struct frame_column column = {.name = "", .parts = parts, .term = index};
     for (int i = 0; i < parts; i++) {
-      const struct frame_variable *from = &frame->variable[variable[i]];
       column.part[i].variable = variable[i];
       column.part[i].level = at[i];
-      column.name = model_text(memory, "%s%s%s%s", column.name, i ? ":" : "", from->label,
-                               at[i] < 0 ? "" : from->factor.level[at[i]]);
-      if (!column.name) return model_no_memory(error);
+      const char *own = part_name(frame, variable[i], at[i], memory);
+      if (!own || !(column.name = model_text(memory, "%s%s%s", column.name, i ? ":" : "", own)))
+        return model_no_memory(error);
     }
     TRY(add_column(columns, &column, memory, error));
     int i = 0;
@@ -504,7 +568,46 @@ static enum stats_status code_factors(struct frame *frame, const struct stats_me
   return STATS_OK;
 }
 
-enum stats_status frame_build(const struct formula *formula, const struct stats_table *table,
+/* The rows that count settle what scale(), poly(), ns() and bs() are. */
+static enum stats_status fit_bases(struct frame *frame, const struct stats_memory *memory, struct stats_error *error) {
+  double *value = NULL, (*stack)[FRAME_BLOCK] = NULL;
+  for (size_t v = 0; v < frame->formula->variables; v++) {
+    const struct formula_variable *from = &frame->formula->variable[v];
+    struct frame_variable *variable = &frame->variable[v];
+    if (!from->basis || !uses_variable(frame->formula, v)) continue;
+    if (!value) value = model_take(memory, 3 * frame->n, sizeof *value);
+    if (!stack) stack = model_take(memory, stack_size(frame), sizeof *stack);
+    variable->basis = model_take(memory, 1, sizeof *variable->basis);
+    if (!value || !stack || !variable->basis) return model_no_memory(error);
+    size_t n = 0;
+    for (uint32_t row = 0; row < frame->table->rows; row++) {
+      if (frame->dropped && frame->dropped[row]) continue;
+      evaluate(variable, &row, 1, stack);
+      value[n++] = stack[0][0];
+    }
+    const char *why = basis_fit(variable->basis, from->basis, from->columns, value, n, value + n);
+    if (why) return model_fail(error, STATS_BAD_DATA, from->label, "'%.60s' %s", from->label, why);
+  }
+  return STATS_OK;
+}
+
+static enum stats_status take_weights(struct frame *frame, const char *name, const struct stats_memory *memory,
+                                      struct stats_error *error) {
+  const struct stats_column *column;
+  TRY(frame_column_find(frame->table, name, &column, error));
+  if (!column->number) return model_fail(error, STATS_BAD_DATA, name, "the weights '%.60s' are not numeric", name);
+  frame->weight = column->number;
+  for (size_t i = 0; i < frame->table->rows; i++) {
+    if (isnan(frame->weight[i]))
+      TRY(drop_row(frame, i, memory, error));
+    else if (!(frame->weight[i] > 0 && frame->weight[i] <= FRAME_VALUE_MAXIMUM))
+      return model_fail(error, STATS_BAD_DATA, name, "the weight '%.60s' is %g in data row %zu; weights are above 0",
+                        name, frame->weight[i], i + 1);
+  }
+  return STATS_OK;
+}
+
+enum stats_status frame_build(const struct formula *formula, const struct stats_table *table, const char *weight,
                               const struct stats_memory *memory, struct frame *frame, struct stats_error *error) {
   *frame = (struct frame){.table = table, .formula = formula};
   frame->variable = model_take(memory, formula->variables, sizeof *frame->variable);
@@ -516,7 +619,9 @@ enum stats_status frame_build(const struct formula *formula, const struct stats_
   if (frame->variable[formula->response].is_factor)
     return model_fail(error, STATS_BAD_DATA, formula->variable[formula->response].label,
                       "the response '%.60s' is not numeric", formula->variable[formula->response].label);
+  if (weight) TRY(take_weights(frame, weight, memory, error));
   TRY(find_rows(frame, memory, error));
+  TRY(fit_bases(frame, memory, error));
   TRY(code_factors(frame, memory, error));
   TRY(add_terms(frame, &formula->fixed, false, memory, &frame->fixed, error));
   for (size_t r = 0; r < formula->randoms; r++) TRY(add_random(frame, &formula->random[r], memory, error));
@@ -529,10 +634,16 @@ enum stats_status frame_block_start(const struct frame *frame, const struct stat
                                     struct frame_block *block, struct stats_error *error) {
   *block = (struct frame_block){.next = 0};
   block->number = model_take(memory, frame->formula->variables, sizeof *block->number);
+  block->basis = model_take(memory, frame->formula->variables, sizeof *block->basis);
+  for (size_t v = 0; v < frame->formula->variables && block->basis; v++) {
+    if (!frame->variable[v].basis) continue;
+    block->basis[v] = model_take(memory, frame->variable[v].basis->columns, sizeof *block->basis[v]);
+    if (!block->basis[v]) return model_no_memory(error);
+  }
   block->code = model_take(memory, frame->formula->variables, sizeof *block->code);
   block->group = model_take(memory, frame->groups, sizeof *block->group);
   block->stack = model_take(memory, stack_size(frame), sizeof *block->stack);
-  if (!block->number || !block->code || !block->group || !block->stack) return model_no_memory(error);
+  if (!block->number || !block->basis || !block->code || !block->group || !block->stack) return model_no_memory(error);
   return STATS_OK;
 }
 
@@ -541,18 +652,34 @@ static void gather_codes(const struct frame_factor *factor, const uint32_t *row,
   for (size_t i = 0; factor->map && i < n; i++) code[i] = factor->map[code[i]];
 }
 
+static void fill_basis(const struct frame_variable *variable, const struct frame_block *block, size_t v) {
+  double one[FORMULA_BASIS_MOST];
+  for (size_t i = 0; i < block->n; i++) {
+    basis_evaluate(variable->basis, block->number[v][i], one);
+    for (size_t j = 0; j < variable->basis->columns; j++) block->basis[v][j][i] = one[j];
+  }
+}
+
+static void subtract_offsets(const struct frame *frame, struct frame_block *block) {
+  double *response = block->number[frame->formula->response];
+  for (size_t v = 0; v < frame->formula->variables; v++)
+    for (size_t i = 0; (frame->formula->offset >> v & 1) && i < block->n; i++) response[i] -= block->number[v][i];
+}
+
 void frame_block_fill(const struct frame *frame, struct frame_block *block) {
   for (size_t v = 0; v < frame->formula->variables; v++) {
     const struct frame_variable *variable = &frame->variable[v];
     if (variable->op) {
       evaluate(variable, block->row, block->n, block->stack);
       memcpy(block->number[v], block->stack[0], block->n * sizeof(double));
+      if (variable->basis) fill_basis(variable, block, v);
     } else if (variable->is_factor) {
       gather_codes(&variable->factor, block->row, block->n, block->code[v]);
     } else if (variable->number) {
       for (size_t i = 0; i < block->n; i++) block->number[v][i] = variable->number[block->row[i]];
     }
   }
+  if (frame->formula->offset) subtract_offsets(frame, block);
   for (size_t g = 0; g < frame->groups; g++)
     gather_codes(&frame->group[g].factor, block->row, block->n, block->group[g]);
 }
@@ -569,12 +696,13 @@ bool frame_block_read(const struct frame *frame, struct frame_block *block) {
 
 void frame_column_values(const struct frame *frame, const struct frame_block *block, const struct frame_column *column,
                          double *value) {
-  (void)frame;
   for (size_t i = 0; i < block->n; i++) value[i] = 1;
   for (int p = 0; p < column->parts; p++) {
     int v = column->part[p].variable, level = column->part[p].level;
     if (level < 0)
       for (size_t i = 0; i < block->n; i++) value[i] *= block->number[v][i];
+    else if (frame->variable[v].basis)
+      for (size_t i = 0; i < block->n; i++) value[i] *= block->basis[v][level][i];
     else
       for (size_t i = 0; i < block->n; i++) value[i] = block->code[v][i] == level ? value[i] : 0;
   }

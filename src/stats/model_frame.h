@@ -8,7 +8,7 @@
 #ifndef ATTUNE_STATS_MODEL_FRAME_H
 #define ATTUNE_STATS_MODEL_FRAME_H
 
-#include "stats/formula.h"
+#include "stats/model_basis.h"
 
 #define FRAME_BLOCK 256
 #define FRAME_PARTS 16    /* variables in one term */
@@ -29,6 +29,7 @@ struct frame_variable {
   const struct formula_op *op;
   const struct stats_column **op_column; /* beside each op */
   size_t ops;
+  struct model_basis *basis; /* NULL: none */
   struct frame_factor factor;
 };
 
@@ -37,7 +38,7 @@ struct frame_column {
   const char *name;
   int parts;
   struct {
-    int variable, level; /* level -1: the number itself */
+    int variable, level; /* level -1: the number itself; of a basis: which of its columns */
   } part[FRAME_PARTS];
   size_t term; /* which term of its list it belongs to; SIZE_MAX for the intercept */
 };
@@ -66,6 +67,7 @@ struct frame {
   const struct formula *formula;
   struct frame_variable *variable; /* as in the formula */
   unsigned char *dropped;          /* per row, or NULL when all count */
+  const double *weight;            /* per row, positive; NULL: all 1 */
   size_t n, rows_dropped;
   struct frame_columns fixed;
   struct frame_term *term;
@@ -74,7 +76,8 @@ struct frame {
   size_t groups;
 };
 
-enum stats_status frame_build(const struct formula *formula, const struct stats_table *table,
+/* `weight` names a column of weights, or is NULL. */
+enum stats_status frame_build(const struct formula *formula, const struct stats_table *table, const char *weight,
                               const struct stats_memory *memory, struct frame *frame, struct stats_error *error);
 
 /* The columns of the fixed terms with an indicator for every level of every factor, the redundant design. */
@@ -85,7 +88,8 @@ enum stats_status frame_complete_columns(const struct frame *frame, const struct
 struct frame_block {
   size_t next, n; /* `next` is the first row not read yet; begin with zero */
   uint32_t row[FRAME_BLOCK];
-  double (*number)[FRAME_BLOCK]; /* [variables] */
+  double (*number)[FRAME_BLOCK]; /* [variables]; the response less all offsets */
+  double (**basis)[FRAME_BLOCK]; /* [variables][columns] where there is one */
   int32_t (*code)[FRAME_BLOCK];  /* [variables] */
   int32_t (*group)[FRAME_BLOCK]; /* [groups] */
   double (*stack)[FRAME_BLOCK];

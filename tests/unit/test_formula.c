@@ -76,6 +76,12 @@ static void test_terms(void **s) {
   expect("y ~ 1", "1");
   expect("y ~ a + a + a:a", "1 a");
   expect("y~`two words`+factor( site )", "1 two words factor(site)");
+  expect("y ~ log(x) + exp( x+1 ) + sqrt(abs(x))", "1 log(x) exp(x + 1) sqrt(abs(x))");
+  expect("log(y) ~ I(x>2) + I(x + 1<=z) + I(log(x)!=0)", "1 I(x > 2) I(x + 1 <= z) I(log(x) != 0)");
+  expect("y ~ scale(x) + poly(x,2)*a + ns(x, df=3) + bs(log(x),4)",
+         "1 scale(x) poly(x, 2) a ns(x, df = 3) bs(log(x), 4) poly(x, 2):a");
+  expect("y ~ as.factor(site) + offset(log(n)) + x", "1 as.factor(site) x");
+  expect("y ~ log + `log`", "1 log"); /* a column may have the name of a function */
   expect("y ~ I(x^2) + I( x*2-1 / z) + I(-x) + I((x+1)^2)", "1 I(x^2) I(x * 2 - 1/z) I(-x) I((x + 1)^2)");
 }
 
@@ -103,7 +109,17 @@ static void test_refusals(void **s) {
   refuse("y ~ 2", "lacks a name");
   refuse("y ~ 10", "other than 0 and 1");
   refuse("y ~ a^b", "1 to 9");
-  refuse("y ~ log(a)", "other than I() and factor()");
+  refuse("y ~ sin(a)", "function that is not known");
+  refuse("y ~ I(a = 2)", "lacks a ')'");
+  refuse("y ~ poly(a)", "lacks a ','");
+  refuse("y ~ poly(a, b)", "degree =");
+  refuse("y ~ poly(a, 0)", "1 to 20 columns");
+  refuse("y ~ bs(a, 2)", "3 to 20 columns");
+  refuse("y ~ ns(a, 2.5)", "1 to 20 columns");
+  refuse("y ~ a:offset(b)", "joins a term to none");
+  refuse("y ~ a + offset(b)*a", "does not stand alone");
+  refuse("y ~ (offset(b) + a | g)", "within a random term");
+  refuse("scale(y) ~ x", "the response cannot be scale(y)");
   refuse("y ~ I(a", "lacks a ')'");
   refuse("y ~ I(a +)", "number or a name");
   refuse("y ~ `a", "closing `");
