@@ -32,13 +32,18 @@ report() { # NAME PAIRS R-COMMAND OUR-COMMAND
 build/bench/fit nested 40 3 16 0 "$scratch/small.csv"
 build/bench/fit nested 1000 20 20 0 "$scratch/large.csv"
 build/bench/fit crossed 148 19 23 0 "$scratch/crossed.csv"
+build/bench/fit crossed 100 100 23 0 "$scratch/hundred.csv"
+build/bench/fit crossed 2972 1128 25 0 "$scratch/ratings.csv"
+bench/machine.sh
 echo "| work | R | attune | ratio: minimum | median | maximum |"
 echo "|---|---|---|---|---|---|"
 report "fit call, 1,920 rows" "$small" "Rscript bench/fit.R fit $scratch/small.csv" "ours nested 40 3 16 20"
 report "fit and Satterthwaite, 1,920 rows" "$small" "Rscript bench/fit.R satterthwaite $scratch/small.csv" "ours nested 40 3 16 20 satterthwaite"
 report "fit and Kenward-Roger, 1,920 rows" "$small" "Rscript bench/fit.R kenward-roger $scratch/small.csv" "ours nested 40 3 16 20 kenward-roger"
 report "crossed, 148 x 19, 3,404 rows" "$small" "Rscript bench/fit.R crossed $scratch/crossed.csv" "ours crossed 148 19 23 20"
+report "crossed, 100 x 100, 2,300 rows" "$small" "Rscript bench/fit.R crossed $scratch/hundred.csv" "ours crossed 100 100 23 20"
 [ "$large" -gt 0 ] || exit 0
+report "crossed, 2,972 x 1,128, 74,300 rows" "$large" "Rscript bench/fit.R crossed $scratch/ratings.csv" "ours crossed 2972 1128 25 3"
 report "fit call, 400,000 rows" "$large" "Rscript bench/fit.R fit $scratch/large.csv" "ours nested 1000 20 20 3"
 report "whole command with reading, 400,000 rows" "$large" "cpu Rscript bench/fit.R whole $scratch/large.csv" \
   "cpu build/attune fit 'y ~ arm*time + (1 + time | patient) + (1 | therapist)' $scratch/large.csv --json"

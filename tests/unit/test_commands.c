@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,55 @@ static void ratings_too_large_to_square_are_refused(void **state) {
   says("line 2, column rating: 1e308 is too large");
 }
 
+static bool exists(const char *name) {
+  FILE *file = fopen(name, "r");
+  if (file) fclose(file);
+  return file;
+}
+
+static void means_predictions_and_pictures(void **state) {
+  (void)state;
+  char folder[64], one[128], two[128], three[128], other[64];
+  snprintf(folder, sizeof folder, FILE_NAME, (int)getpid(), "plots");
+  snprintf(one, sizeof one, "%s/residuals.svg", folder);
+  snprintf(two, sizeof two, "%s/residual-quantiles.svg", folder);
+  snprintf(three, sizeof three, "%s/effects-g-_Intercept_.svg", folder);
+  snprintf(other, sizeof other, FILE_NAME, (int)getpid(), "new");
+  write_rows("3");
+  FILE *file = fopen(other, "w");
+  assert_non_null(file);
+  fputs("x,f\n1,a\n2,b\nNA,a\n", file);
+  assert_int_equal(fclose(file), 0);
+  assert_int_equal(
+      RUN(fit, "y ~ x + f + (1 | g)", path, "--means", "f", "--at", "x=2", "--predict", other, "--plots", folder),
+      EXIT_DONE);
+  assert_non_null(strstr(printed, "b - a"));
+  assert_non_null(strstr(printed, "row,fit,se,df,low,high,new_low,new_high\n1,"));
+  assert_non_null(strstr(printed, "\n3,nan,nan"));
+  assert_true(exists(one) && exists(two) && exists(three));
+  read_back(one, printed, sizeof printed);
+  assert_int_equal(strncmp(printed, "<svg xmlns", 10), 0);
+  assert_non_null(strstr(printed, "<circle"));
+  unlink(two);
+  unlink(three);
+  rmdir(folder);
+  assert_int_equal(RUN(fit, "y ~ x + f + (1 | g)", path, "--json", "--means", "f", "--predict", other), EXIT_DONE);
+  assert_non_null(strstr(printed, "\"p_holm\""));
+  assert_non_null(strstr(printed, "\"predictions\""));
+  assert_int_equal(RUN(fit, "y ~ x + f + (1 | g)", path, "--means", "x"), EXIT_SAYS_NO);
+  says("no factor of the fixed effects");
+  assert_int_equal(RUN(fit, "y ~ x + f + (1 | g)", path, "--at", "x=2"), EXIT_USAGE);
+  file = fopen(other, "w");
+  assert_non_null(file);
+  fputs("x,f\n1,c\n", file);
+  assert_int_equal(fclose(file), 0);
+  assert_int_equal(RUN(fit, "y ~ x + f + (1 | g)", path, "--predict", other), EXIT_SAYS_NO);
+  says("the level 'c', which the fit did not have");
+  unlink(other);
+  assert_int_equal(RUN(fit, "y ~ x + f + (1 | g)", path, "--plots", "/proc/none"), EXIT_SAYS_NO);
+  says("cannot be made");
+}
+
 static void lost_output_is_no_success(void **state) {
   (void)state;
   write_rows("3");
@@ -149,9 +199,9 @@ static int remove_file(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(a_text_among_numbers_is_refused_with_its_line),
-                                     cmocka_unit_test(what_is_meant_as_missing_is_named),
-                                     cmocka_unit_test(ratings_too_large_to_square_are_refused),
-                                     cmocka_unit_test(lost_output_is_no_success)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_text_among_numbers_is_refused_with_its_line),
+      cmocka_unit_test(what_is_meant_as_missing_is_named), cmocka_unit_test(ratings_too_large_to_square_are_refused),
+      cmocka_unit_test(means_predictions_and_pictures), cmocka_unit_test(lost_output_is_no_success)};
   return cmocka_run_group_tests(tests, NULL, remove_file);
 }
