@@ -147,6 +147,13 @@ def entry_text(row):
     return "".join(line + "\n" for line in lines).encode()
 
 
+def ordered_from(database):
+    """The entry from which on time may not run backwards; backups of earlier versions do not say, and promise nothing."""
+    if not any(row[1] == "ordered_from" for row in database.execute("PRAGMA table_info(ledger_head)")):
+        return None
+    return database.execute("SELECT ordered_from FROM ledger_head WHERE one = 1").fetchone()[0]
+
+
 def verify(database, public_key, notes, say=print):
     head = database.execute("SELECT size, frontier, checkpoint FROM ledger_head WHERE one = 1").fetchone()
     if head is None:
@@ -174,12 +181,16 @@ def verify(database, public_key, notes, say=print):
                 raise Differs(f"{name}: the entries before it are not those that were signed")
 
     compare()
+    in_order, before = ordered_from(database), None
     for row in database.execute("SELECT sequence, time_ms, actor, kind, subject, commitment, leaf FROM ledger_entry ORDER BY sequence"):
         if row[0] != tree.size:
             raise Differs(f"entry {tree.size} is not there")
         leaf = leaf_hash(entry_text(row))
         if leaf != row[6]:
             raise Differs(f"entry {row[0]}: it is not the one whose hash was stored")
+        if in_order is not None and before is not None and row[0] >= in_order and row[1] < before:
+            raise Differs(f"entry {row[0]}: its time lies before that of the entry before it")
+        before = row[1]
         tree.push(leaf)
         compare()
     for size, left in sorted(roots.items()):

@@ -105,6 +105,19 @@ class Ledger(unittest.TestCase):
             self.assertEqual(done.returncode, 1, statement)
             self.assertIn("does not hold", done.stderr, statement)
 
+    def test_time_may_not_run_backwards(self):
+        """An entry rewritten with a hash of its own: time is looked at before the tree is held against the checkpoint."""
+        with sqlite3.connect(self.backup) as database:
+            rows = database.execute("SELECT sequence, time_ms, actor, kind, subject, commitment FROM ledger_entry ORDER BY sequence").fetchall()
+        early = (rows[4][0], rows[0][1] - 5, *rows[4][2:])
+        leaf = verify_ledger.leaf_hash(verify_ledger.entry_text(early)).hex()
+        path = self.tampered(f"UPDATE ledger_entry SET time_ms = {early[1]}, leaf = x'{leaf}' WHERE sequence = 4")
+        self.assertIn("entry 4: its time lies before", self.check(path).stderr)
+        with sqlite3.connect(path) as database:
+            database.execute("UPDATE ledger_head SET ordered_from = 5")
+        database.close()
+        self.assertIn("not those that were signed", self.check(path).stderr)
+
     def test_a_foreign_note_is_refused(self):
         other = self.place / "other"
         attune("init", other, "--study", "studies/practice")
