@@ -313,8 +313,9 @@ static void test_a_kill_leaves_agreement(void **state) {
   trial.detector = NULL;
   home_close(trial.home);
   trial.home = NULL;
-  int erased = 0, kills = 0;
-  for (int delay = 1000; erased < HURRIED && kills < 25; kills++, delay = 500 + delay * 7 % 20011) {
+  int erased = 0, kills = 0, step = 500; /* microseconds; longer on a slow machine, so that some erasures are made */
+  for (; erased < HURRIED && kills < 200 && (kills < 25 || erased < 8); kills++) {
+    int delay = step * (1 + kills % 15), before = erased;
     int begun[2];
     char byte;
     assert_int_equal(pipe(begun), 0);
@@ -327,9 +328,10 @@ static void test_a_kill_leaves_agreement(void **state) {
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
     erased = agreed(&trial, codes);
+    if (erased == before) step += step / 20;
   }
   print_message("%d erased, %d kills\n", erased, kills);
-  assert_true(kills >= 3 && erased > 5);
+  assert_true(kills >= 3 && erased >= 8);
   trial_close(&trial);
 }
 
