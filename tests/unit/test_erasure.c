@@ -22,7 +22,7 @@ struct needle {
 };
 static struct needle needles[16];
 static size_t needle_count;
-static const char *found_in; /* the last file that held one */
+static char found_in[300]; /* the last file that held one, "" for none */
 static const char *found_what;
 
 static void look_for(const char *what, const void *bytes, size_t length) {
@@ -34,16 +34,14 @@ static void look_for(const char *what, const void *bytes, size_t length) {
 
 static int look_into(const char *path, const struct stat *facts, int kind, struct FTW *walk) {
   (void)facts, (void)walk;
-  static char last[300];
   if (kind != FTW_F) return 0;
   struct arena arena = {0};
   char *text;
   size_t length;
   assert_ok(file_read(&arena, path, 64 << 20, &text, &length, error));
-  for (size_t i = 0; i < needle_count && !found_in; i++) {
+  for (size_t i = 0; i < needle_count && !*found_in; i++) {
     if (!memmem(text, length, needles[i].bytes, needles[i].length)) continue;
-    snprintf(last, sizeof last, "%s", path);
-    found_in = last;
+    snprintf(found_in, sizeof found_in, "%s", path);
     found_what = needles[i].what;
   }
   arena_free(&arena);
@@ -51,9 +49,9 @@ static int look_into(const char *path, const struct stat *facts, int kind, struc
 }
 
 static bool somewhere(const char *home) {
-  found_in = NULL;
+  *found_in = 0;
   nftw(home, look_into, 16, FTW_PHYS);
-  return found_in != NULL;
+  return *found_in != 0;
 }
 
 static void assert_nowhere(const char *home) {
