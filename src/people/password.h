@@ -16,20 +16,24 @@
 
 struct password_pool;
 struct password_job {
-  const char *password;           /* must live until done */
+  const char *password;           /* must live until done, as must the two below */
+  const char *network;            /* who asks: places in the queue are shared out by network; NULL or "": not known */
   const char *subject;            /* when `make`: whose it is, so that salts differ under --frozen */
   char hash[PASSWORD_HASH_BYTES]; /* in: to check against; out: the new hash when `make` */
   bool make, right;               /* right: out; false when `make` */
-  bool failed; /* out: it could not be told (no memory for it, or the pool stops): answer "busy, try again", count no
-                  try */
-  void (*done)(struct password_job *job); /* in a thread of the pool, or of the one who stops it */
+  bool failed; /* out: it could not be told (no memory for it, the queue was full, the pool stops): answer "busy, try
+                  again", count no try */
+  void (*done)(struct password_job *job); /* in a thread of the pool, or of one who posts or stops it */
   void *owner;
+  int64_t turn; /* the pool's, as is `next` */
   struct password_job *next;
 };
 struct password_pool *password_pool_start(const struct chance *chance, int threads, struct error *error); /* 1 or 2 */
 /* Finishes what is being hashed; what still waits is answered `failed`. NULL is fine. */
 void password_pool_stop(struct password_pool *pool);
-/* False when 64 jobs wait already: answer "busy, try again"; done() is not called. */
+/* Networks take turns. False when 64 jobs wait already, or 16 of this network: answer "busy, try again"; done() is not
+ * called. When 64 wait and this network has fewer of them than another, the other's last is answered `failed` and this
+ * one waits in its place. */
 bool password_pool_post(struct password_pool *pool, struct password_job *job);
 
 /* ---- at once, in this thread: for the command line and for the pool ---- */

@@ -1,16 +1,23 @@
+/* password_pool.c: the threads that hash, and the queue before them.
+ *
+ * The queue is fair between networks: a job's turn is one more than the turn of its network's last job, so that a
+ * network's first waits for nobody's second (start-time fair queueing: Goyal, Vin and Cheng 1996, with all jobs alike).
+ * It is short (64), so it is one list, in order of turn. */
 #include "people/password.h"
 
 #include <pthread.h>
 
 #define WAITING_MOST 64
+#define WAITING_OF_ONE 16 /* of one network */
 #define THREADS_MOST 2
 
 struct password_pool {
   struct chance chance;
   pthread_mutex_t lock;
   pthread_cond_t news;
-  struct password_job *first, *last;
+  struct password_job *first; /* by turn; those of one turn as they came */
   int waiting;
+  int64_t turn; /* of the job taken last */
   bool stopping;
   pthread_t threads[THREADS_MOST];
   int thread_count;
@@ -32,6 +39,7 @@ static struct password_job *take(struct password_pool *pool) {
   struct password_job *job = pool->stopping ? NULL : pool->first;
   if (job) {
     pool->first = job->next;
+    pool->turn = job->turn;
     pool->waiting--;
   }
   pthread_mutex_unlock(&pool->lock);
@@ -77,19 +85,58 @@ void password_pool_stop(struct password_pool *pool) {
   free(pool);
 }
 
+static bool same_network(const struct password_job *a, const struct password_job *b) {
+  return !strcmp(a->network ? a->network : "", b->network ? b->network : "");
+}
+
+static int waiting_with(const struct password_pool *pool, const struct password_job *job) {
+  int count = 0;
+  for (const struct password_job *other = pool->first; other; other = other->next) count += same_network(other, job);
+  return count;
+}
+
+/* Takes the last job of the network that has most out of the queue, if that has more than the newcomer's would. */
+static struct password_job *push_out(struct password_pool *pool, const struct password_job *newcomer) {
+  struct password_job **out = NULL;
+  int most = waiting_with(pool, newcomer) + 1;
+  for (struct password_job **at = &pool->first; *at; at = &(*at)->next) {
+    int count = waiting_with(pool, *at);
+    if (count < most || (count == most && (!out || !same_network(*at, *out)))) continue;
+    most = count;
+    out = at;
+  }
+  struct password_job *job = out ? *out : NULL;
+  if (!job) return NULL;
+  *out = job->next;
+  pool->waiting--;
+  return job;
+}
+
+static void queue_in(struct password_pool *pool, struct password_job *job) {
+  job->turn = pool->turn;
+  for (const struct password_job *other = pool->first; other; other = other->next)
+    if (same_network(other, job) && other->turn >= job->turn) job->turn = other->turn + 1;
+  struct password_job **at = &pool->first;
+  while (*at && (*at)->turn <= job->turn) at = &(*at)->next;
+  job->next = *at;
+  *at = job;
+  pool->waiting++;
+}
+
 bool password_pool_post(struct password_pool *pool, struct password_job *job) {
-  job->next = NULL;
+  struct password_job *out = NULL;
+  bool known = job->network && *job->network;
   pthread_mutex_lock(&pool->lock);
-  bool taken = pool->waiting < WAITING_MOST && !pool->stopping;
+  bool taken = !pool->stopping && (!known || waiting_with(pool, job) < WAITING_OF_ONE);
+  if (taken && pool->waiting == WAITING_MOST) taken = (out = push_out(pool, job)) != NULL;
   if (taken) {
-    if (pool->first)
-      pool->last->next = job;
-    else
-      pool->first = job;
-    pool->last = job;
-    pool->waiting++;
+    queue_in(pool, job);
     pthread_cond_signal(&pool->news);
   }
   pthread_mutex_unlock(&pool->lock);
+  if (out) {
+    out->failed = true;
+    out->done(out);
+  }
   return taken;
 }

@@ -38,6 +38,7 @@ void request_write(struct request *request, verb *run, void *input, after *then)
 void request_hash(struct request *request, const char *password, const char *hash, after *then) {
   struct waiting *waiting = waiting_new(request, then);
   waiting->hash.password = password;
+  waiting->hash.network = request->network;
   waiting->hash.owner = waiting;
   waiting->hash.make = !hash;
   waiting->hash.subject = request->who ? request->who->account.code : "";

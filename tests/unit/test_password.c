@@ -215,6 +215,86 @@ static void the_pool_takes_sixty_four_and_answers_all(void **state) {
   assert_in_range(tally.failed, 60, 64);
 }
 
+/* Jobs of several networks while both threads are held; `order` is how they were done. */
+struct turns {
+  struct tally tally;
+  const struct password_job *order[100];
+};
+
+/* The first job holds the pool's one thread. */
+static void note_done(struct password_job *job) {
+  struct turns *turns = job->owner;
+  struct tally *tally = &turns->tally;
+  pthread_mutex_lock(&tally->lock);
+  turns->order[tally->done++] = job;
+  tally->failed += job->failed;
+  pthread_cond_broadcast(&tally->news);
+  while (tally->hold && job == turns->order[0]) pthread_cond_wait(&tally->news, &tally->lock);
+  pthread_mutex_unlock(&tally->lock);
+}
+
+static void let_go(struct turns *turns) {
+  pthread_mutex_lock(&turns->tally.lock);
+  turns->tally.hold = false;
+  pthread_cond_broadcast(&turns->tally.news);
+  pthread_mutex_unlock(&turns->tally.lock);
+}
+
+static bool post_from(struct password_pool *pool, struct turns *turns, struct password_job *job, const char *network) {
+  *job = (struct password_job){
+      .password = "kestrel", .hash = "$argon2id$", .network = network, .done = note_done, .owner = turns};
+  return password_pool_post(pool, job);
+}
+
+static void networks_take_turns(void **state) {
+  (void)state;
+  static struct password_job held, crowd[40], few[2];
+  static struct turns turns = {
+      .tally = {.lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER, .hold = true}};
+  struct chance chance = chance_system();
+  struct password_pool *pool = password_pool_start(&chance, 1, NULL);
+  assert_non_null(pool);
+  assert_true(post_from(pool, &turns, &held, "192.0.2.9"));
+  wait_done(&turns.tally, 1);
+  int taken = 0;
+  for (int i = 0; i < 40; i++) taken += post_from(pool, &turns, &crowd[i], "192.0.2.9");
+  assert_int_equal(taken, 16);
+  assert_true(post_from(pool, &turns, &few[0], "192.0.2.1") && post_from(pool, &turns, &few[1], "192.0.2.1"));
+  let_go(&turns);
+  wait_done(&turns.tally, 1 + 16 + 2);
+  assert_ptr_equal(turns.order[1], &crowd[0]); /* whoever came first, then one of each in turn */
+  assert_ptr_equal(turns.order[2], &few[0]);
+  assert_ptr_equal(turns.order[3], &crowd[1]);
+  assert_ptr_equal(turns.order[4], &few[1]);
+  for (int i = 2; i < 16; i++) assert_ptr_equal(turns.order[3 + i], &crowd[i]);
+  password_pool_stop(pool);
+}
+
+/* When all places are taken, the network that has most of them gives one up, its last. */
+static void a_full_queue_makes_room(void **state) {
+  (void)state;
+  static struct password_job held, crowd[4][16], late[20];
+  static const char *const from[] = {"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"};
+  static struct turns turns = {
+      .tally = {.lock = PTHREAD_MUTEX_INITIALIZER, .news = PTHREAD_COND_INITIALIZER, .hold = true}};
+  struct chance chance = chance_system();
+  struct password_pool *pool = password_pool_start(&chance, 1, NULL);
+  assert_non_null(pool);
+  assert_true(post_from(pool, &turns, &held, "192.0.2.9"));
+  wait_done(&turns.tally, 1);
+  for (int n = 0; n < 4; n++)
+    for (int i = 0; i < 16; i++) assert_true(post_from(pool, &turns, &crowd[n][i], from[n]));
+  int taken = 0;
+  for (int i = 0; i < 20; i++) taken += post_from(pool, &turns, &late[i], "192.0.2.5");
+  assert_int_equal(taken, 12); /* until all five have about as many: 13, 13, 13, 13, 12 */
+  assert_int_equal(turns.tally.done, 1 + taken);
+  for (int i = 1; i <= taken; i++) assert_true(turns.order[i]->failed && turns.order[i] != &late[i - 1]);
+  for (int n = 0; n < 4; n++) assert_false(crowd[n][0].failed);
+  let_go(&turns);
+  wait_done(&turns.tally, 1 + 64 + taken);
+  password_pool_stop(pool);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(length_counts_in_characters),
@@ -226,6 +306,8 @@ int main(void) {
       cmocka_unit_test(the_decoy_costs_as_much),
       cmocka_unit_test(the_pool_makes_and_checks),
       cmocka_unit_test(the_pool_takes_sixty_four_and_answers_all),
+      cmocka_unit_test(networks_take_turns),
+      cmocka_unit_test(a_full_queue_makes_room),
   };
   return cmocka_run_group_tests(tests, start, NULL);
 }
