@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 
@@ -18,9 +19,31 @@ void arena_init(struct arena *arena, size_t maximum) {
   *arena = (struct arena){.maximum = maximum ? maximum : (size_t)1 << 30};
 }
 
-static struct arena_block *block_new(size_t size) {
+bool arena_try(struct arena *arena, void (*work)(void *state), void *state) {
+  jmp_buf place;
+  void *outer = arena->escape;
+  if (setjmp(place)) {
+    arena->escape = outer;
+    return false;
+  }
+  arena->escape = &place;
+  work(state);
+  arena->escape = outer;
+  return true;
+}
+
+/* Ends the work that is tried; returns when none is. */
+static void escape(struct arena *arena) {
+  jmp_buf *place = arena->escape;
+  if (place) longjmp(*place, 1);
+}
+
+static struct arena_block *block_new(struct arena *arena, size_t size) {
   struct arena_block *block = malloc(sizeof *block + size);
-  if (!block) die("out of memory (asked for %zu bytes): stop other programs or add memory, then start again", size);
+  if (!block) {
+    escape(arena);
+    die("out of memory (asked for %zu bytes): stop other programs or add memory, then start again", size);
+  }
   block->next = NULL;
   block->size = size;
   block->used = 0;
@@ -28,14 +51,16 @@ static struct arena_block *block_new(size_t size) {
 }
 
 void *arena_raw(struct arena *arena, size_t bytes) {
-  if (bytes > SIZE_MAX - ALIGNMENT) die("a request for %zu bytes of memory is a defect", bytes);
-  size_t need = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  if (!arena->maximum) arena->maximum = (size_t)1 << 30;
+  size_t need = bytes > SIZE_MAX - ALIGNMENT ? SIZE_MAX : (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   if (!need) need = ALIGNMENT;
-  if (!arena->maximum) arena_init(arena, 0);
-  if (need > arena->maximum - arena->used) die("an arena passed its maximum of %zu bytes", arena->maximum);
+  if (need > arena->maximum - arena->used) {
+    escape(arena);
+    die("an arena passed its maximum of %zu bytes", arena->maximum);
+  }
   struct arena_block *block = arena->blocks;
   if (!block || block->size - block->used < need) {
-    block = block_new(need > BLOCK_BYTES ? need : BLOCK_BYTES);
+    block = block_new(arena, need > BLOCK_BYTES ? need : BLOCK_BYTES);
     block->next = arena->blocks;
     arena->blocks = block;
   }
@@ -48,8 +73,7 @@ void *arena_raw(struct arena *arena, size_t bytes) {
 void *arena_alloc(struct arena *arena, size_t bytes) { return memset(arena_raw(arena, bytes), 0, bytes ? bytes : 1); }
 
 void *arena_array(struct arena *arena, size_t count, size_t size) {
-  if (size && count > SIZE_MAX / size) die("an array of %zu elements is a defect", count);
-  return arena_alloc(arena, count * size);
+  return arena_alloc(arena, size && count > SIZE_MAX / size ? SIZE_MAX : count * size);
 }
 
 char *arena_text_n(struct arena *arena, const char *text, size_t length) {

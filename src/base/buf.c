@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -13,8 +14,8 @@ struct buf buf_in(struct arena *arena, size_t capacity) {
 }
 
 static void buf_grow(struct buf *buf, size_t extra) {
-  if (extra > BUF_MAXIMUM || buf->length + extra + 1 > BUF_MAXIMUM) die("a text passed its maximum of %zu bytes", BUF_MAXIMUM);
-  size_t need = buf->length + extra + 1;
+  size_t need = extra > BUF_MAXIMUM ? SIZE_MAX : buf->length + extra + 1;
+  if (need > BUF_MAXIMUM) need = SIZE_MAX; /* more than any arena has */
   if (need <= buf->capacity) return;
   size_t capacity = buf->capacity * 2 < need ? need : buf->capacity * 2;
   char *data = arena_raw(buf->arena, capacity);

@@ -4,8 +4,8 @@
  *     html(&out, "<td>%s</td>", name);          -- every %s is escaped
  *     buf_addf(&out, "%d rows\n", rows);        -- plain text, nothing escaped
  *
- * `data` is always NUL-terminated (NUL bytes inside are allowed and counted). A buffer that passes BUF_MAXIMUM ends
- * the process: everything that is written is bounded by what was read. */
+ * `data` is always NUL-terminated (NUL bytes inside are allowed and counted). A buffer that passes BUF_MAXIMUM
+ * does as an arena at its maximum (base/arena.h). */
 #ifndef ATTUNE_BASE_BUF_H
 #define ATTUNE_BASE_BUF_H
 

@@ -79,14 +79,14 @@ char *instant_text(struct arena *arena, int64_t time_ms) {
                       (int)(in_day / MINUTE_MS % 60), (int)(in_day / SECOND_MS % 60), (int)(in_day % SECOND_MS));
 }
 
-char *http_date(struct arena *arena, int64_t time_ms) {
+void http_date(char out[HTTP_DATE_BYTES], int64_t time_ms) {
   static const char *const weekdays[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
   static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
   int64_t number = floor_div(time_ms, DAY_MS), in_day = time_ms - number * DAY_MS;
   int year, month, day;
   civil_from_day(number, &year, &month, &day);
-  return arena_printf(arena, "%s, %02d %s %04d %02d:%02d:%02d GMT", weekdays[((number % 7) + 7) % 7], day,
-                      months[month - 1], year, (int)(in_day / HOUR_MS), (int)(in_day / MINUTE_MS % 60),
-                      (int)(in_day / SECOND_MS % 60));
+  snprintf(out, HTTP_DATE_BYTES, "%s, %02d %s %04d %02d:%02d:%02d GMT", weekdays[((number % 7) + 7) % 7], day,
+           months[month - 1], year % 10000, (int)(in_day / HOUR_MS), (int)(in_day / MINUTE_MS % 60),
+           (int)(in_day / SECOND_MS % 60));
 }

@@ -27,6 +27,8 @@ int64_t clock_now(const struct clock *clock);
 /* Milliseconds that only ever grow, for durations; not a date. */
 int64_t clock_elapsed_ms(void);
 
+#define HTTP_DATE_BYTES 30
+
 /* Civil dates (proleptic Gregorian). Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms" (2013). */
 int64_t day_from_civil(int year, int month, int day);
 void civil_from_day(int64_t day, int *year, int *month, int *day_of_month);
@@ -35,6 +37,6 @@ int64_t day_monday(int64_t day); /* the Monday on or before it */
 int date_parse(const char *text, int64_t *day);
 char *date_text(struct arena *arena, int64_t time_ms);    /* "2026-11-23" */
 char *instant_text(struct arena *arena, int64_t time_ms); /* "2026-11-23T08:15:30.123Z" */
-char *http_date(struct arena *arena, int64_t time_ms);    /* RFC 9110 IMF-fixdate */
+void http_date(char out[HTTP_DATE_BYTES], int64_t time_ms); /* RFC 9110 IMF-fixdate */
 
 #endif

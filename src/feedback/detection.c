@@ -212,12 +212,14 @@ static struct detector_basis basis_now(const struct detector *detector) {
 }
 
 static struct judging judging_now(struct detector *detector, struct arena *arena, const struct detection_course *course) {
+  char judged_by[sizeof detector->judged_by];
   pthread_mutex_lock(&detector->lock);
   struct judging now = {.estimate = detector->estimate,
                         .threshold = threshold_for(detector, course->count),
-                        .key = judged_key(arena, detector->judged_by, course->series, course->count),
                         .basis = basis_now(detector)};
+  memcpy(judged_by, detector->judged_by, sizeof judged_by);
   pthread_mutex_unlock(&detector->lock);
+  now.key = judged_key(arena, judged_by, course->series, course->count);
   return now;
 }
 

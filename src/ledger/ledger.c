@@ -10,6 +10,7 @@
 #define QUEUE_MAXIMUM 4096
 #define BATCH_MAXIMUM 256
 #define REASON_BYTES 64
+#define VERB_ARENA ((size_t)256 << 20)
 
 struct txn {
   struct ledger *ledger;
@@ -184,6 +185,19 @@ static void txn_begin(struct txn *txn, struct job *job) {
   job->error = (struct error){0};
 }
 
+static void verb_run(void *state) {
+  struct txn *txn = state;
+  txn->job->result = txn->job->run(txn, txn->job->input, &txn->job->error);
+}
+
+/* A verb that would hold more than the arena's maximum fails; the writer goes on. */
+static void verb_try(struct txn *txn) {
+  if (arena_try(&txn->arena, verb_run, txn)) return;
+  db_leave_rows(txn->ledger->db);
+  txn->job->result =
+      fail(&txn->job->error, ERR_BUSY, "too-much", "", "this would hold more in memory than a change may; nothing was changed");
+}
+
 /* Runs the verb inside a savepoint. Returns false when the transaction itself is lost. */
 static bool job_run(struct ledger *ledger, struct job *job) {
   struct txn *txn = &ledger->txn;
@@ -193,7 +207,7 @@ static bool job_run(struct ledger *ledger, struct job *job) {
   memcpy(reason, ledger->reason, sizeof reason);
   txn_begin(txn, job);
   if (db_savepoint(ledger->db, &job->error)) return false;
-  job->result = job->run(txn, job->input, &job->error);
+  verb_try(txn);
   if (!job->result) job->result = txn->failed;
   if (!job->result && txn->destroyed && !txn->appended) die("a verb destroyed a key without an entry: a defect");
   bool holds;
@@ -583,6 +597,7 @@ enum err ledger_open(struct ledger **out, const struct ledger_config *config, st
   snprintf(ledger->origin, sizeof ledger->origin, "%s", config->origin ? config->origin : "");
   ledger->config.origin = ledger->origin;
   ledger->txn.ledger = ledger;
+  arena_init(&ledger->txn.arena, VERB_ARENA);
   pthread_mutex_init(&ledger->mutex, NULL);
   pthread_cond_init(&ledger->wake, NULL);
   enum err err = db_open(&ledger->db, config->store, DB_WRITER, error);

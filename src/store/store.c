@@ -335,6 +335,7 @@ void db_close(struct db *db) {
   struct store *store = db->store;
   bool writer = db->kind == DB_WRITER;
   if (db->in_transaction) db->engine->rollback(db);
+  free(db->readings);
   db->engine->close(db);
   if (!store) return; /* a file of its own */
   if (writer) __atomic_fetch_sub(&store->writers, 1, __ATOMIC_SEQ_CST);
@@ -355,10 +356,33 @@ enum err db_exec(struct db *db, struct error *error, const char *sql, const stru
 
 /* ---- rows ---- */
 
+static void reading_begins(struct db *db, void *statement) {
+  if (db->reading_count == db->reading_room) {
+    db->reading_room += 8;
+    db->readings = realloc(db->readings, db->reading_room * sizeof *db->readings);
+    if (!db->readings) die("out of memory");
+  }
+  db->readings[db->reading_count++] = statement;
+}
+
+static void reading_ends(struct db *db, const void *statement) {
+  size_t at = db->reading_count;
+  while (at && db->readings[at - 1] != statement) at--; /* the last one, nearly always */
+  if (at) db->readings[at - 1] = db->readings[--db->reading_count];
+}
+
+void db_leave_rows(struct db *db) {
+  while (db->reading_count) {
+    struct rows rows = {.db = db, .statement = db->readings[db->reading_count - 1]};
+    rows_close(&rows, NULL);
+  }
+}
+
 void rows_open(struct rows *rows, struct db *db, const char *sql, const struct value *values, size_t count) {
   *rows = (struct rows){.db = db, .row = -1};
   rows->failed = values_check(values, count, &rows->detail);
   if (!rows->failed) db->engine->rows_open(rows, db, sql, values, count);
+  if (rows->statement) reading_begins(db, rows->statement);
 }
 
 bool rows_next(struct rows *rows) {
@@ -392,7 +416,10 @@ const void *rows_blob(struct rows *rows, int column, size_t *length) {
 }
 
 enum err rows_close(struct rows *rows, struct error *error) {
-  if (rows->statement) rows->db->engine->rows_end(rows);
+  if (rows->statement) {
+    reading_ends(rows->db, rows->statement);
+    rows->db->engine->rows_end(rows);
+  }
   rows->statement = NULL;
   if (rows->failed && error) *error = rows->detail;
   return rows->failed;

@@ -110,6 +110,10 @@ int rows_columns(struct rows *rows);
 struct value rows_value(struct rows *rows, int column); /* as it is stored; its pointer holds as long as the others */
 enum err rows_close(struct rows *rows, struct error *error);
 
+/* Ends every reading of this connection that is open, whose `struct rows` may be gone: after work was left half-way
+ * (arena_try() in base/arena.h). */
+void db_leave_rows(struct db *db);
+
 /* One integer: the first column of the first row, or `otherwise` when there is no row or it is NULL. */
 enum err db_int(struct db *db, struct error *error, int64_t *out, int64_t otherwise, const char *sql,
                 const struct value *values, size_t count);

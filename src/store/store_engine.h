@@ -20,6 +20,8 @@ struct db {
   bool in_transaction;
   int64_t changes;
   struct db_counts counts;
+  void **readings; /* the engine's, of the rows that are open */
+  size_t reading_count, reading_room;
 };
 
 struct store {

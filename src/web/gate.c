@@ -49,7 +49,7 @@ void request_serve(struct request *request, struct served *served) {
   if (request->seat) request->desk = request->seat->desk;
 }
 
-static void leave_seat(struct request *request) {
+void gate_leave(struct request *request) {
   if (request->seat) seat_give(request->served, request->seat);
   request->seat = NULL;
   request->db = NULL;
@@ -71,9 +71,12 @@ static bool serve_by_name(struct request *request, const char *name, size_t leng
 static void serve_by_token(struct request *request, const char *token) {
   for (size_t i = 0; i < request->web->served_count; i++) {
     struct occasion occasion;
-    if (request->seat) leave_seat(request);
+    if (request->seat) gate_leave(request);
     request_serve(request, &request->web->served[i]);
-    if (request->seat && !occasion_by_token(request->seat->masked, token, &occasion, &(struct error){0})) return;
+    if (!request->seat) return;
+    enum err err = occasion_by_token(request->seat->masked, token, &occasion, &(struct error){0});
+    if (!err) return;
+    if (err != ERR_MISSING) return gate_leave(request); /* it cannot be told: 503, not 404 */
   }
 }
 
@@ -113,17 +116,22 @@ static void touch(struct request *request, const char *token_hash) {
   ledger_post(request->home->ledger, job);
 }
 
-static void find_who(struct request *request) {
+/* False when it cannot be told, because the database is lost: that is not the same as nobody. */
+static bool find_who(struct request *request) {
   const char *cookie = request->served ? pairs_get(&request->cookies, request->served->cookie) : NULL;
-  if (!cookie || !request->seat) return;
+  if (!cookie) return true;
+  if (!request->seat) return false;
   struct sign_in *who = arena_alloc(request->arena, sizeof *who);
   bool flush = false;
   struct error error = {0};
-  if (sign_in_find(request->seat->account, request->served->seen, cookie, request->now_ms, who, &flush, &error)) return;
+  enum err err =
+      sign_in_find(request->seat->account, request->served->seen, cookie, request->now_ms, who, &flush, &error);
+  if (err) return err != ERR_STORE && err != ERR_BUSY;
   if (flush) touch(request, who->token_hash);
   request->who = who;
   request->actor = (struct actor){
       .code = who->account.code, .roles = who->account.roles, .site = who->account.site, .person = who->account.person};
+  return true;
 }
 
 /* ---- may they ---- */
@@ -196,7 +204,7 @@ static bool tokens_equal(const char *sent, const char *known) {
   return known && *known && strlen(sent) == strlen(known) && bytes_equal(sent, known, strlen(known));
 }
 
-static bool from_own_page(const struct request *request) {
+bool gate_from_own_page(const struct request *request) {
   const char *site = request->fetch_site, *origin = request->origin;
   if (site && strcmp(site, "same-origin") && strcmp(site, "none")) return false;
   /* With Referrer-Policy: no-referrer browsers send "null" for a form posted to its own origin. */
@@ -205,13 +213,24 @@ static bool from_own_page(const struct request *request) {
   return host && request->host && !strcmp(host + 3, request->host);
 }
 
-static bool post_is_ours(const struct request *request) {
-  if (!from_own_page(request)) return false;
+static bool token_is_ours(const struct request *request) {
   if (request->route->roles & ROLE_PATIENT) return true;
   const char *sent = request_field(request, "form_token");
   if (request->who && tokens_equal(sent, request->who->form_token)) return true;
   return request->route->reader == READER_DOOR && (request->route->roles & ROLE_PUBLIC) &&
          tokens_equal(sent, pairs_get(&request->cookies, door_cookie(request)));
+}
+
+/* Before anything of a post is kept, and so before the door: a lock keeps what was typed, but only on our own pages. */
+static bool may_be_kept(const struct request *request) {
+  if (request->method != METHOD_POST) return true;
+  bool locked = request->who && request->who->locked;
+  return gate_from_own_page(request) && (!locked || token_is_ours(request));
+}
+
+static void refuse_foreign(struct request *request) {
+  if (request->who && request->who->locked) request->who = NULL;
+  request_error(request, ERR_DENIED, &(struct error){.code = ERR_DENIED, .id = "form-token"});
 }
 
 /* ---- the reader ---- */
@@ -230,11 +249,15 @@ static struct db *reader_db(const struct seat *seat, enum reader reader) {
   }
 }
 
+static void refuse_lost(struct request *request) {
+  request_error(request, ERR_BUSY, &(struct error){.code = ERR_BUSY, .id = "store"});
+}
+
 static bool choose_reader(struct request *request) {
   request->db = NULL;
   if (request->route->reader == READER_NONE || !request->home) return true;
   if (!request->seat) {
-    request_error(request, ERR_BUSY, &(struct error){.code = ERR_BUSY, .id = "store"});
+    refuse_lost(request);
     return false;
   }
   if (request->route->reader == READER_OPEN && (request->route->roles & ROLES_MASKED))
@@ -243,24 +266,28 @@ static bool choose_reader(struct request *request) {
   return true;
 }
 
+static void pass(struct request *request) {
+  if (!may_be_kept(request)) return refuse_foreign(request);
+  if (!door_opens(request) || !choose_reader(request)) return;
+  if (request->method == METHOD_POST && !token_is_ours(request)) return refuse_foreign(request);
+  if (request->route->proved && !sign_in_proved(request->who, request->now_ms)) return page_again_prove(request);
+  request->route->handler(request);
+}
+
 void gate_enter(struct request *request) {
   enum route_match match = find_route(request);
-  if (request->served) find_who(request);
+  bool told = !request->served || find_who(request);
   gate_language(request);
   if (match != ROUTE_FOUND && request->who && (!request->who->full || request->who->locked)) request->who = NULL;
   if (match == ROUTE_NO_PATH)
     request_error(request, ERR_MISSING, &(struct error){.code = ERR_MISSING, .id = "page"});
   else if (match == ROUTE_NO_METHOD)
     web_refuse(request, 405);
-  else if (door_opens(request) && choose_reader(request)) {
-    if (request->method == METHOD_POST && !post_is_ours(request))
-      request_error(request, ERR_DENIED, &(struct error){.code = ERR_DENIED, .id = "form-token"});
-    else if (request->route->proved && !sign_in_proved(request->who, request->now_ms))
-      page_again_prove(request);
-    else
-      request->route->handler(request);
-  }
-  leave_seat(request);
+  else if (!told && !(request->route->roles & ROLE_PUBLIC))
+    refuse_lost(request);
+  else
+    pass(request);
+  gate_leave(request);
 }
 
 void gate_go_on(struct request *request, const char *path) {
@@ -278,6 +305,7 @@ void gate_go_on(struct request *request, const char *path) {
 }
 
 void gate_resume(struct request *request) {
+  request->stored = waiting_stored(request);
   if (request->served) {
     request->seat = seat_take(request->served);
     if (request->seat) request->desk = request->seat->desk;
@@ -287,5 +315,5 @@ void gate_resume(struct request *request) {
       request->waiting = NULL;
   } else
     waiting_end(request);
-  leave_seat(request);
+  gate_leave(request);
 }

@@ -11,10 +11,9 @@ static const struct {
   const char *name;
   enum word label;
 } labels[] = {
-    {"address", WORD_ADDRESS},     {"day", WORD_HELD_ON},   {"kind", WORD_ROLE},
-    {"language", WORD_LANGUAGE},   {"login", WORD_LOGIN},   {"name", WORD_NAME},
-    {"patient", WORD_PATIENT_CODE}, {"reason", WORD_REASON}, {"role", WORD_ROLE},
-    {"site", WORD_SITE},           {"text", WORD_NEW_NOTE},     {"therapist", WORD_THERAPIST_OF},
+    {"address", WORD_ADDRESS},      {"day", WORD_HELD_ON},  {"language", WORD_LANGUAGE}, {"login", WORD_LOGIN},
+    {"name", WORD_NAME},            {"reason", WORD_REASON}, {"role", WORD_ROLE},         {"site", WORD_SITE},
+    {"patient", WORD_PATIENT_CODE}, {"text", WORD_NEW_NOTE}, {"therapist", WORD_THERAPIST_OF},
 };
 
 static bool is_kept(const struct pair *pair) {

@@ -1,5 +1,6 @@
 /* page_problem.c: when something cannot be had or done: what happened, what was kept, what to do. */
 #include "web/gate.h"
+#include "web/kept.h"
 #include "web/page.h"
 #include "web/web.h"
 
@@ -103,7 +104,10 @@ static void write_error_page(struct request *request, unsigned status, const cha
                                                            : PAGE_PUBLIC,
                                     .title = said(request, title_of(status)),
                                     .class_name = "narrow"});
+  if (status == 503 && request->stored) words = said(request, WORD_ERROR_UNSEEN);
   html(&request->out, "<p class=\"lead\">%s</p>", words);
+  if (status == 503 && !request->stored && request->method == METHOD_POST && gate_from_own_page(request))
+    kept_again(request);
   if (!neutral) {
     const char *back = request->home ? request_address(request, home_path(request)) : "/";
     html(&request->out, "<p><a class=\"button quiet\" href=\"%s\">", back);

@@ -86,6 +86,7 @@ struct request {
   void *state; /* the handler's own, from one call to the next */
   const struct password_job *hashed; /* the last hash that was asked for */
   struct waiting *waiting;
+  bool stored; /* what was written in the last sleep is on disk, whatever becomes of the answer */
   struct seat *seat;
 };
 

@@ -252,10 +252,12 @@ static enum MHD_Result exchange_answer(struct exchange *exchange) {
   struct MHD_Response *response =
       request->asset ? asset_response(exchange)
                      : MHD_create_response_from_buffer(request->out.length, request->out.data, MHD_RESPMEM_PERSISTENT);
+  char date[HTTP_DATE_BYTES];
   if (!response) return MHD_NO;
   for (size_t i = 0; web_security_headers[i]; i += 2)
     MHD_add_response_header(response, web_security_headers[i], web_security_headers[i + 1]);
-  MHD_add_response_header(response, "Date", http_date(request->arena, request->now_ms));
+  http_date(date, request->now_ms);
+  MHD_add_response_header(response, "Date", date);
   MHD_add_response_header(response, "Cache-Control",
                           request->asset ? "public, max-age=31536000, immutable" : "no-store");
   if (request->asset)
@@ -317,11 +319,10 @@ static enum MHD_Result on_request(void *state, struct MHD_Connection *connection
   if (*length) return take_body(exchange, data, length);
   if (!exchange->running) {
     exchange->running = true;
-    if (atomic_load(&server->stopping))
-      exchange->refused = 503;
-    else if (!exchange->refused && exchange->body.length &&
-             !pairs_decode(&exchange->arena, &exchange->request.form, exchange->body.data, exchange->body.length))
+    if (!exchange->refused && exchange->body.length &&
+        !pairs_decode(&exchange->arena, &exchange->request.form, exchange->body.data, exchange->body.length))
       exchange->refused = 400;
+    if (atomic_load(&server->stopping)) exchange->refused = 503;
   }
   return exchange_go_on(exchange);
 }

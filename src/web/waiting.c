@@ -83,6 +83,13 @@ void waiting_start(struct request *request, void (*wake)(void *owner), void *own
   }
 }
 
+bool waiting_stored(const struct request *request) {
+  const struct waiting *waiting = request->waiting;
+  for (size_t i = 0; i < waiting->count; i++)
+    if (waiting->jobs[i].result) return false;
+  return waiting->count > 0;
+}
+
 void waiting_end(struct request *request) {
   struct waiting *waiting = request->waiting;
   request->waiting = NULL;

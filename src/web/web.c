@@ -5,6 +5,9 @@
 #include "trial/tending.h"
 #include "web/gate.h"
 
+/* For the page that says that a request needed too much memory, with what was typed in it. */
+#define TOO_MUCH_PAGE ((size_t)8 << 20)
+
 const char *const web_security_headers[] = {
     "Content-Security-Policy",
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -124,7 +127,8 @@ void seat_give(struct served *served, struct seat *seat) {
   pthread_mutex_unlock(&served->lock);
 }
 
-void web_run(struct request *request) {
+static void step(void *state) {
+  struct request *request = state;
   if (request->waiting)
     gate_resume(request);
   else
@@ -133,6 +137,36 @@ void web_run(struct request *request) {
 
 const char *web_base(const struct web *web) {
   return web->config->base ? web->config->base : web->own_origin;
+}
+
+static void draw_too_much(void *state) {
+  struct request *request = state;
+  request->out = buf_in(request->arena, 16384);
+  request_error(request, ERR_BUSY, &(struct error){.code = ERR_BUSY, .id = "too-much"});
+}
+
+/* The handler was left wherever it was: nothing of its answer counts. */
+static void too_much(struct request *request) {
+  if (request->seat) {
+    db_leave_rows(request->seat->open);
+    db_leave_rows(request->seat->masked);
+    db_leave_rows(request->seat->account);
+    expression_desk_close(request->seat->desk);
+    request->seat->desk = expression_desk_open();
+  }
+  gate_leave(request);
+  request->waiting = NULL;
+  request->asset = NULL;
+  request->header_count = 0;
+  request->arena->maximum = request->arena->used + TOO_MUCH_PAGE;
+  if (arena_try(request->arena, draw_too_much, request)) return;
+  request->status = 503;
+  request->header_count = 0;
+  request->out = (struct buf){0};
+}
+
+void web_run(struct request *request) {
+  if (!arena_try(request->arena, step, request)) too_much(request);
 }
 
 char *server_form_path(struct arena *arena, const char *token) {

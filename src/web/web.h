@@ -48,12 +48,15 @@ void web_close(struct web *web);
 const char *web_base(const struct web *web);
 
 /* Runs the gate and the handler, or goes on after a sleep. Afterwards either request->waiting is set or the answer is
- * complete. Security headers are among request->headers for every answer. */
+ * complete. Work that needs more memory than the request's arena gives is left half-way (arena_try() in base/arena.h):
+ * the answer is then a page that says so (503), the seat is given back with nothing open, and the process goes on. */
 void web_run(struct request *request);
 /* Posts what the request waits for; `wake(owner)` is called once, when all is done. */
 void waiting_start(struct request *request, void (*wake)(void *owner), void *owner);
 /* Binds a request to a home (also used by pages of the root). */
 void request_serve(struct request *request, struct served *served);
+/* Whether all that the sleep was for has been written; false when it was for a hash. */
+bool waiting_stored(const struct request *request);
 /* Ends the sleep: calls what was to come after it. */
 void waiting_end(struct request *request);
 /* Takes a seat of the home, gives it back. */

@@ -49,10 +49,20 @@ struct toy {
   int64_t number;   /* of a session */
   const char *text; /* site or arm */
   bool refuse;      /* append, then say no: nothing may stay */
+  bool greedy;      /* append, then want more memory than there is, in the middle of a reading: likewise */
   bool busy_write;  /* only write a run_ row */
   const char *keep; /* a reason to keep the checkpoint */
   int64_t sequence; /* out */
 };
+
+static inline void toy_greed(struct txn *txn) {
+  struct rows rows, inner;
+  rows_open(&rows, txn_db(txn), "SELECT code FROM person WHERE code <> $1 ORDER BY code", ARGS(v_text("")));
+  while (rows_next(&rows)) {
+    rows_open(&inner, txn_db(txn), "SELECT code FROM person WHERE code <> $1 ORDER BY code", ARGS(v_text("")));
+    while (rows_next(&inner)) arena_array(txn_arena(txn), SIZE_MAX / 2, 4);
+  }
+}
 
 static inline enum err toy_verb(struct txn *txn, void *input, struct error *error) {
   struct toy *toy = input;
@@ -79,6 +89,7 @@ static inline enum err toy_verb(struct txn *txn, void *input, struct error *erro
   }
   if (toy->keep) ledger_keep_checkpoint(txn, toy->keep);
   enum err err = ledger_append(txn, "A-1", toy->kind, subject, body, error);
+  if (!err && toy->greedy) toy_greed(txn);
   if (!err && toy->refuse) err = fail(error, ERR_STATE, "toy-refuses", "", "refused after it was appended");
   return err;
 }

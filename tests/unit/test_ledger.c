@@ -349,7 +349,7 @@ static void refusals_leave_nothing(bool postgresql) {
   gate_close(&world, &gate, &gatekeeper, &done);
   for (int i = 0; i < JOBS; i++) {
     snprintf(codes[i], sizeof codes[i], "P-%d", i / 2 * 2); /* the refused of a pair is the first to need its key */
-    toys[i] = (struct toy){.kind = "person.enrol", .subject = codes[i], .text = "north", .refuse = i % 2 == 0};
+    toys[i] = (struct toy){.kind = "person.enrol", .subject = codes[i], .text = "north", .refuse = i % 2 == 0, .greedy = i % 4 == 0};
     if (i % 10 == 9) toys[i] = (struct toy){.busy_write = true, .subject = codes[i]};
     jobs[i] = (struct job){.run = toy_verb, .input = &toys[i], .done = count_done, .owner = &done};
     ledger_post(world.ledger, &jobs[i]);
@@ -357,9 +357,9 @@ static void refusals_leave_nothing(bool postgresql) {
   sem_post(&gate.go);
   wait_for(&done, JOBS + 1);
   for (int i = 0; i < JOBS; i++) {
-    assert_int_equal(jobs[i].result, toys[i].refuse ? ERR_STATE : OK);
+    assert_int_equal(jobs[i].result, toys[i].greedy ? ERR_BUSY : toys[i].refuse ? ERR_STATE : OK);
     assert_int_equal(jobs[i].sequence, toys[i].refuse || toys[i].busy_write ? -1 : expected++);
-    if (toys[i].refuse) assert_string_equal(jobs[i].error.id, "toy-refuses");
+    if (toys[i].refuse) assert_string_equal(jobs[i].error.id, toys[i].greedy ? "too-much" : "toy-refuses");
   }
   assert_int_equal(expected, 16);
   struct ledger_counts after = ledger_counts(world.ledger);

@@ -32,6 +32,14 @@ static const char *reply_header(const struct reply *reply, const char *name, con
   return NULL;
 }
 
+/* Bytes that a request may have beyond what it came with, before and after its sleep; 0: as ever. */
+static size_t first_may_have, then_may_have;
+
+static void run_limited(struct request *request, size_t bytes) {
+  request->arena->maximum = bytes ? request->arena->used + bytes : (size_t)1 << 30;
+  web_run(request);
+}
+
 /* Runs one request to its end; `reply` is good until the next but one. */
 static const struct reply *ask(enum method method, const char *path, const char *body, const char *cookies,
                                const char *origin) {
@@ -60,11 +68,11 @@ static const struct reply *ask(enum method method, const char *path, const char 
   pairs_cookies(&reply->arena, &request->cookies, cookies);
   sem_t done;
   sem_init(&done, 0, 0);
-  web_run(request);
+  run_limited(request, first_may_have);
   while (request->waiting) {
     waiting_start(request, wake, &done);
     while (sem_wait(&done)) continue;
-    web_run(request);
+    run_limited(request, then_may_have);
   }
   sem_destroy(&done);
   assert_null(request->seat);
@@ -322,6 +330,7 @@ static void test_lock(void **state) {
   reply = POST("/practice/unlock", body, in.cookie);
   assert_int_equal(reply->request.status, 200);
   assert_non_null(strstr(reply->body, "name=\"text\" value=\"half a thought\""));
+  assert_non_null(strstr(reply->body, "<dt>New note</dt><dd>half a thought</dd>")); /* to be read before it is sent */
   assert_int_equal(GET("/practice/caseload", in.cookie)->request.status, 200);
   /* A secret typed before the lock is not written into the page. */
   trial.now_ms += 16 * MINUTE_MS;
@@ -330,6 +339,137 @@ static void test_lock(void **state) {
   assert_int_equal(reply->request.status, 403);
   assert_null(strstr(reply->body, "green"));
   assert_null(strstr(reply->body, "four"));
+}
+
+/* What another page posts to a locked sign-in is not kept, whichever of the two signs gives it away. */
+static void test_lock_keeps_nothing_foreign(void **state) {
+  (void)state;
+  char account[CODE_BYTES], path[100], body[300];
+  struct person_in in;
+  account_for(ROLE_THERAPIST, therapist, account);
+  sign_in(account, "lock-foreign", &in);
+  trial.now_ms += 16 * MINUTE_MS;
+  snprintf(path, sizeof path, "/practice/patients/%s/notes", patient);
+  snprintf(body, sizeof body, "text=planted&keep.text=planted&form_token=%s", in.token);
+  static const char *const foreign[] = {"http://evil.test", "https://attune.test.evil.test", "evil"};
+  for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+    const struct reply *reply = ask(METHOD_POST, path, body, in.cookie, foreign[i]);
+    assert_int_equal(reply->request.status, 403);
+    assert_null(strstr(reply->body, "planted"));
+    assert_int_equal(ask(METHOD_POST, "/practice/unlock", body, in.cookie, foreign[i])->request.status, 403);
+  }
+  static const char *const tokens[] = {"", "&form_token=", "&form_token=AAAAAAAAAAAAAAAAAAAAAA"};
+  for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+    snprintf(body, sizeof body, "text=planted&keep.text=planted%s", tokens[i]);
+    const struct reply *reply = ask(METHOD_POST, path, body, in.cookie, "null");
+    assert_int_equal(reply->request.status, 403);
+    assert_null(strstr(reply->body, "planted"));
+  }
+}
+
+static void form_path(int64_t session, char path[100]) {
+  struct db *db;
+  char token[LINK_TOKEN_BYTES];
+  struct occasion occasion = trial_occasion(&trial, patient, session, "patient");
+  assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
+  assert_ok(occasion_token(db, &trial.home->keys, occasion.id, token, error));
+  db_close(db);
+  snprintf(path, 100, "/f/%s", token);
+}
+
+/* ---- a lost database, and pages that are too large ---- */
+
+static enum err run_sql(struct txn *txn, void *input, struct error *error) {
+  return db_exec(txn_db(txn), error, *(const char **)input, NO_ARGS);
+}
+
+static void change(const char *sql) {
+  must(&trial, run_sql, &sql);
+}
+
+static void check_lost(const struct reply *reply) {
+  assert_int_equal(reply->request.status, 503);
+  assert_non_null(strstr(reply->body, "try again in a moment"));
+  assert_non_null(reply_header(reply, "Retry-After", ""));
+}
+
+/* 503 with what was typed, not a way to the sign-in page: whoever is signed in stays so. */
+static void test_lost_database(void **state) {
+  (void)state;
+  char account[CODE_BYTES], path[100], form[100], body[300];
+  struct person_in in;
+  account_for(ROLE_THERAPIST, therapist, account);
+  sign_in(account, "lost", &in);
+  form_path(1, form);
+  snprintf(path, sizeof path, "/practice/patients/%s/notes", patient);
+  snprintf(body, sizeof body, "text=half+a+%%3Cthought&form_token=%s", in.token);
+  change("ALTER TABLE run_session RENAME TO run_session_away");
+  change("ALTER TABLE occasion RENAME TO occasion_away");
+  check_lost(GET("/practice/caseload", in.cookie));
+  const struct reply *reply = POST(path, body, in.cookie);
+  check_lost(reply);
+  assert_non_null(strstr(reply->body, "<dd>half a &lt;thought</dd>"));
+  assert_non_null(strstr(reply->body, "name=\"text\" value=\"half a &lt;thought\""));
+  assert_non_null(strstr(reply->body, in.token));
+  reply = ask(METHOD_POST, path, body, in.cookie, "http://evil.test");
+  assert_null(strstr(reply->body, "thought"));
+  check_lost(GET(form, NULL));
+  reply = POST(form, "attune-key=k1&feeling=4&goal=5", NULL);
+  check_lost(reply);
+  assert_non_null(strstr(reply->body, "name=\"goal\" value=\"5\""));
+  assert_non_null(strstr(reply->body, "name=\"attune-key\" value=\"k1\""));
+  reply = POST("/practice/account", "present=four+words&password=in+a+row&form_token=x", in.cookie);
+  check_lost(reply);
+  assert_null(strstr(reply->body, "four"));
+  assert_int_equal(GET("/practice/help", in.cookie)->request.status, 200); /* for anyone, and reads nothing */
+  assert_int_equal(GET("/practice/nothing", in.cookie)->request.status, 404);
+  change("ALTER TABLE run_session_away RENAME TO run_session");
+  change("ALTER TABLE occasion_away RENAME TO occasion");
+  assert_int_equal(GET("/practice/caseload", in.cookie)->request.status, 200);
+  assert_int_equal(GET(form, NULL)->request.status, 200);
+}
+
+/* A request whose memory ends anywhere, in steps, until it has enough: each time a page that says so, the seat given
+ * back with nothing open, and the next request as if nothing had been. Returns how often it ended. */
+static int ended_early(const char *path, const char *body, const char *cookies, unsigned whole) {
+  int ended = 0;
+  for (size_t bytes = 16;; bytes += bytes < 8000 ? 32 : bytes / 64 / 16 * 16) {
+    first_may_have = bytes;
+    const struct reply *reply = body ? POST(path, body, cookies) : GET(path, cookies);
+    first_may_have = 0;
+    if (reply->request.status == whole) return ended;
+    assert_int_equal(reply->request.status, 503);
+    assert_non_null(strstr(reply->body, "more here than one page can hold"));
+    assert_non_null(strstr(reply->body, "</html>"));
+    if (body) assert_non_null(strstr(reply->body, "<dd>a thought</dd>"));
+    assert_int_equal(GET(path, cookies)->request.status, body ? 405 : whole);
+    ended++;
+  }
+}
+
+static void test_memory_ends(void **state) {
+  (void)state;
+  char account[CODE_BYTES], path[100], form[100], body[200];
+  struct person_in in;
+  account_for(ROLE_THERAPIST, therapist, account);
+  sign_in(account, "memory", &in);
+  form_path(1, form);
+  snprintf(path, sizeof path, "/practice/patients/%s", patient);
+  int ended = ended_early("/practice/caseload", NULL, in.cookie, 200) + ended_early(path, NULL, in.cookie, 200) +
+              ended_early(form, NULL, NULL, 200) + ended_early("/practice/record", NULL, NULL, 200) +
+              ended_early("/practice/nothing", NULL, in.cookie, 404);
+  snprintf(path, sizeof path, "/practice/patients/%s/notes", patient);
+  snprintf(body, sizeof body, "text=a+thought&form_token=%s", in.token);
+  ended += ended_early(path, body, in.cookie, 303);
+  printf("memory ended %d times\n", ended);
+  assert_true(ended >= 500);
+  /* What was stored before the memory ended is said to be stored, and is not offered once more. */
+  then_may_have = 16;
+  const struct reply *reply = POST(path, body, in.cookie);
+  then_may_have = 0;
+  assert_int_equal(reply->request.status, 503);
+  assert_non_null(strstr(reply->body, "What you sent is stored"));
+  assert_null(strstr(reply->body, "a thought"));
 }
 
 /* Who came by a link and set no password is told what to do, and is asked for nothing that they do not have. */
@@ -351,16 +491,6 @@ static void test_lock_without_password(void **state) {
 }
 
 /* ---- the form ---- */
-
-static void form_path(int64_t session, char path[100]) {
-  struct db *db;
-  char token[LINK_TOKEN_BYTES];
-  struct occasion occasion = trial_occasion(&trial, patient, session, "patient");
-  assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
-  assert_ok(occasion_token(db, &trial.home->keys, occasion.id, token, error));
-  db_close(db);
-  snprintf(path, 100, "/f/%s", token);
-}
 
 static void test_form(void **state) {
   (void)state;
@@ -434,6 +564,8 @@ int main(void) {
       cmocka_unit_test(test_nobody),   cmocka_unit_test(test_matrix), cmocka_unit_test(test_posts_from_elsewhere),
       cmocka_unit_test(test_not_mine), cmocka_unit_test(test_form),   cmocka_unit_test(test_form_gone),
       cmocka_unit_test(test_finding_people), cmocka_unit_test(test_lock), cmocka_unit_test(test_lock_without_password),
+      cmocka_unit_test(test_lock_keeps_nothing_foreign), cmocka_unit_test(test_lost_database),
+      cmocka_unit_test(test_memory_ends),
   };
   return cmocka_run_group_tests(tests, begin, end);
 }
