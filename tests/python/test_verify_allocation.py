@@ -159,7 +159,11 @@ def tamperings(choice):
         row[6] = bytes(choice.randrange(256) for _ in range(32)).hex()
 
     def replace_rules(old, new):
-        return lambda f: f.write("rules.json", f.read("rules.json").replace(old, new))
+        def tampering(f):
+            text = f.read("rules.json")
+            assert old in text, f"{old} is not in the rules: nothing would be tampered with"
+            f.write("rules.json", text.replace(old, new))
+        return tampering
 
     return [
         (other_arm, "is derived"), (exchange_two, "is derived"), (other_secret, "derived"),
@@ -167,7 +171,7 @@ def tamperings(choice):
         (lambda f: f.edit("wave-1-roster.csv", slot, choice.randrange(3, 23), lambda x: str(int(x) + 1)), "derived"),
         (lambda f: f.edit("wave-1-roster.csv", slot, 2, flip_hex), "derived"),
         (lambda f: f.edit("wave-1-roster.csv", slot, 1, lambda t: str(int(t) + 10**12)), "locked after"),
-        (replace_rules('"limit":3', '"limit":4'), "derived"), (replace_rules('"most":20', '"most":19'), "derived"),
+        (replace_rules('"limit":3', '"limit":4'), "derived"), (replace_rules('"most":', '"most":1'), "derived"),
         (replace_rules('"method":"covariate-constrained"', '"method":"simple"'), "derived"),
         (replace_rules('"preferred":[4,5]', '"preferred":[3,5]'), "derived"),
         (replace_rules('"arms":["programme","control"]', '"arms":["control","programme"]'), "derived"),
