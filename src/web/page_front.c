@@ -73,7 +73,7 @@ static void page_door(struct request *request) {
     for (size_t k = 0; k < request->web->served_count; k++)
       if (request->web->served[k].home == door->home) request_serve(request, &request->web->served[k]);
     struct sign_in_link_make *make = arena_alloc(request->arena, sizeof *make);
-    *make = (struct sign_in_link_make){.account = door->account, .valid_ms = MINUTE_MS, .purpose = "door"};
+    *make = (struct sign_in_link_make){.by = "demo", .account = door->account, .valid_ms = MINUTE_MS, .purpose = "door"};
     request->state = make;
     return request_write(request, sign_in_link_make, make, after_make);
   }
