@@ -48,14 +48,12 @@ static void find_range(struct plot *plot) {
     widen(plot->point[i].low, &plot->y_low, &plot->y_high);
     widen(plot->point[i].high, &plot->y_low, &plot->y_high);
   }
-  if (!(plot->x_high > plot->x_low)) {
-    plot->x_low -= 0.5;
-    plot->x_high += 0.5;
-  }
-  if (!(plot->y_high > plot->y_low)) {
-    plot->y_low -= 0.5;
-    plot->y_high += 0.5;
-  }
+  double across = plot->x_high > plot->x_low ? 0.03 * (plot->x_high - plot->x_low) : 0.5;
+  double up = plot->y_high > plot->y_low ? 0.03 * (plot->y_high - plot->y_low) : 0.5;
+  plot->x_low -= across;
+  plot->x_high += across;
+  plot->y_low -= up;
+  plot->y_high += up;
 }
 
 /* A round step (1, 2 or 5 times a power of ten) that gives some five marks. */

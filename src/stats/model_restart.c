@@ -6,6 +6,7 @@
 #define FAVOURED_MAXIMUM 8 /* effects that get a start of their own */
 #define COST_MANY 3e7      /* multiplications of one evaluation beyond which one other start must do */
 #define GRADIENT_LARGE 1e-8
+#define FAR 1e4   /* relative SD beyond which no residual is left */
 #define WEAK 0.05 /* relative SD of the others there */
 
 /* Start `which`: all effects weak, all strong, then one after another strong alone. False behind the last. */
@@ -19,6 +20,13 @@ static bool set_start(const struct kernel *kernel, size_t which, double *theta) 
   }
   if (kernel->crossed && crossed_cost(kernel->crossed) > COST_MANY) return which < 1;
   return which < 2 || (effects > 1 && which < effects + 2 && which < FAVOURED_MAXIMUM + 2);
+}
+
+/* With about as many effects as rows the criterion may fall for ever as the residual vanishes: no estimate. */
+static bool runs_away(const double *theta, size_t n) {
+  bool far = false;
+  for (size_t i = 0; i < n; i++) far |= !(fabs(theta[i]) < FAR);
+  return far;
 }
 
 static double resolution(double criterion) {
@@ -39,7 +47,7 @@ enum stats_status model_search_elsewhere(struct stats_model_work *work, struct s
   for (size_t which = 0; set_start(kernel, which, theta); which++) {
     bool fine = kernel_fit(kernel, work->kernel_work, theta, NULL, work->memory, &outcome);
     evaluations += outcome.evaluations;
-    if (!fine) continue;
+    if (!fine || runs_away(theta, kernel->thetas)) continue;
     end[starts->tried++] = outcome.criterion;
     if (!(outcome.criterion < work->outcome.criterion - resolution(outcome.criterion))) continue;
     work->outcome = outcome;

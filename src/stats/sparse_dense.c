@@ -9,12 +9,13 @@
 #define EIGHT 8
 #define FEW 3 /* rows that are not worth the packing */
 
-/* Eight neighbours in one operation, compiled for wider vector units too and chosen when the program starts. (Not under
- * a sanitiser, which does not bear functions that are resolved before it has started.) */
-typedef double eight __attribute__((vector_size(8 * EIGHT), aligned(8), may_alias));
+/* Code for wider vector units is compiled beside the plain one and chosen when the program runs. (Not under a
+ * sanitiser, which does not bear functions that are resolved before it has started.) */
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define WIDER 1
 #define CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
+#define WIDER 0
 #define CLONES
 #endif
 
@@ -23,10 +24,28 @@ size_t dense_scratch(size_t wide) {
   return DEPTH * (columns + (rows > BLOCK ? rows : BLOCK)) + BLOCK * columns + 3 * BLOCK * BLOCK;
 }
 
-/* Six rows of c (`stride` apart) -= a'b over `n` columns: a is depth x SIX, b is packed in strips of depth x EIGHT.
- * `rows` of the six are real. */
-CLONES static void subtract_six(double *c, size_t stride, size_t rows, const double *a, const double *b, size_t depth,
-                                size_t n) {
+/* Rows of c -= rows of `wide` sums, as far as there are columns. */
+static inline void subtract_sums(double *c, size_t stride, size_t rows, const double *sum, size_t wide,
+                                 size_t columns) {
+  size_t some = columns < wide ? columns : wide;
+  for (size_t i = 0; i < rows; i++)
+    for (size_t x = 0; x < some; x++) c[i * stride + x] -= sum[i * wide + x];
+}
+
+/* Vectors of two and of four doubles; of eight, one is a strip. */
+#define SIX_NAME subtract_by_two
+#define SIX_LANES 2
+#define SIX_TARGET
+#include "stats/sparse_six.h"
+#if WIDER
+#define SIX_NAME subtract_by_four
+#define SIX_LANES 4
+#define SIX_TARGET __attribute__((target("avx2")))
+#include "stats/sparse_six.h"
+
+__attribute__((target("avx512f"))) static void subtract_by_eight(double *c, size_t stride, size_t rows, const double *a,
+                                                                 const double *b, size_t depth, size_t n) {
+  typedef double eight __attribute__((vector_size(8 * EIGHT), aligned(8), may_alias));
   for (size_t j = 0; j < n; j += EIGHT, b += depth * EIGHT) {
     eight s0 = {0}, s1 = {0}, s2 = {0}, s3 = {0}, s4 = {0}, s5 = {0};
     for (size_t k = 0; k < depth; k++) {
@@ -40,14 +59,26 @@ CLONES static void subtract_six(double *c, size_t stride, size_t rows, const dou
       s5 += y[5] * x;
     }
     eight sum[SIX] = {s0, s1, s2, s3, s4, s5};
-    for (size_t i = 0; i < rows; i++) {
-      double *to = c + i * stride + j;
-      if (j + EIGHT <= n)
-        *(eight *)to -= sum[i];
-      else
-        for (size_t x = 0; j + x < n; x++) to[x] -= sum[i][x];
-    }
+    subtract_sums(c + j, stride, rows, (const double *)sum, EIGHT, n - j);
   }
+}
+#endif
+
+/* Six rows of c (`stride` apart) -= a'b over `n` columns: a is depth x SIX, b is packed in strips of depth x EIGHT.
+ * `rows` of the six are real. */
+static void subtract_six(double *c, size_t stride, size_t rows, const double *a, const double *b, size_t depth,
+                         size_t n) {
+#if WIDER
+  if (__builtin_cpu_supports("avx512f")) {
+    subtract_by_eight(c, stride, rows, a, b, depth, n);
+    return;
+  }
+  if (__builtin_cpu_supports("avx2")) {
+    subtract_by_four(c, stride, rows, a, b, depth, n);
+    return;
+  }
+#endif
+  subtract_by_two(c, stride, rows, a, b, depth, n);
 }
 
 /* to += factor * from */
