@@ -474,36 +474,46 @@ static enum err therapist_shown(struct home *home, struct db *open, const struct
   return OK;
 }
 
-static enum err forms_of(struct home *home, struct db *open, const char *therapist, bool theirs, int64_t now_ms, size_t most,
-                         struct demonstration_form *forms, size_t *count, struct error *error) {
+/* Open forms of patients, as a list of at most DEMONSTRATION_FORMS. */
+struct open_forms {
+  struct home *home;
+  struct db *open;
+  int64_t now_ms;
+  struct demonstration_form *forms;
+  size_t count;
+};
+
+/* Adds those of the patients of this therapist, or of all others. */
+static enum err forms_of(struct open_forms *list, const char *therapist, bool theirs, struct error *error) {
   struct rows rows;
-  rows_open(&rows, open,
+  rows_open(&rows, list->open,
             "SELECT o.id, o.respondent, o.form, (SELECT max(l.serial) FROM link l WHERE l.occasion = o.id), p.therapist FROM occasion o "
             "JOIN person p ON p.code = o.subject WHERE o.rater = 'patient' AND o.submitted_ms = 0 AND o.closes_ms > $1 "
             "AND p.withdrawn_ms = 0 ORDER BY o.due_ms DESC, o.id",
-            ARGS(v_int(now_ms)));
-  while (rows_next(&rows) && *count < most) {
+            ARGS(v_int(list->now_ms)));
+  while (rows_next(&rows) && list->count < DEMONSTRATION_FORMS) {
     if (theirs != !strcmp(therapist, rows_text(&rows, 4))) continue;
-    struct demonstration_form *one = &forms[(*count)++];
+    struct demonstration_form *one = &list->forms[list->count++];
     snprintf(one->occasion, sizeof one->occasion, "%s", rows_text(&rows, 0));
     snprintf(one->respondent, sizeof one->respondent, "%s", rows_text(&rows, 1));
     snprintf(one->form, sizeof one->form, "%s", rows_text(&rows, 2));
-    link_token(&home->keys, one->occasion, rows_int(&rows, 3), one->token);
+    link_token(&list->home->keys, one->occasion, rows_int(&rows, 3), one->token);
   }
   return rows_close(&rows, error);
 }
 
 enum err demonstration_forms(struct home *home, const struct demonstration *made, struct arena *arena, int64_t now_ms,
                              struct demonstration_form **forms, size_t *count, struct error *error) {
-  struct db *open;
   char therapist[CODE_BYTES];
-  *count = 0;
-  *forms = arena_array(arena, DEMONSTRATION_FORMS, sizeof **forms);
-  enum err err = db_open(&open, home->store, DB_OPEN, error);
-  if (err) return err;
-  err = therapist_shown(home, open, made, therapist, error);
-  if (!err) err = forms_of(home, open, therapist, true, now_ms, DEMONSTRATION_FORMS, *forms, count, error);
-  if (!err) err = forms_of(home, open, therapist, false, now_ms, DEMONSTRATION_FORMS, *forms, count, error);
-  db_close(open);
+  struct open_forms list = {.home = home, .now_ms = now_ms, .forms = arena_array(arena, DEMONSTRATION_FORMS, sizeof *list.forms)};
+  enum err err = db_open(&list.open, home->store, DB_OPEN, error);
+  if (!err) {
+    err = therapist_shown(home, list.open, made, therapist, error);
+    if (!err) err = forms_of(&list, therapist, true, error);
+    if (!err) err = forms_of(&list, therapist, false, error);
+    db_close(list.open);
+  }
+  *forms = list.forms;
+  *count = list.count;
   return err;
 }

@@ -6,49 +6,61 @@
 
 /* ---- recruitment ---- */
 
+struct enrolled {
+  int64_t *days; /* of each enrolment, in order */
+  size_t count;
+  int64_t withdrawn;
+};
+
 static enum err enrolment_days(struct db *masked, struct arena *arena, enum person_kind kind, const char *site,
-                               int64_t **days, size_t *count, int64_t *withdrawn, struct error *error) {
+                               struct enrolled *enrolled, struct error *error) {
   int64_t most;
-  *count = 0;
-  *withdrawn = 0;
+  *enrolled = (struct enrolled){0};
   enum err err = db_int(masked, error, &most, 0, "SELECT count(*) FROM person WHERE kind = $1", ARGS(v_text(person_kind_name(kind))));
   if (err) return err;
-  *days = arena_array(arena, (size_t)most + 1, sizeof **days);
+  enrolled->days = arena_array(arena, (size_t)most + 1, sizeof *enrolled->days);
   struct rows rows;
   rows_open(&rows, masked,
             "SELECT enrolled_ms, withdrawn_ms FROM person WHERE kind = $1 AND (site = $2 OR $2 = '') ORDER BY enrolled_ms, code",
             ARGS(v_text(person_kind_name(kind)), v_text(site)));
-  while (rows_next(&rows) && *count < (size_t)most) {
-    (*days)[(*count)++] = rows_int(&rows, 0) / DAY_MS;
-    *withdrawn += rows_int(&rows, 1) != 0;
+  while (rows_next(&rows) && enrolled->count < (size_t)most) {
+    enrolled->days[enrolled->count++] = rows_int(&rows, 0) / DAY_MS;
+    enrolled->withdrawn += rows_int(&rows, 1) != 0;
   }
   return rows_close(&rows, error);
 }
 
 /* The day on which the target is reached at the pace of the last weeks. */
-static int64_t projected(const int64_t *days, size_t count, int64_t target, int64_t today) {
-  if (!target || (int64_t)count >= target) return -1;
+static int64_t projected(const struct enrolled *enrolled, int64_t target, int64_t today) {
+  if (!target || (int64_t)enrolled->count >= target) return -1;
   int64_t recent = 0;
-  for (size_t i = 0; i < count; i++) recent += days[i] > today - PACE_WEEKS * 7;
+  for (size_t i = 0; i < enrolled->count; i++) recent += enrolled->days[i] > today - PACE_WEEKS * 7;
   if (!recent) return -1;
-  int64_t left = target - (int64_t)count;
+  int64_t left = target - (int64_t)enrolled->count;
   return today + (left * PACE_WEEKS * 7 + recent - 1) / recent;
 }
 
-static void weeks_fill(struct overview *overview, struct arena *arena, const int64_t *therapists, size_t therapist_count,
-                       const int64_t *patients, size_t patient_count, int64_t today) {
+static struct progress progress_of(const struct enrolled *enrolled, int64_t target, int64_t today) {
+  return (struct progress){.target = target,
+                           .reached = (int64_t)enrolled->count,
+                           .withdrawn = enrolled->withdrawn,
+                           .projected_day = projected(enrolled, target, today)};
+}
+
+static void weeks_fill(struct overview *overview, struct arena *arena, const struct enrolled *therapists,
+                       const struct enrolled *patients, int64_t today) {
   int64_t first = day_monday(today) - (WEEKS_MOST - 1) * 7, began = day_monday(today);
-  if (therapist_count && day_monday(therapists[0]) < began) began = day_monday(therapists[0]);
-  if (patient_count && day_monday(patients[0]) < began) began = day_monday(patients[0]);
+  if (therapists->count && day_monday(therapists->days[0]) < began) began = day_monday(therapists->days[0]);
+  if (patients->count && day_monday(patients->days[0]) < began) began = day_monday(patients->days[0]);
   if (began > first) first = began;
   overview->week_count = (size_t)((day_monday(today) - first) / 7 + 1);
   overview->weeks = arena_array(arena, overview->week_count, sizeof *overview->weeks);
   for (size_t i = 0; i < overview->week_count; i++)
     overview->weeks[i] = (struct week){.first_day = first + 7 * (int64_t)i, .planned_patients = -1};
-  for (size_t i = 0; i < therapist_count; i++)
-    if (therapists[i] >= first && therapists[i] <= today) overview->weeks[(therapists[i] - first) / 7].therapists++;
-  for (size_t i = 0; i < patient_count; i++)
-    if (patients[i] >= first && patients[i] <= today) overview->weeks[(patients[i] - first) / 7].patients++;
+  for (size_t i = 0; i < therapists->count; i++)
+    if (therapists->days[i] >= first && therapists->days[i] <= today) overview->weeks[(therapists->days[i] - first) / 7].therapists++;
+  for (size_t i = 0; i < patients->count; i++)
+    if (patients->days[i] >= first && patients->days[i] <= today) overview->weeks[(patients->days[i] - first) / 7].patients++;
 }
 
 static void plan_fill(struct overview *overview, const struct study_target *target, int64_t start) {
@@ -64,19 +76,15 @@ static void plan_fill(struct overview *overview, const struct study_target *targ
 
 static enum err recruitment(struct db *masked, const struct study *study, struct arena *arena, const char *site, int64_t today,
                             struct overview *overview, struct error *error) {
-  int64_t *therapists, *patients, start;
-  size_t therapist_count, patient_count;
-  enum err err = enrolment_days(masked, arena, PERSON_THERAPIST, site, &therapists, &therapist_count, &overview->therapists.withdrawn, error);
-  if (!err) err = enrolment_days(masked, arena, PERSON_PATIENT, site, &patients, &patient_count, &overview->patients.withdrawn, error);
+  struct enrolled therapists, patients;
+  int64_t start;
+  enum err err = enrolment_days(masked, arena, PERSON_THERAPIST, site, &therapists, error);
+  if (!err) err = enrolment_days(masked, arena, PERSON_PATIENT, site, &patients, error);
   if (!err) err = db_int(masked, error, &start, today * DAY_MS, "SELECT min(time_ms) FROM study_version", NO_ARGS);
   if (err) return err;
-  overview->therapists.target = study->therapist_target.count;
-  overview->patients.target = study->patient_target.count;
-  overview->therapists.reached = (int64_t)therapist_count;
-  overview->patients.reached = (int64_t)patient_count;
-  overview->therapists.projected_day = projected(therapists, therapist_count, overview->therapists.target, today);
-  overview->patients.projected_day = projected(patients, patient_count, overview->patients.target, today);
-  weeks_fill(overview, arena, therapists, therapist_count, patients, patient_count, today);
+  overview->therapists = progress_of(&therapists, study->therapist_target.count, today);
+  overview->patients = progress_of(&patients, study->patient_target.count, today);
+  weeks_fill(overview, arena, &therapists, &patients, today);
   plan_fill(overview, &study->patient_target, start / DAY_MS);
   return OK;
 }

@@ -4,20 +4,37 @@
 #include "trial/rating.h"
 #include "trial/submission.h"
 
+/* The form that is corrected, as it stands. */
 struct stored {
+  const struct study *study; /* the version that it was answered under */
+  const struct form *form;
+  struct occasion occasion;
   struct form_answer *answers; /* what is stored now, the corrected item with its new value */
   size_t count;
-  bool found; /* the item was answered before */
+  bool found;     /* the item was answered before */
+  json_t *before; /* the answers before the correction */
 };
 
-static enum err stored_answers(struct txn *txn, const struct form_correct *correct, struct stored *stored, json_t *before,
-                               struct error *error) {
+static enum err stored_form(struct txn *txn, const struct form_correct *correct, struct stored *stored, struct error *error) {
+  struct person person;
+  enum err err = occasion_by_id(txn_db(txn), correct->occasion, &stored->occasion, error);
+  if (!err) err = actor_person(txn_db(txn), correct->by, ROLE_COORDINATOR, stored->occasion.subject, &person, error);
+  if (err) return err;
+  if (!stored->occasion.submitted_ms) return fail(error, ERR_STATE, "not-answered", "", "this form has not been answered yet");
+  int64_t version = stored->occasion.study_version;
+  stored->study = home_study_version(correct->home, version);
+  stored->form = stored->study ? study_form(stored->study, stored->occasion.form) : NULL;
+  if (stored->form) return OK;
+  return fail(error, ERR_STORE, "study-missing", "", "version %lld of the study is not there", (long long)version);
+}
+
+static enum err stored_answers(struct txn *txn, const struct form_correct *correct, struct stored *stored, struct error *error) {
   stored->answers = arena_array(txn_arena(txn), FORM_ITEMS + 1, sizeof *stored->answers);
   struct rows rows;
   rows_open(&rows, txn_db(txn), "SELECT item, value FROM answer WHERE occasion = $1 ORDER BY item", ARGS(v_text(correct->occasion)));
   while (rows_next(&rows) && stored->count < FORM_ITEMS) {
     const char *item = arena_text(txn_arena(txn), rows_text(&rows, 0)), *value = arena_text(txn_arena(txn), rows_text(&rows, 1));
-    json_object_set_new(before, item, json_string(value));
+    json_object_set_new(stored->before, item, json_string(value));
     bool same = !strcmp(item, correct->item);
     stored->found |= same;
     if (same) value = correct->value;
@@ -43,19 +60,19 @@ static json_t *changes_between(const json_t *before, const json_t *after) {
   return changes;
 }
 
-static enum err correction_append(struct txn *txn, const struct form_correct *correct, const struct study *study,
-                                  const struct form *form, const struct occasion *occasion, const struct form_result *result,
-                                  const json_t *before, struct error *error) {
+static enum err correction_append(struct txn *txn, const struct form_correct *correct, const struct stored *stored,
+                                  const struct form_result *result, struct error *error) {
+  const struct occasion *occasion = &stored->occasion;
   json_t *answers = json_object(), *scores = json_object();
-  answers_and_scores(form, result, answers, scores);
-  json_t *changes = changes_between(before, answers);
+  answers_and_scores(stored->form, result, answers, scores);
+  json_t *changes = changes_between(stored->before, answers);
   json_decref(answers);
   int64_t revision;
   enum err err = db_int(txn_db(txn), error, &revision, 0, "SELECT max(revision) FROM correction WHERE occasion = $1", ARGS(v_text(occasion->id)));
   if (!err && !json_array_size(changes)) err = fail(error, ERR_INPUT, "nothing-changed", "value", "this is the answer already");
   json_t *body = json_pack("{s:s, s:s, s:I, s:o, s:o}", "occasion", occasion->id, "reason", correct->reason, "revision",
                            (json_int_t)(revision + 1), "changes", changes, "scores", scores);
-  json_t *rating = rating_of(study, form, occasion, result);
+  json_t *rating = rating_of(stored->study, stored->form, occasion, result);
   if (rating) json_object_set_new(body, "rating", rating);
   if (err) {
     json_decref(body);
@@ -64,8 +81,9 @@ static enum err correction_append(struct txn *txn, const struct form_correct *co
   return ledger_append(txn, correct->by->code, "form.correct", occasion->subject, body, error);
 }
 
-static enum err correction_valid(struct txn *txn, const struct form_correct *correct, const struct form *form,
-                                 const struct stored *stored, struct form_result *result, struct error *error) {
+static enum err correction_valid(struct txn *txn, const struct form_correct *correct, const struct stored *stored,
+                                 struct form_result *result, struct error *error) {
+  const struct form *form = stored->form;
   if (!form_item(form, correct->item) || !form_type_asked(form_item(form, correct->item)->type))
     return fail(error, ERR_INPUT, "not-answered", "item", "this form has no answer '%s'", correct->item);
   form_validate(form, stored->answers, stored->count, correct->home->writer_desk, txn_arena(txn), result);
@@ -76,24 +94,17 @@ static enum err correction_valid(struct txn *txn, const struct form_correct *cor
 
 enum err form_correct(struct txn *txn, void *input, struct error *error) {
   struct form_correct *correct = input;
-  struct occasion occasion;
-  struct person person;
-  if (!*correct->reason) return fail(error, ERR_INPUT, "reason-missing", "reason", "say why the answer is corrected");
-  enum err err = text_fits("reason", correct->reason, LONGEST_REASON, error);
-  if (!err) err = occasion_by_id(txn_db(txn), correct->occasion, &occasion, error);
-  if (!err) err = actor_person(txn_db(txn), correct->by, ROLE_COORDINATOR, occasion.subject, &person, error);
-  if (err) return err;
-  if (!occasion.submitted_ms) return fail(error, ERR_STATE, "not-answered", "", "this form has not been answered yet");
-  const struct study *study = home_study_version(correct->home, occasion.study_version);
-  const struct form *form = study ? study_form(study, occasion.form) : NULL;
-  if (!form) return fail(error, ERR_STORE, "study-missing", "", "version %lld of the study is not there", (long long)occasion.study_version);
   struct stored stored = {0};
   struct form_result result;
-  json_t *before = json_object();
-  err = stored_answers(txn, correct, &stored, before, error);
-  if (!err) err = correction_valid(txn, correct, form, &stored, &result, error);
-  if (!err) err = correction_append(txn, correct, study, form, &occasion, &result, before, error);
-  json_decref(before);
+  if (!*correct->reason) return fail(error, ERR_INPUT, "reason-missing", "reason", "say why the answer is corrected");
+  enum err err = text_fits("reason", correct->reason, LONGEST_REASON, error);
+  if (!err) err = stored_form(txn, correct, &stored, error);
+  if (err) return err;
+  stored.before = json_object();
+  err = stored_answers(txn, correct, &stored, error);
+  if (!err) err = correction_valid(txn, correct, &stored, &result, error);
+  if (!err) err = correction_append(txn, correct, &stored, &result, error);
+  json_decref(stored.before);
   return err;
 }
 

@@ -34,10 +34,18 @@ static enum err key_before(struct txn *txn, const char *key, const char *hash, b
   return *again ? OK : fail(error, ERR_CONFLICT, "key-reused", "", "another answer was sent under the same key");
 }
 
-static enum err submission_append(struct txn *txn, const struct form_submit *submit, const struct occasion *occasion,
-                                  const char *key, const char *hash, json_t *answers, json_t *scores, struct error *error) {
-  json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "occasion", occasion->id, "key", key, "hash", hash, "language",
-                           submit->language, "answers", answers, "scores", scores);
+/* What is entered of a submission. */
+struct sent {
+  struct occasion occasion;
+  const char *key; /* the respondent's, under the occasion's id */
+  char hash[65];   /* of the answers */
+  json_t *answers, *scores;
+};
+
+static enum err submission_append(struct txn *txn, const struct form_submit *submit, const struct sent *sent, struct error *error) {
+  const struct occasion *occasion = &sent->occasion;
+  json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:O, s:O}", "occasion", occasion->id, "key", sent->key, "hash", sent->hash,
+                           "language", submit->language, "answers", sent->answers, "scores", sent->scores);
   json_t *rating = rating_of(submit->study, submit->form, occasion, submit->result);
   if (rating) json_object_set_new(body, "rating", rating);
   enum err err = ledger_append(txn, submit->respondent, "form.submit", occasion->subject, body, error);
@@ -48,28 +56,27 @@ enum err form_submit(struct txn *txn, void *input, struct error *error) {
   struct form_submit *submit = input;
   if (!submit->result->valid || !key_well_formed(submit->key))
     return fail(error, ERR_INPUT, "key-wrong", "key", "a submission needs a key of 1 to %d letters, digits, - and _", SUBMISSION_KEY_LONGEST);
-  json_t *answers = json_object(), *scores = json_object();
-  answers_and_scores(submit->form, submit->result, answers, scores);
-  char hash[65];
-  hash_json(txn_arena(txn), answers, hash);
-  const char *key = arena_printf(txn_arena(txn), "%s/%s", submit->occasion, submit->key);
-  struct occasion occasion;
-  enum err err = key_before(txn, key, hash, &submit->again, error);
+  struct sent sent = {.key = arena_printf(txn_arena(txn), "%s/%s", submit->occasion, submit->key),
+                      .answers = json_object(),
+                      .scores = json_object()};
+  answers_and_scores(submit->form, submit->result, sent.answers, sent.scores);
+  hash_json(txn_arena(txn), sent.answers, sent.hash);
+  enum err err = key_before(txn, sent.key, sent.hash, &submit->again, error);
   if (!err && !submit->again) {
-    err = occasion_by_id(txn_db(txn), submit->occasion, &occasion, error);
-    if (!err && strcmp(occasion.respondent, submit->respondent))
+    err = occasion_by_id(txn_db(txn), submit->occasion, &sent.occasion, error);
+    if (!err && strcmp(sent.occasion.respondent, submit->respondent))
       err = fail(error, ERR_MISSING, "no-such-form", "", "there is no such form");
-    if (!err && occasion.submitted_ms) err = fail(error, ERR_CONFLICT, "form-done", "", "this form has been answered");
-    if (!err) err = occasion_answerable(&occasion, txn_now(txn), error);
-    if (!err) err = submission_append(txn, submit, &occasion, key, hash, answers, scores, error);
+    if (!err && sent.occasion.submitted_ms) err = fail(error, ERR_CONFLICT, "form-done", "", "this form has been answered");
+    if (!err) err = occasion_answerable(&sent.occasion, txn_now(txn), error);
+    if (!err) err = submission_append(txn, submit, &sent, error);
   }
-  json_decref(answers);
-  json_decref(scores);
+  json_decref(sent.answers);
+  json_decref(sent.scores);
   return err;
 }
 
 enum err scores_put(struct db *db, const struct entry *entry, const char *occasion, const json_t *scores,
-                           struct error *error) {
+                    struct error *error) {
   const char *name;
   json_t *value;
   json_object_foreach((json_t *)scores, name, value) {
