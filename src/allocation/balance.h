@@ -25,9 +25,5 @@ enum allocation_status constrained_draw(struct allocation_drawn *out, const stru
                                         const struct allocation_history *history,
                                         const struct allocation_roster *roster, struct allocation_stream *stream,
                                         void *memory, size_t bytes, struct allocation_error *error);
-/* draw.c: the methods that go one by one, big stick for small waves included. */
-void one_by_one(struct allocation_drawn *out, enum allocation_method method, const struct allocation_rules *rules,
-                const struct allocation_history *history, const struct allocation_roster *roster,
-                struct allocation_stream *stream);
 
 #endif

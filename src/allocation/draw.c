@@ -64,9 +64,10 @@ static void weigh(int64_t *weight, enum allocation_method method, const struct a
     stick_weights(weight, balance, running, rules->limit);
 }
 
-void one_by_one(struct allocation_drawn *out, enum allocation_method method, const struct allocation_rules *rules,
-                const struct allocation_history *history, const struct allocation_roster *roster,
-                struct allocation_stream *stream) {
+/* The methods that go one by one, big stick for small waves included. */
+static void one_by_one(struct allocation_drawn *out, enum allocation_method method, const struct allocation_rules *rules,
+                       const struct allocation_history *history, const struct allocation_roster *roster,
+                       struct allocation_stream *stream) {
   struct balance balance = balance_of(rules);
   struct allocation_history running = *history;
   for (int i = 0; i < roster->count; i++) {

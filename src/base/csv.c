@@ -377,24 +377,19 @@ enum err csv_open_memory_with(struct csv **csv, struct arena *arena, const char 
   return open_with(csv, start, arena, error);
 }
 
-enum err csv_open_file_with(struct csv **csv, struct arena *arena, const char *path, char separator,
-                            struct error *error) {
-  *csv = NULL;
-  bool standard = !strcmp(path, "-");
-  int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail(error, ERR_MISSING, "csv-open", path, "%s could not be opened: %s", path, strerror(errno));
-  struct csv start = {
-      .name = standard ? "standard input" : path, .separator = separator, .fd = fd, .owns_fd = !standard};
-  return open_with(csv, start, arena, error);
-}
-
 enum err csv_open_memory(struct csv **csv, struct arena *arena, const char *bytes, size_t length, const char *name,
                          struct error *error) {
   return csv_open_memory_with(csv, arena, bytes, length, name, ',', error);
 }
 
 enum err csv_open_file(struct csv **csv, struct arena *arena, const char *path, struct error *error) {
-  return csv_open_file_with(csv, arena, path, ',', error);
+  *csv = NULL;
+  bool standard = !strcmp(path, "-");
+  int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail(error, ERR_MISSING, "csv-open", path, "%s could not be opened: %s", path, strerror(errno));
+  struct csv start = {
+      .name = standard ? "standard input" : path, .separator = ',', .fd = fd, .owns_fd = !standard};
+  return open_with(csv, start, arena, error);
 }
 
 void csv_close(struct csv *csv) {

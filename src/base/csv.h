@@ -53,11 +53,9 @@ struct csv;
 enum err csv_open_memory(struct csv **csv, struct arena *arena, const char *bytes, size_t length, const char *name,
                          struct error *error);
 enum err csv_open_file(struct csv **csv, struct arena *arena, const char *path, struct error *error);
-/* The same with another separator than the comma, such as ';' or '\t'. */
+/* With another separator than the comma, such as ';' or '\t'. */
 enum err csv_open_memory_with(struct csv **csv, struct arena *arena, const char *bytes, size_t length, const char *name,
                               char separator, struct error *error);
-enum err csv_open_file_with(struct csv **csv, struct arena *arena, const char *path, char separator,
-                            struct error *error);
 void csv_close(struct csv *csv);
 
 size_t csv_columns(const struct csv *csv);

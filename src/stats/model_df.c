@@ -28,7 +28,8 @@ enum stats_status model_check_cost(const struct stats_model_work *work, enum sta
   return STATS_OK;
 }
 
-struct curvature *model_curvature_of(struct stats_model *model) {
+/* The curvature at the optimum, found once. NULL without memory or where it is not finite. */
+static struct curvature *curvature_of(struct stats_model *model) {
   struct stats_model_work *work = model->work;
   if (work->curvature) return work->curvature;
   if (work->progress.tell) work->progress.tell(work->progress.state, 0, 0);
@@ -51,7 +52,7 @@ static enum stats_status no_curvature(struct stats_error *error) {
 }
 
 static enum stats_status satterthwaite(struct stats_model *model, struct stats_error *error) {
-  struct curvature *curvature = model_curvature_of(model);
+  struct curvature *curvature = curvature_of(model);
   if (!curvature) return no_curvature(error);
   for (size_t j = 0; j < model->p; j++)
     model->fixed[j].df = curvature_satterthwaite(curvature, model->work->to_beta + j * model->p);
@@ -59,7 +60,7 @@ static enum stats_status satterthwaite(struct stats_model *model, struct stats_e
 }
 
 static enum stats_status kenward_roger(struct stats_model *model, struct stats_error *error) {
-  struct curvature *curvature = model_curvature_of(model);
+  struct curvature *curvature = curvature_of(model);
   if (model->ml)
     return model_fail(error, STATS_BAD_FORMULA, "df",
                       "Kenward and Roger's method is for REML fits, not for maximum likelihood");

@@ -8,8 +8,6 @@
 enum stats_status model_check_cost(const struct stats_model_work *work, enum stats_df df, struct stats_error *error);
 /* Sets df (and under Kenward-Roger the adjusted vcov), t and p of all coefficients. */
 enum stats_status model_find_df(struct stats_model *model, enum stats_df df, struct stats_error *error);
-/* The curvature at the optimum, found once. NULL without memory or where it is not finite. */
-struct curvature *model_curvature_of(struct stats_model *model);
 /* A contrast of the user's coefficients in the kernel's columns: out = T' contrast. */
 void model_contrast(const struct stats_model *model, const double *contrast, double *out);
 

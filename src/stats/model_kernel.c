@@ -213,7 +213,8 @@ struct kernel_work *kernel_work_new(const struct kernel *kernel, const struct st
 
 /* --- the way up --------------------------------------------------------------------------------------------------- */
 
-void kernel_lambda(const struct kernel *kernel, size_t stage, const double *theta, double *lambda) {
+/* The dense factor of a stage at theta; its parameters are the columns of each term's lower triangle. */
+static void lambda_fill(const struct kernel *kernel, size_t stage, const double *theta, double *lambda) {
   size_t q = kernel->stage[stage].q;
   memset(lambda, 0, q * q * sizeof *lambda);
   for (size_t t = 0; t < kernel->terms; t++) {
@@ -598,7 +599,7 @@ bool kernel_evaluate(const struct kernel *kernel, struct kernel_work *work, cons
   const struct kernel_pin *pin = work->pin;
   double df = (double)(kernel->n - (kernel->reml ? kernel->p : 0)), length = 0;
   double *turned = work->full; /* of one term's size */
-  for (size_t s = 0; s < kernel->levels; s++) kernel_lambda(kernel, s, theta, work->lambda[s]);
+  for (size_t s = 0; s < kernel->levels; s++) lambda_fill(kernel, s, theta, work->lambda[s]);
   work->evaluations++;
   bool fine = go_up(kernel, work);
   if (fine && pin && pin->kind == PIN_CONTRAST) hold_contrast(kernel, work);
@@ -626,7 +627,7 @@ static bool probe_d(const struct kernel *kernel, struct kernel_work *work, const
   const struct kernel_term *term = &kernel->term[t];
   size_t n = term->size, q = kernel->stage[term->stage].q, zero = 0, at = term->at;
   double *lambda = work->lambda[term->stage], df = (double)(kernel->n - (kernel->reml ? kernel->p : 0));
-  for (size_t s = 0; s < kernel->levels; s++) kernel_lambda(kernel, s, theta, work->lambda[s]);
+  for (size_t s = 0; s < kernel->levels; s++) lambda_fill(kernel, s, theta, work->lambda[s]);
   while (zero + 1 < n && lambda[(at + zero) * q + at + zero] != 0) zero++;
   for (size_t i = 0; i < n; i++) {
     for (size_t k = 0; k < n; k++) lambda[(at + k) * q + at + zero] = k == i ? PROBE : 0;
@@ -647,7 +648,7 @@ bool kernel_d_derivative(const struct kernel *kernel, struct kernel_work *work, 
   if (kernel->crossed) return probe_d(kernel, work, theta, t, out);
   double *d_bar = work->d_bar[term->stage] = work->d_room;
   memset(d_bar, 0, q * q * sizeof *d_bar);
-  for (size_t s = 0; s < kernel->levels; s++) kernel_lambda(kernel, s, theta, work->lambda[s]);
+  for (size_t s = 0; s < kernel->levels; s++) lambda_fill(kernel, s, theta, work->lambda[s]);
   work->evaluations++;
   bool fine = go_up(kernel, work);
   work->weight = (double)(kernel->n - (kernel->reml ? kernel->p : 0)) / work->rss;

@@ -117,9 +117,6 @@ bool kernel_d_derivative(const struct kernel *kernel, struct kernel_work *work, 
  * observed and expected (Gilmour, Thompson & Cullis 1995). */
 void kernel_expected_hessian(const struct kernel *kernel, struct kernel_work *work, double *hessian);
 
-/* The dense factor of a stage at theta; its parameters are the columns of each term's lower triangle. */
-void kernel_lambda(const struct kernel *kernel, size_t stage, const double *theta, double *lambda);
-
 /* sum (packed, of the parent) -= the cell's U'K U, for any symmetric K. */
 void kernel_subtract_cell(const struct kernel *kernel, struct kernel_work *work, const struct kernel_cell *cell,
                           const double *k, double *sum);

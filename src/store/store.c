@@ -21,7 +21,8 @@ uint64_t text_hash(const char *text) {
   return hash;
 }
 
-enum err values_check(const struct value *values, size_t count, struct error *error) {
+/* Both engines keep it: no text that is not UTF-8 or holds a NUL. */
+static enum err values_check(const struct value *values, size_t count, struct error *error) {
   if (count > STORE_MAX_PARAMETERS)
     return fail(error, ERR_STORE, "store-defect", "", "%zu values for one statement", count);
   for (size_t i = 0; i < count; i++)
@@ -134,6 +135,12 @@ static char *reader_setting(struct arena *arena, int which) {
   return arena_printf(arena, "connect_%s", reader_list_at(which)->name);
 }
 
+/* Small letters, digits and _, as it stands in SQL without quotes. */
+static bool schema_name_valid(const char *name) {
+  size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789");
+  return length && !name[length] && length < SCHEMA_NAME && (*name < '0' || *name > '9') && strncmp(name, "pg_", 3) != 0;
+}
+
 static enum err settings_postgresql(struct store *store, const json_t *settings, const char *path, struct error *error) {
   struct arena arena = {0};
   const char *schema = json_text(settings, "schema", "public");
@@ -218,11 +225,6 @@ static bool roles_missing(const struct store *store) {
   for (int i = 0; i < STORE_READERS; i++)
     if (!store->connect_reader[i]) return true;
   return false;
-}
-
-bool schema_name_valid(const char *name) {
-  size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyz_0123456789");
-  return length && !name[length] && length < SCHEMA_NAME && (*name < '0' || *name > '9') && strncmp(name, "pg_", 3) != 0;
 }
 
 /* "schema=NAME" is ours, not the library's. Values between quotes are stepped over. */

@@ -75,8 +75,6 @@ extern const struct engine engine_sqlite, engine_postgresql;
 enum err postgresql_prepare(struct store *store, struct error *error);
 /* Makes the role of each reader whose connection string is not known, unless it is there, and its connection string. */
 enum err postgresql_roles(struct store *store, struct error *error);
-/* Small letters, digits and _, as it stands in SQL without quotes. */
-bool schema_name_valid(const char *name);
 
 /* ---- store_tables.c: the lists of tables, beside those in store.h ---- */
 
@@ -134,8 +132,6 @@ enum err reader_text_check(const struct reader_words *words, const char *sql, st
 
 /* A SQLite file that is no home: to write a backup (`fresh`: an empty file) or to read one. */
 enum err sqlite_file_open(struct db **db, const char *file, bool fresh, struct error *error);
-/* The guard behind the text: the program that SQLite makes of the statement opens allowed root pages only. */
-enum err sqlite_explain_check(struct db *masked, const char *sql, struct error *error);
 /* Turns one guard of a reader's SQLite connection off, so that a test can show that the others hold alone. */
 enum sqlite_guard { GUARD_TEXT = 1, GUARD_AUTHORIZER = 2, GUARD_EXPLAIN = 4 };
 void sqlite_guards_set(struct db *masked, unsigned guards);
@@ -148,8 +144,6 @@ enum err table_select(struct db *db, struct arena *arena, const char *table, str
 
 /* ---- shared by both engines ---- */
 
-/* ERR_INPUT when a value cannot be kept by both engines: text that is not UTF-8 or holds a NUL. */
-enum err values_check(const struct value *values, size_t count, struct error *error);
 /* FNV-1a, for the statement caches. */
 uint64_t text_hash(const char *text);
 

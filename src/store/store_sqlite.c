@@ -278,12 +278,58 @@ static void statements_drop(struct sqlite_db *db) {
   }
 }
 
+static bool root_allowed(const struct sqlite_db *db, int page) {
+  for (int i = 0; i < db->roots; i++)
+    if (db->root[i] == page) return true;
+  return false;
+}
+
+/* One instruction of the program that SQLite made of a statement (https://sqlite.org/opcode.html). */
+static bool instruction_allowed(const struct sqlite_db *db, const char *opcode, int p2, int p3, int p5) {
+  static const char *const never[] = {
+      "OpenWrite", "Clear",      "Destroy", "CreateBtree", "ParseSchema", "SqlExec",    "Vacuum",    "Checkpoint",
+      "VOpen",     "VFilter",    "VUpdate", "VCreate",     "Insert",      "Delete",     "Program",   "JournalMode",
+      "SetCookie", "IncrVacuum", "Expire",  "ReadCookie",  "Savepoint",   "AutoCommit", "Pagecount", "MaxPgcnt"};
+  if (!strcmp(opcode, "OpenRead") || !strcmp(opcode, "ReopenIdx"))
+    return p3 == 0 && !(p5 & 0x10) && root_allowed(db, p2); /* 0x10: OPFLAG_P2ISREG, the page is not a constant */
+  for (size_t i = 0; i < sizeof never / sizeof *never; i++)
+    if (!strcmp(opcode, never[i])) return false;
+  return true;
+}
+
+/* The guard after the text: the program that SQLite makes of the statement opens allowed root pages only. */
+static enum err explain_check(struct sqlite_db *db, const char *sql, struct error *error) {
+  char *explain = sqlite3_mprintf("EXPLAIN %s", sql);
+  sqlite3_stmt *handle = NULL;
+  int code = sqlite3_prepare_v2(db->handle, explain, -1, &handle, NULL);
+  sqlite3_free(explain);
+  if (code) return sqlite_fail(db, code, sql, error);
+  if (sqlite3_stmt_isexplain(handle) != 1) { /* "QUERY PLAN ..." or nothing */
+    sqlite3_finalize(handle);
+    return fail(error, ERR_DENIED, "reader", "", "a statement of this reader is one SELECT: %.200s", sql);
+  }
+  enum err err = OK;
+  int instructions = 0;
+  while (!err && (code = sqlite3_step(handle)) == SQLITE_ROW) {
+    instructions++;
+    const char *opcode = (const char *)sqlite3_column_text(handle, 1);
+    if (!opcode || !instruction_allowed(db, opcode, sqlite3_column_int(handle, 3), sqlite3_column_int(handle, 4),
+                                        sqlite3_column_int(handle, 6)))
+      err = fail(error, ERR_DENIED, "reader", "",
+                 "a statement of the %s reader reaches what it may not see (%s %d): %.200s", db->words->list->name, opcode ? opcode : "",
+                 sqlite3_column_int(handle, 3), sql);
+  }
+  if (!err && (code != SQLITE_DONE || !instructions)) err = sqlite_fail(db, code, sql, error);
+  sqlite3_finalize(handle);
+  return err;
+}
+
 /* The roots and the program that is held against them are of one state of the database. */
 static enum err explain_guard(struct sqlite_db *db, const char *sql, struct error *error) {
   bool own = sqlite3_get_autocommit(db->handle);
   if (own) view_run(db, 0);
   enum err err = roots_load(db, error);
-  if (!err) err = sqlite_explain_check(&db->base, sql, error);
+  if (!err) err = explain_check(db, sql, error);
   if (own) view_run(db, 1);
   return err;
 }
@@ -574,52 +620,6 @@ static int authorize(void *state, int action, const char *a, const char *b, cons
   default:
     return SQLITE_DENY;
   }
-}
-
-static bool root_allowed(const struct sqlite_db *db, int page) {
-  for (int i = 0; i < db->roots; i++)
-    if (db->root[i] == page) return true;
-  return false;
-}
-
-/* One instruction of the program that SQLite made of a statement (https://sqlite.org/opcode.html). */
-static bool instruction_allowed(const struct sqlite_db *db, const char *opcode, int p2, int p3, int p5) {
-  static const char *const never[] = {
-      "OpenWrite", "Clear",      "Destroy", "CreateBtree", "ParseSchema", "SqlExec",    "Vacuum",    "Checkpoint",
-      "VOpen",     "VFilter",    "VUpdate", "VCreate",     "Insert",      "Delete",     "Program",   "JournalMode",
-      "SetCookie", "IncrVacuum", "Expire",  "ReadCookie",  "Savepoint",   "AutoCommit", "Pagecount", "MaxPgcnt"};
-  if (!strcmp(opcode, "OpenRead") || !strcmp(opcode, "ReopenIdx"))
-    return p3 == 0 && !(p5 & 0x10) && root_allowed(db, p2); /* 0x10: OPFLAG_P2ISREG, the page is not a constant */
-  for (size_t i = 0; i < sizeof never / sizeof *never; i++)
-    if (!strcmp(opcode, never[i])) return false;
-  return true;
-}
-
-enum err sqlite_explain_check(struct db *masked, const char *sql, struct error *error) {
-  struct sqlite_db *db = sqlite_of(masked);
-  char *explain = sqlite3_mprintf("EXPLAIN %s", sql);
-  sqlite3_stmt *handle = NULL;
-  int code = sqlite3_prepare_v2(db->handle, explain, -1, &handle, NULL);
-  sqlite3_free(explain);
-  if (code) return sqlite_fail(db, code, sql, error);
-  if (sqlite3_stmt_isexplain(handle) != 1) { /* "QUERY PLAN ..." or nothing */
-    sqlite3_finalize(handle);
-    return fail(error, ERR_DENIED, "reader", "", "a statement of this reader is one SELECT: %.200s", sql);
-  }
-  enum err err = OK;
-  int instructions = 0;
-  while (!err && (code = sqlite3_step(handle)) == SQLITE_ROW) {
-    instructions++;
-    const char *opcode = (const char *)sqlite3_column_text(handle, 1);
-    if (!opcode || !instruction_allowed(db, opcode, sqlite3_column_int(handle, 3), sqlite3_column_int(handle, 4),
-                                        sqlite3_column_int(handle, 6)))
-      err = fail(error, ERR_DENIED, "reader", "",
-                 "a statement of the %s reader reaches what it may not see (%s %d): %.200s", db->words->list->name, opcode ? opcode : "",
-                 sqlite3_column_int(handle, 3), sql);
-  }
-  if (!err && (code != SQLITE_DONE || !instructions)) err = sqlite_fail(db, code, sql, error);
-  sqlite3_finalize(handle);
-  return err;
 }
 
 const struct engine engine_sqlite = {

@@ -153,6 +153,4 @@ struct form_result {
 void form_validate(const struct form *form, const struct form_answer *answers, size_t count,
                    struct expression_desk *desk, struct arena *arena, struct form_result *result);
 
-const char *form_problem_id(enum form_problem_kind kind);
-
 #endif

@@ -12,7 +12,7 @@ struct validation {
   struct form_problem **of; /* by item: its problem, if any */
 };
 
-const char *form_problem_id(enum form_problem_kind kind) {
+static const char *problem_id(enum form_problem_kind kind) {
   static const char *const ids[] = {
       [PROBLEM_REQUIRED] = "answer-required",
       [PROBLEM_NOT_WHOLE] = "answer-not-whole",
@@ -33,7 +33,7 @@ const char *form_problem_id(enum form_problem_kind kind) {
 static void item_problem(struct validation *validation, const struct form_item *item, enum form_problem_kind kind) {
   if (validation->of[item->index]) return;
   struct form_problem *problem = arena_alloc(validation->arena, sizeof *problem);
-  *problem = (struct form_problem){.kind = kind, .id = form_problem_id(kind), .field = item->name, .item = item};
+  *problem = (struct form_problem){.kind = kind, .id = problem_id(kind), .field = item->name, .item = item};
   if (kind == PROBLEM_OUT_OF_RANGE) {
     problem->low = item->has_low ? item->low_text : NULL;
     problem->high = item->has_high ? item->high_text : NULL;
@@ -235,7 +235,7 @@ static void take_answers(struct validation *validation, const struct form_answer
       if (unknown->count < 20)
         unknown->list[unknown->count++] =
             (struct form_problem){.kind = PROBLEM_UNKNOWN_FIELD,
-                                  .id = form_problem_id(PROBLEM_UNKNOWN_FIELD),
+                                  .id = problem_id(PROBLEM_UNKNOWN_FIELD),
                                   .field = clean_name(validation->arena, answers[i].name)};
       continue;
     }

@@ -113,7 +113,8 @@ static void sheet_check_columns(const struct sheet *sheet, const char *const *kn
 
 /* --- small readers ------------------------------------------------------------------------------------------------ */
 
-bool name_valid(const char *name) {
+/* Letters, digits, - _ and . after a first letter; at most 60 bytes. */
+static bool name_valid(const char *name) {
   size_t length = strlen(name);
   if (!length || length > 60) return false;
   for (const char *c = name; *c; c++) {

@@ -40,7 +40,5 @@ void form_check(struct form_reader *reader, struct form_draft *draft);
 
 /* The name among `names` that was probably meant, or NULL. */
 const char *nearest_name(const char *name, const char *const *names, size_t count);
-/* Letters, digits, - _ and . after a first letter; at most 60 bytes. */
-bool name_valid(const char *name);
 
 #endif

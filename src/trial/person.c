@@ -36,7 +36,7 @@ enum err person_read(struct db *db, const char *code, struct person *person, str
   return fail(error, ERR_MISSING, "no-such-person", "person", "there is no person '%s'", code);
 }
 
-bool actor_may(const struct actor *by, unsigned roles, const struct person *person) {
+static bool actor_may(const struct actor *by, unsigned roles, const struct person *person) {
   if (!(by->roles & roles)) return false;
   const char *therapist = *person->therapist ? person->therapist : person->code;
   if ((by->roles & roles) == ROLE_THERAPIST) return *by->person && !strcmp(by->person, therapist);

@@ -23,9 +23,8 @@ struct person {
 enum err person_read(struct db *db, const char *code, struct person *person, struct error *error);
 /* Is there a person of this kind who is taking part? ERR_MISSING with `id`, or "person-withdrawn". */
 enum err person_active(struct db *db, const char *code, enum person_kind kind, const char *id, struct error *error);
-/* May the actor, in one of these roles, act for this person? A therapist: self and own patients; others: at their site. */
-bool actor_may(const struct actor *by, unsigned roles, const struct person *person);
-/* Both at once: "no-such-person" alike when there is none and when it is not for this actor. */
+/* The person, when the actor may act for them in one of these roles. A therapist: self and own patients; others: at their
+ * site. "no-such-person" alike when there is none and when it is not for this actor. */
 enum err actor_person(struct db *db, const struct actor *by, unsigned roles, const char *code, struct person *person,
                       struct error *error);
 

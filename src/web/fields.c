@@ -207,10 +207,3 @@ void field_select(struct request *request, const struct fields *fields, const ch
          strcmp(options[k].value, fields->typed[i]) ? "" : " selected", options[k].label);
   html(&request->out, "</select></div>");
 }
-
-void field_flag(struct request *request, const struct fields *fields, const char *name, const char *label) {
-  size_t i = field_index(fields, name);
-  html(&request->out,
-       "<label class=\"flag\"><input type=\"checkbox\" name=\"%s\" value=\"1\"%s> <span>%s</span></label>", name,
-       *fields->typed[i] ? " checked" : "", label);
-}

@@ -78,6 +78,5 @@ struct option {
 };
 void field_select(struct request *request, const struct fields *fields, const char *name, enum word label,
                   const struct option *options, size_t count);
-void field_flag(struct request *request, const struct fields *fields, const char *name, const char *label);
 
 #endif

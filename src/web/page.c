@@ -19,9 +19,6 @@ const char *study_words(const struct request *request, const struct words *words
 const char *say_date(const struct request *r, int64_t day) {
   return date_words(r->arena, r->language, day);
 }
-const char *say_date_short(const struct request *r, int64_t day) {
-  return date_short(r->arena, r->language, day);
-}
 const char *say_time(const struct request *r, int64_t time_ms) {
   return instant_words(r->arena, r->language, time_ms);
 }
@@ -164,47 +161,7 @@ static void write_header(struct request *request, const struct page *page, const
   html(out, "</header>");
 }
 
-void page_open(struct request *request, const struct page *page) {
-  struct buf *out = &request->out;
-  const char *site = !request->study              ? "Attune"
-                     : page->kind == PAGE_NEUTRAL ? study_words(request, &request->study->neutral_sender)
-                                                  : study_words(request, &request->study->title);
-  write_head(request, page, site);
-  write_header(request, page, site);
-  html(out, "<main id=\"main\" class=\"%s\">", page->class_name ? page->class_name : "usual");
-  page_notice(request);
-  if (page->no_title || !page->title) return;
-  html(out, "<h1>%s</h1>", page->title);
-  if (page->lead) html(out, "<p class=\"lead\">%s</p>", page->lead);
-}
-
-void page_close(struct request *request) {
-  struct buf *out = &request->out;
-  fields_summary_write(request);
-  html(out, "</main><footer class=\"foot\">");
-  bool neutral = request->route && (request->route->roles & ROLE_PATIENT);
-  if (request->study && !neutral) {
-    html(out, "<p>");
-    say(request, WORD_FOOTER_STUDY, study_words(request, &request->study->title));
-    html(out, "</p><p><a href=\"%s\">", address(request, "/help"));
-    say(request, WORD_NAV_HELP);
-    html(out, "</a> · <a href=\"%s\">", address(request, "/record"));
-    say(request, WORD_NAV_RECORD);
-    html(out, "</a></p>");
-  }
-  html(out, "</footer></body></html>\n");
-}
-
-void page_begin(struct request *request, enum word title) {
-  page_open(request, &(struct page){.kind = request->who ? PAGE_STAFF : PAGE_PUBLIC,
-                                    .title = said(request, title),
-                                    .current = request->route ? request->route->path : NULL});
-}
-void page_end(struct request *request) {
-  page_close(request);
-}
-
-void page_notice(struct request *request) {
+static void write_notice(struct request *request) {
   static const struct {
     const char *id;
     enum word words;
@@ -226,6 +183,37 @@ void page_notice(struct request *request) {
     say(request, done_words[i].words);
     html(&request->out, "</p></div>");
   }
+}
+
+void page_open(struct request *request, const struct page *page) {
+  struct buf *out = &request->out;
+  const char *site = !request->study              ? "Attune"
+                     : page->kind == PAGE_NEUTRAL ? study_words(request, &request->study->neutral_sender)
+                                                  : study_words(request, &request->study->title);
+  write_head(request, page, site);
+  write_header(request, page, site);
+  html(out, "<main id=\"main\" class=\"%s\">", page->class_name ? page->class_name : "usual");
+  write_notice(request);
+  if (page->no_title || !page->title) return;
+  html(out, "<h1>%s</h1>", page->title);
+  if (page->lead) html(out, "<p class=\"lead\">%s</p>", page->lead);
+}
+
+void page_close(struct request *request) {
+  struct buf *out = &request->out;
+  fields_summary_write(request);
+  html(out, "</main><footer class=\"foot\">");
+  bool neutral = request->route && (request->route->roles & ROLE_PATIENT);
+  if (request->study && !neutral) {
+    html(out, "<p>");
+    say(request, WORD_FOOTER_STUDY, study_words(request, &request->study->title));
+    html(out, "</p><p><a href=\"%s\">", address(request, "/help"));
+    say(request, WORD_NAV_HELP);
+    html(out, "</a> · <a href=\"%s\">", address(request, "/record"));
+    say(request, WORD_NAV_RECORD);
+    html(out, "</a></p>");
+  }
+  html(out, "</footer></body></html>\n");
 }
 
 /* ---- parts ---- */

@@ -1,8 +1,8 @@
 /* page.h: the parts that all pages share: the frame, headings, notices, buttons, tables, progress bars.
  *
- *     page_begin(request, WORD_CASELOAD);
+ *     page_open(request, &(struct page){.title = said(request, WORD_CASELOAD)});
  *     html(&request->out, "<p>...</p>");
- *     page_end(request);
+ *     page_close(request);
  *
  * Markup classes are those of assets/attune.css; its first lines say what there is. */
 #ifndef ATTUNE_WEB_PAGE_H
@@ -24,7 +24,6 @@ const char *study_words(const struct request *request, const struct words *words
 
 /* Figures and dates in the reader's language. */
 const char *say_date(const struct request *request, int64_t day);
-const char *say_date_short(const struct request *request, int64_t day);
 const char *say_time(const struct request *request, int64_t time_ms);
 const char *say_day_of(const struct request *request, int64_t time_ms);
 const char *say_count(const struct request *request, int64_t count);
@@ -46,13 +45,9 @@ struct page {
   bool quick_exit;
   bool no_title; /* the page writes its own heading */
 };
+/* What the last action did, carried over a redirect as ?done=NAME, is a line at the top. */
 void page_open(struct request *request, const struct page *page);
 void page_close(struct request *request);
-/* Staff pages with a title of the words. */
-void page_begin(struct request *request, enum word title);
-void page_end(struct request *request);
-/* What the last action did, carried over a redirect as ?done=NAME: a line at the top. */
-void page_notice(struct request *request);
 
 /* ---- parts ---- */
 enum note_kind { NOTE_PLAIN, NOTE_GOOD, NOTE_ATTENTION, NOTE_WRONG };
