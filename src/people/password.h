@@ -55,6 +55,8 @@ enum err password_acceptable(const char *password, struct error *error);
 /* RFC 6238 with SHA-1, 6 digits, 30 s, one step either side. `step_used` is the last step accepted (-1: none), which
  * must be remembered: each is taken once. Returns the step, or -1. */
 int64_t totp_check(const uint8_t secret[20], const char *code, int64_t now_ms, int64_t step_used);
+/* The code that an authenticator shows at that time. */
+void totp_code(const uint8_t secret[20], int64_t now_ms, char out[7]);
 /* The secret as a person types it: base32 (RFC 4648), without blanks. */
 char *totp_text(struct arena *arena, const uint8_t secret[20]);
 /* "otpauth://totp/..." for the authenticator, with the secret in base32. */

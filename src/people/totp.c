@@ -60,7 +60,7 @@ static void hmac_sha1(uint8_t out[SHA1_BYTES], const uint8_t secret[TOTP_SECRET]
   bytes_wipe(outer, sizeof outer);
 }
 
-static void totp_code(const uint8_t secret[TOTP_SECRET], int64_t step, char out[TOTP_DIGITS + 1]) {
+static void code_of_step(const uint8_t secret[TOTP_SECRET], int64_t step, char out[TOTP_DIGITS + 1]) {
   uint8_t counter[8], mac[SHA1_BYTES];
   for (int i = 0; i < 8; i++) counter[i] = (uint8_t)((uint64_t)step >> (56 - 8 * i));
   hmac_sha1(mac, secret, counter);
@@ -69,12 +69,16 @@ static void totp_code(const uint8_t secret[TOTP_SECRET], int64_t step, char out[
   snprintf(out, TOTP_DIGITS + 1, "%06u", (unsigned)(number % 1000000));
 }
 
+void totp_code(const uint8_t secret[20], int64_t now_ms, char out[7]) {
+  code_of_step(secret, now_ms / TOTP_STEP_MS, out);
+}
+
 int64_t totp_check(const uint8_t secret[20], const char *code, int64_t now_ms, int64_t step_used) {
   if (strnlen(code, TOTP_DIGITS + 1) != TOTP_DIGITS || strspn(code, "0123456789") != TOTP_DIGITS) return -1;
   int64_t now = now_ms / TOTP_STEP_MS, found = -1;
   for (int64_t step = now + 1; step >= now - 1; step--) {
     char right[TOTP_DIGITS + 1];
-    totp_code(secret, step, right);
+    code_of_step(secret, step, right);
     if (bytes_equal(code, right, TOTP_DIGITS) && step > step_used)
       found = step; /* the oldest: later ones stay usable */
   }

@@ -318,15 +318,11 @@ static void a_code_is_not_taken_twice(void **state) {
   assert_false(attempt("ada", "", true).needs_code);
 }
 
-/* A code that the secret gives now: the first of all six digits that is taken. */
+/* The code that the secret gives now. */
 static const char *code_for(const uint8_t of[TOTP_SECRET_BYTES]) {
-  char digits[12];
-  for (int i = 0; i < 1000000; i++) {
-    snprintf(digits, sizeof digits, "%06d", i);
-    if (totp_check(of, digits, w->now_ms, -1) >= 0) return arena_text(&w->arena, digits);
-  }
-  stop_test("a secret without a code");
-  return "";
+  char digits[7];
+  totp_code(of, w->now_ms, digits);
+  return arena_text(&w->arena, digits);
 }
 
 static void an_authenticator_is_set_by_its_first_code(void **state) {
