@@ -1,350 +1,236 @@
-"""test.py: runs the tests and counts them; `./test` calls it after scripts/deps. Standard library only.
+"""test.py: which tests there are; `./test` calls it after scripts/deps. scripts/running.py runs them.
 
-Every part is a list of jobs; a job is one program, and its cases are counted from what the program itself reports
-(cmocka, unittest, node's TAP, or a closing line `N passed, N failed`). A program that crashes, reports no case, or
-ends with a status that its report does not explain, is a failure. Two jobs run at a time.
-
-Everything that the tests leave is put into one temporary directory (TMPDIR) and removed at the end, with all
-processes that were started, also on Ctrl-C.
-"""
+`./test changed` runs what the changes since a green run reach. Each job has a key, a hash of what its result rests on:
+the linked program of a unit test, the rooms behind the pages for a test of pages. build/test/passed.json keeps the
+key under which each job last passed; a job whose key is another is due. A key leaves nothing out for a unit test or a
+fuzz target; a test of pages does not follow the rooms below those that it names, so one test is run in any case."""
 import argparse
-import concurrent.futures
-import contextlib
-import glob
+import functools
+import hashlib
+import json
 import os
 import pathlib
 import re
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-import tempfile
-import threading
-import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-WORKERS = max(2, os.cpu_count() or 2)
-FUZZ_SECONDS = 3
-PG_PLACES = ["/usr/lib/postgresql/15/bin"] + sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
+from running import ROOT, Browser, Job, PostgreSQL, Runner, count_closing, count_cmocka, count_tap, count_unittest, remove
 
-
-class Tally:
-    """What a job reports: cases passed, failed, skipped."""
-
-    def __init__(self, passed=0, failed=0, skipped=0):
-        self.passed, self.failed, self.skipped = passed, failed, skipped
-
-    def add(self, other):
-        self.passed += other.passed
-        self.failed += other.failed
-        self.skipped += other.skipped
-
-    def total(self):
-        return self.passed + self.failed + self.skipped
-
-    def text(self):
-        more = f", {self.skipped} skipped" if self.skipped else ""
-        return f"{self.passed} passed, {self.failed} failed{more}"
+RECORD = ROOT / "build/test/passed.json"
+# The rooms whose change is a reason to run all tests of pages; a change of another room runs SMOKE.
+PAGES = ["src/web", "src/feedback", "src/report", "src/rehearsal", "src/people", "assets", "studies"]
+SMOKE = "http test_account"
+TOOLS = ["tools", "src/base", "src/ledger", "src/allocation", "src/cli", "src/store/sql"]  # what the Python tools read, and the commands
+WRITING = ["src/base", "src/store", "src/ledger"]  # what a killed process is about
+DATA = ["tests/golden", "studies"]  # what unit tests read beside what is linked into them
+# name: (targets of make, in the order in which they are built)
+BUILDS = {
+    "plain": ["all"],
+    "units": ["all", "units"],
+    "faults": ["faults"],
+    "san": ["SAN=1", "all"],
+    "san-units": ["SAN=1", "all", "units"],
+    "fuzzers": ["FUZZ=1", "fuzzers"],
+}
 
 
-def count_cmocka(output, status):
-    """Sums cmocka's groups: planned cases less those reported OK or skipped have failed."""
-    planned = sum(map(int, re.findall(r"^\[==========\] Running (\d+) test", output, re.M)))
-    passed = len(re.findall(r"^\[       OK \] ", output, re.M))
-    skipped = sum(map(int, re.findall(r"^\[  SKIPPED \] (\d+) test", output, re.M)))
-    return Tally(passed, max(planned - passed - skipped, 0), skipped)
+@functools.cache
+def digest(path):
+    """The hash of a file, or of all files of a folder and their names."""
+    total = hashlib.sha256()
+    place = ROOT / path
+    for file in sorted(p for p in place.rglob("*") if p.is_file() and not {"node_modules", "__pycache__"} & set(p.parts)) if place.is_dir() else [place]:
+        total.update(str(file.relative_to(ROOT)).encode() + b"\0" + (hashlib.sha256(file.read_bytes()).digest() if file.exists() else b""))
+    return total.hexdigest()
 
 
-def count_unittest(output, status):
-    ran = re.search(r"^Ran (\d+) tests? in", output, re.M)
-    if not ran:
-        return Tally()
-    end = re.search(r"^(OK|FAILED)(?: \((.*)\))?\s*$", output, re.M)
-    parts = dict(re.findall(r"([a-z ]+)=(\d+)", end.group(2) or "")) if end else {}
-    failed = sum(int(parts.get(k, 0)) for k in ("failures", "errors", " errors", "unexpected successes"))
-    skipped = int(parts.get("skipped", parts.get(" skipped", 0)))
-    failed = min(failed, int(ran.group(1)) - skipped) if failed else 0
-    return Tally(int(ran.group(1)) - failed - skipped, failed, skipped)
-
-
-def count_tap(output, status):
-    """Node's own closing figures (they count nested tests too)."""
-    figure = {k: int(v) for k, v in re.findall(r"^# (pass|fail|cancelled|skipped|todo) (\d+)$", output, re.M)}
-    return Tally(figure.get("pass", 0), figure.get("fail", 0) + figure.get("cancelled", 0),
-                 figure.get("skipped", 0) + figure.get("todo", 0))
-
-
-def count_closing(output, status):
-    """The last line `N passed, N failed`; a program without one is a single case."""
-    found = re.findall(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$", output, re.M)
-    if found:
-        passed, failed, skipped = found[-1]
-        return Tally(int(passed), int(failed), int(skipped or 0))
-    return Tally(1, 0) if status == 0 else Tally(0, 1)
-
-
-class Job:
-    def __init__(self, name, command, count=count_closing, seconds=600, env=None):
-        self.name, self.command, self.count, self.seconds, self.env = name, command, count, seconds, env or {}
-
-
-class Runner:
-    def __init__(self, verbose):
-        self.verbose = verbose
-        self.began = time.monotonic()
-        self.total = Tally()
-        self.broken = []  # names of the jobs with failures
-        self.lock = threading.Lock()
-        self.running = set()
-        self.stopping = False
-        self.env = dict(os.environ)
-        self.scratch = tempfile.mkdtemp(prefix="attune-test-")
-        os.chmod(self.scratch, 0o755)
-        work = os.path.join(self.scratch, "tmp")
-        os.mkdir(work, 0o777)
-        os.chmod(work, 0o1777)
-        self.env.update(TMPDIR=work, LC_ALL="C.UTF-8", TZ="UTC", UBSAN_OPTIONS="print_stacktrace=1",
-                        ATTUNE_TEST_ROOT=str(ROOT))
-        for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-            self.env.pop(name, None)  # the tests talk to loopback alone
-
-    def say(self, text):
-        with self.lock:
-            print(f"[{time.monotonic() - self.began:6.1f} s] {text}", flush=True)
-
-    def execute(self, job):
-        """Runs one program in a session of its own; returns (output, status)."""
-        env = {**self.env, **job.env}
-        with self.lock:
-            if self.stopping:
-                return "stopped", -1
-            process = subprocess.Popen(job.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                       stderr=subprocess.STDOUT, start_new_session=True)
-            self.running.add(process)
-        try:
-            output, _ = process.communicate(timeout=job.seconds)
-            status = process.returncode
-        except subprocess.TimeoutExpired:
-            kill_group(process)
-            output, _ = process.communicate()
-            output += f"\nstopped after {job.seconds} s\n".encode()
-            status = -1
-        finally:
-            kill_group(process)  # what the program left running
-            with self.lock:
-                self.running.discard(process)
-        return output.decode("utf-8", "replace"), status
-
-    def run(self, job):
-        began = time.monotonic()
-        output, status = self.execute(job)
-        if self.stopping:
-            return Tally()
-        tally = job.count(output, status)
-        why = ""
-        if tally.total() == 0:
-            tally, why = Tally(0, 1), " (reported no case)"
-        elif status != 0 and tally.failed == 0:
-            tally.failed, why = 1, f" (ended with status {status})"
-        with self.lock:
-            self.total.add(tally)
-            if tally.failed:
-                self.broken.append(job.name)
-        mark = "FAIL" if tally.failed else " ok "
-        self.say(f"{mark} {job.name}: {tally.text()}{why}, {time.monotonic() - began:.1f} s")
-        if tally.failed or self.verbose:
-            with self.lock:
-                lines = output.rstrip().splitlines()
-                shown = lines if self.verbose else lines[-120:]
-                print("".join(f"    | {line}\n" for line in shown), end="", flush=True)
-        return tally
-
-    def run_all(self, jobs, workers=WORKERS):
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            try:
-                list(pool.map(self.run, jobs))
-            except BaseException:
-                self.stop()
-                raise
-
-    def stop(self):
-        """No further program starts, and those that run are killed."""
-        with self.lock:
-            self.stopping = True
-            for process in self.running:
-                kill_group(process)
-
-
-def kill_group(process):
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def remove(directory):
-    for _ in range(5):
-        shutil.rmtree(directory, ignore_errors=True)
-        if not os.path.exists(directory):
-            return
-        time.sleep(0.2)
-
-
-class PostgreSQL:
-    """A private server on loopback, in the scratch directory; as user postgres when we are root (it refuses root)."""
-
-    def __init__(self, runner):
-        self.bin = next((p for p in PG_PLACES if os.path.exists(p + "/initdb")), None)
-        self.home = os.path.join(runner.scratch, "postgresql")
-        self.runner = runner
-        self.started = False
-
-    def command(self, *words):
-        return (["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []) + list(words)
-
-    def call(self, *words):
-        done = subprocess.run(self.command(*words), cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
-                              start_new_session=True, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"{words[0]} failed:\n{done.stdout.decode('utf-8', 'replace')[-2000:]}")
-
-    def start(self):
-        if not self.bin:
-            raise RuntimeError("there is no PostgreSQL here; scripts/deps installs it")
-        os.mkdir(self.home, 0o700)
-        if os.geteuid() == 0:
-            shutil.chown(self.home, "postgres", "postgres")
-        data = self.home + "/data"
-        self.call(self.bin + "/initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        options = (f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={self.home} -c fsync=off "
-                   "-c shared_buffers=64MB -c max_connections=80 -c autovacuum=off -c timezone=UTC")
-        self.started = True  # from here on there may be something to stop
-        self.call(self.bin + "/pg_ctl", "-D", data, "-w", "-t", "60", "-l", self.home + "/log", "-o", options, "start")
-        self.runner.env["ATTUNE_TEST_POSTGRESQL"] = f"host=127.0.0.1 port={port} user=postgres dbname=postgres"
-
-    def stop(self):
-        if self.started:
-            with contextlib.suppress(RuntimeError, OSError):
-                self.call(self.bin + "/pg_ctl", "-D", self.home + "/data", "-m", "immediate", "-w", "stop")
-            self.started = False
+def key(*paths):
+    """A job's key: what these files hold; sources now, so that one that is edited meanwhile is due again, and what is
+    built when the key is asked for, which is after the builds."""
+    now = "".join(digest(p) for p in paths if not p.startswith("build/"))
+    built = [p for p in paths if p.startswith("build/")]
+    return lambda: hashlib.sha256((now + "".join(digest(p) for p in built)).encode()).hexdigest()
 
 
 def programs(directory, *patterns):
     return sorted(str(p.relative_to(ROOT)) for pattern in patterns for p in (ROOT / directory).glob(pattern))
 
 
-def make(*targets, sanitised=False):
-    return ["make", "-s", f"-j{WORKERS}"] + (["SAN=1"] if sanitised else []) + list(targets)
+def says(path, text):
+    return text in (ROOT / path).read_text(encoding="utf-8")
 
 
-def part_check(runner):
-    runner.run_all([Job("check, planted faults", ["tools/check", "--self-test"], seconds=900),
-                    Job("check", ["tools/check", "--count"], seconds=1800)], workers=1)
+def stem(path):
+    return pathlib.Path(path).name.split(".")[0]
 
 
-def part_unit(runner):
-    names = [pathlib.Path(p).stem for p in programs("tests/unit", "test_*.c")]
-    runner.run_all([Job(f"unit {n}", [f"build/unit/{n}"], count_cmocka) for n in names])
+def part_check(runner, options):
+    share = runner.turns.for_program()
+    return [Job("check --self-test", ["tools/check", "--self-test"], needs=["plain"], key=key("tools", ".clang-tidy")),
+            Job("check", ["tools/check", "--count"], seconds=1800, needs=["plain"], env=share, turns=False)]
 
 
-def part_sanitised(runner):
-    names = [pathlib.Path(p).stem for p in programs("tests/unit", "test_*.c")]
-    runner.run_all([Job(f"sanitised {n}", [f"build/san/unit/{n}"], count_cmocka) for n in names])
+def units(name, place, need, paths):
+    return [Job(f"{name} {stem(p)}", [f"{place}/{stem(p)}"], count_cmocka, needs=[need, "postgresql"],
+                key=key(f"{place}/{stem(p)}", *DATA)) for p in paths]
 
 
-def part_python(runner):
-    runner.run_all([Job(f"python {pathlib.Path(p).stem}", ["python3", "-B", p], count_unittest)
-                    for p in programs("tests/python", "test_*.py")])
+def part_unit(runner, options):
+    return units("unit", "build/unit", "units", programs("tests/unit", "test_*.c"))
 
 
-def part_http(runner):
-    runner.run_all([Job(f"http {pathlib.Path(p).stem}", ["python3", "-B", p], count_unittest,
-                         env={"ATTUNE_PROGRAM": str(ROOT / "build/san/attune")})
-                    for p in programs("tests/http", "test_*.py")])
+def part_sanitised(runner, options):
+    return units("sanitised", "build/san/unit", "san-units", programs("tests/unit", "test_*.c"))
 
 
-def part_browser(runner):
-    runner.run_all([Job(f"browser {pathlib.Path(p).name.split('.')[0]}",
-                        ["node", "--test", "--test-reporter=tap", p], count_tap)
-                    for p in programs("tests/browser", "*.test.mjs")])
+def python(path):
+    return Job(f"python {stem(path)}", ["python3", "-B", path], count_unittest, needs=["plain"], key=key(path, *TOOLS))
 
 
-def part_fault(runner):
-    jobs = [Job(f"fault {pathlib.Path(p).stem}", [f"build/fault/{pathlib.Path(p).stem}", "--quick"], seconds=900)
-            for p in programs("tests/fault", "*.c") if '"--quick"' in (ROOT / p).read_text(encoding="utf-8")]
-    scripts = [p for p in programs("tests/fault", "*.py", "*.sh") if os.access(ROOT / p, os.X_OK)]
-    jobs += [Job(f"fault {pathlib.Path(p).stem}", [p, "--quick"], seconds=900) for p in scripts]
-    runner.run_all(jobs)
+def part_python(runner, options):
+    return [python(p) for p in programs("tests/python", "test_*.py")]
 
 
-def part_fuzz(runner):
+def http(path):
+    return Job(f"http {stem(path)}", ["python3", "-B", path], count_unittest, needs=["san"],
+               env={"ATTUNE_PROGRAM": str(ROOT / "build/san/attune")}, key=key(path, "tests/http/served.py", *PAGES))
+
+
+def part_http(runner, options):
+    return [http(p) for p in programs("tests/http", "test_*.py")]
+
+
+def part_browser(runner, options):
+    return [Job(f"browser {stem(p)}", ["node", "--test", "--test-reporter=tap", p], count_tap, needs=["plain", "browser"],
+                key=key("tests/browser", *PAGES)) for p in programs("tests/browser", "*.test.mjs")]
+
+
+def part_fault(runner, options):
+    jobs = [Job(f"fault {stem(p)}", [f"build/fault/{stem(p)}", "--quick"], needs=["plain", "faults"], key=key(p, *WRITING))
+            for p in programs("tests/fault", "*.c") if says(p, '"--quick"')]
+    return jobs + [Job(f"fault {stem(p)}", [p, "--quick"], needs=["plain", "faults"], key=key(p, *WRITING))
+                   for p in programs("tests/fault", "*.py", "*.sh") if os.access(ROOT / p, os.X_OK)]
+
+
+def part_fuzz(runner, options):
     jobs = []
     for path in programs("tests/fuzz", "fuzz_*.c"):
-        name = pathlib.Path(path).stem
-        corpus = ROOT / "tests/fuzz/corpus" / name.removeprefix("fuzz_")
+        name = stem(path)
+        corpus = "tests/fuzz/corpus/" + name.removeprefix("fuzz_")
         work = os.path.join(runner.scratch, name)
         os.mkdir(work)
         # One seed: this part guards what was found before; to look for more, run a target for an hour by itself.
-        command = [f"build/fuzz/{name}", "-seed=1", f"-max_total_time={FUZZ_SECONDS}", "-rss_limit_mb=2000", "-timeout=10",
+        command = [f"build/fuzz/{name}", "-seed=1", f"-max_total_time={options.fuzz}", "-rss_limit_mb=2000", "-timeout=10",
                    "-print_final_stats=1", f"-artifact_prefix={work}/", work]
-        jobs.append(Job(f"fuzz {name}", command + ([str(corpus)] if corpus.is_dir() else [])))
-    runner.run_all(jobs)
+        jobs.append(Job(f"fuzz {name}", command + ([corpus] if (ROOT / corpus).is_dir() else []), needs=["fuzzers"],
+                        key=key(f"build/fuzz/{name}", corpus)))
+    return jobs
 
 
-# name: (what it needs built, whether it needs PostgreSQL, what it runs, one line of help)
+def part_long(runner, options):
+    """What is done at a tenth elsewhere, in full: whatever asks for ATTUNE_LONG (in C, by tests/unit/long.h)."""
+    options.fuzz = 60
+    counted = [p for p in programs("tests/unit", "test_*.c") if says(p, "long.h")]
+    jobs = [Job("check --deep", ["tools/check", "--deep", "--count"], seconds=3600, needs=["plain"],
+                env=runner.turns.for_program(), turns=False)]
+    jobs += units("unit", "build/unit", "units", counted) + units("sanitised", "build/san/unit", "san-units", counted)
+    jobs += [http(p) for p in programs("tests/http", "test_*.py") if says(p, "ATTUNE_LONG")]
+    jobs += [python(p) for p in programs("tests/python", "test_*.py") if says(p, "ATTUNE_LONG")]
+    for job in jobs:
+        job.name, job.env, job.seconds = "long " + job.name, {**job.env, "ATTUNE_LONG": "1"}, 3600
+    return jobs + part_fuzz(runner, options)
+
+
+# name: (what runs it, one line of help); all but `long` are run by default
 PARTS = {
-    "check": ([], False, part_check, "static checks, and their planted faults"),
-    "unit": (["plain-units"], True, part_unit, "unit tests"),
-    "sanitised": (["san-units"], True, part_sanitised, "unit tests under the address and undefined-behaviour sanitisers"),
-    "python": (["plain"], False, part_python, "tests of the Python tools"),
-    "http": (["san"], True, part_http, "a served demonstration, by raw requests"),
-    "browser": (["plain"], False, part_browser, "the same in Chromium"),
-    "fault": (["plain", "plain-faults"], True, part_fault, "killed processes, failing disks (quick)"),
-    "fuzz": (["fuzzers"], False, part_fuzz, f"every fuzz target for {FUZZ_SECONDS} seconds"),
-}
-BUILDS = {
-    "plain": make("all"),
-    "plain-units": make("all", "units"),
-    "plain-faults": make("faults"),
-    "san": make("all", sanitised=True),
-    "san-units": make("all", "units", sanitised=True),
-    "fuzzers": make("fuzzers"),
+    "check": (part_check, "static checks, and their planted faults"),
+    "unit": (part_unit, "unit tests"),
+    "fault": (part_fault, "killed processes, failing disks (quick)"),
+    "browser": (part_browser, "a served demonstration in Chromium"),
+    "python": (part_python, "tests of the Python tools"),
+    "http": (part_http, "the same demonstration, by raw requests"),
+    "sanitised": (part_sanitised, "unit tests under the address and undefined-behaviour sanitisers"),
+    "fuzz": (part_fuzz, "every fuzz target for some seconds"),
+    "long": (part_long, "what the others do at a tenth, in full; a minute for each fuzz target; the analyzers without a bound"),
 }
 
 
-def build(runner, wanted):
-    """Builds what the parts need; a tree that does not build is one failure and the end."""
-    for name, command in BUILDS.items():
-        if name not in wanted or name + "-units" in wanted:
-            continue
-        began = time.monotonic()
-        output, status = runner.execute(Job(name, command, seconds=1800))
-        if status != 0:
-            runner.total.add(Tally(0, 1))
-            runner.broken.append("build " + name)
-            runner.say(f"FAIL build {name}: {' '.join(command)}")
-            print(output[-6000:], flush=True)
-            return False
-        runner.say(f"     built {name}, {time.monotonic() - began:.1f} s")
-    return True
-
-
-def run_parts(runner, names):
-    database = PostgreSQL(runner)
+def recorded():
     try:
-        if not build(runner, {b for n in names for b in PARTS[n][0]}):
-            return
-        if any(PARTS[n][1] for n in names):
-            database.start()
-            runner.say("     private PostgreSQL started on loopback")
-        for name in names:
-            PARTS[name][2](runner)
+        return json.loads(RECORD.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {"jobs": {}}
+
+
+def git(*words):
+    done = subprocess.run(["git", *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    return done.stdout.split("\n")[:-1] if done.returncode == 0 else []
+
+
+def say_changes(runner, commit):
+    """Which rooms differ from the last green run, by name."""
+    paths = set(git("diff", "--name-only", commit) + git("ls-files", "-o", "--exclude-standard")) if commit else set()
+    rooms = {}
+    for path in paths:
+        place = "/".join(path.split("/")[:2]) if "/" in path else path
+        rooms[place] = rooms.get(place, 0) + 1
+    what = ", ".join(f"{room} ({count})" for room, count in sorted(rooms.items())) or "nothing"
+    runner.say(f"     changed since {commit[:12]}: {what}" if commit else "     no green run is known here: everything is due")
+
+
+def due(runner, jobs, record):
+    """The jobs whose key is not that under which they passed; says which others are skipped."""
+    wanted = [j for j in jobs if j.key is None or record["jobs"].get(j.name, {}).get("key") != j.key()]
+    built = key("build/san/attune")()
+    smoke = [j for j in jobs if j.name == SMOKE and j not in wanted]
+    if smoke and record.get("smoke") != built:
+        wanted += smoke
+    parts = {}
+    for job in jobs:
+        if job not in wanted:
+            parts.setdefault(job.name.split()[0], []).append(job.name.split()[-1])
+    for part, names in parts.items():
+        everything = len(names) == sum(j.name.split()[0] == part for j in jobs)
+        runner.say(f"     skipped, unchanged since it passed: {part}: {'all ' + str(len(names)) if everything else ', '.join(names)}")
+    return wanted
+
+
+def save(runner, jobs, record, complete):
+    """Notes the key of each job that passed, forgets that of each that failed; a green run notes the commit."""
+    for job in jobs:
+        if job.name in runner.passed:
+            record["jobs"][job.name] = {"key": job.key() if job.key else None, "seconds": runner.passed[job.name]}
+        elif job.name in runner.broken:
+            record["jobs"].pop(job.name, None)
+    if SMOKE in runner.passed:
+        record["smoke"] = key("build/san/attune")()
+    if complete and not runner.broken:
+        record["commit"] = (git("rev-parse", "HEAD") or [""])[0]
+    RECORD.parent.mkdir(parents=True, exist_ok=True)
+    RECORD.write_text(json.dumps(record, indent=1), encoding="utf-8")
+
+
+def run_parts(runner, options):
+    names = [p for p in PARTS if p in options.parts] or [p for p in PARTS if p != "long"]
+    jobs = [j for p in names for j in PARTS[p][0](runner, options)]
+    record = recorded()
+    services = [s(runner) for s in (PostgreSQL, Browser) if any(s.name in j.needs for j in jobs)]
+    builds = [(n, t) for n, t in BUILDS.items() if any(n in j.needs for j in jobs)]
+    try:
+        if options.changed:
+            say_changes(runner, record.get("commit", ""))
+            runner.run_all(builds, [], [])
+            jobs = due(runner, jobs, record) if not runner.broken else []
+            services, builds = [s for s in services if any(s.name in j.needs for j in jobs)], []
+        jobs.sort(key=lambda j: -record["jobs"].get(j.name, {}).get("seconds", 0))  # the longest first
+        if not runner.broken:
+            runner.run_all(builds, services, jobs)
+        save(runner, jobs, record, complete=not options.parts)
     finally:
         runner.stop()
-        database.stop()
+        for service in services:
+            service.stop()
         remove(runner.scratch)
 
 
@@ -354,36 +240,33 @@ def interrupt(number, frame):
 
 def main():
     parser = argparse.ArgumentParser(prog="./test", description="Runs the tests; all parts, or those named.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS) + "; or changed: what the changes since a green run reach")
     parser.add_argument("--list", action="store_true", help="the parts, and what they are")
     parser.add_argument("-v", "--verbose", action="store_true", help="show the output of what passes too")
     options = parser.parse_args()
     if options.list:
         for name, row in PARTS.items():
-            print(f"{name:10} {row[3]}")
+            print(f"{name:10} {row[1]}")
         return 0
+    options.changed = "changed" in options.parts
+    options.parts = [p for p in options.parts if p != "changed"]
+    options.fuzz = 1 if options.changed else 3
     unknown = [p for p in options.parts if p not in PARTS]
     if unknown:
         parser.error(f"no part {', '.join(unknown)}; there are {', '.join(PARTS)}")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     runner = Runner(options.verbose)
-    status = 0
     try:
-        run_parts(runner, [n for n in PARTS if not options.parts or n in options.parts])
+        run_parts(runner, options)
     except KeyboardInterrupt:
         runner.say("stopped")
         return 130
-    except RuntimeError as error:
-        runner.total.add(Tally(0, 1))
-        runner.broken.append(str(error))
     if runner.broken:
-        status = 1
         runner.say("failed: " + "; ".join(sorted(runner.broken)))
-    if runner.total.total() == 0:
-        status = 1
+    runner.say(runner.spent())
     print(runner.total.text(), flush=True)
-    return status
+    return 1 if runner.broken or not runner.total.total() and not options.changed else 0
 
 
 if __name__ == "__main__":

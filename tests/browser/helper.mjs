@@ -51,13 +51,16 @@ export function study(world, name) {
   return found;
 }
 
+export const CHROMIUM = {
+  executablePath: process.env.ATTUNE_CHROMIUM ?? '/usr/bin/chromium',
+  headless: true,
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+};
+
+/// The browser that ./test has started, or one of our own.
 export async function launch() {
-  return chromium.launch({
-    executablePath: process.env.ATTUNE_CHROMIUM ?? '/usr/bin/chromium',
-    headless: true,
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  return process.env.ATTUNE_BROWSER ? chromium.connect(process.env.ATTUNE_BROWSER) : chromium.launch(CHROMIUM);
 }
 
 /// A person with a browser of their own: a context, one page, and every complaint that the page made

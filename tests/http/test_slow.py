@@ -1,8 +1,9 @@
 """Slow clients from several networks, and what the others notice of them.
 
-As a test a tenth of the load; by itself, `tests/http/test_slow.py --long` is the whole: six networks with a thousand
+As a test a tenth of the load; with ATTUNE_LONG=1 the whole: six networks with a thousand
 connections each. A network is an address of 127.0.0.0/8 here."""
 import contextlib
+import os
 import resource
 import select
 import socket
@@ -17,7 +18,7 @@ NETWORKS = [f"127.0.{n}.1" for n in range(1, 7)]
 OF_ONE = 512  # server.c: CONNECTIONS_OF_ONE
 READ_SECONDS = 30  # server.c
 P99_SECONDS = 0.5
-LONG = "--long" in sys.argv
+LONG = bool(os.environ.get("ATTUNE_LONG"))
 resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
 
 
@@ -139,4 +140,4 @@ class SlowClients(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main(argv=[a for a in sys.argv if a != "--long"])
+    unittest.main()

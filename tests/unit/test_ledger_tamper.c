@@ -5,6 +5,7 @@
 
 #include "base/crypto.h"
 #include "ledger_fixture.h"
+#include "long.h"
 #include "store/store_engine.h"
 
 /* A change of a column that nothing can or need notice: what is said about a kept checkpoint beside its signed note,
@@ -68,7 +69,7 @@ struct run {
   char path[FIXTURE_PATH + 20];
   char *original;
   size_t length;
-  int tried, noticed;
+  int changes, tried, noticed; /* changes: met by tamper_table(), of which every one or every tenth is tried */
 };
 
 static void try_one(struct run *run, const char *sql, const struct value *values, size_t count, const char *what) {
@@ -120,6 +121,7 @@ static void tamper_table(struct run *run, struct db *original, const char *table
         for (int k = 0; k < shape.keys; k++) values[1 + k] = key[k];
         snprintf(sql, sizeof sql, "UPDATE %s SET %s = $1 WHERE %s", table, shape.name[c], where);
         snprintf(what, sizeof what, "%s.%s of row %s, change %d", table, shape.name[c], key_text, v);
+        if (run->changes++ % (10 / long_count_sanitised(10))) continue;
         try_one(run, sql, values, 1 + (size_t)shape.keys, what);
       }
     }
@@ -161,7 +163,7 @@ static void test_every_value(void **state) {
   for (size_t i = 0; i < derived_count; i++) tamper_table(&run, original, derived[i]);
   db_close(original);
   print_message("%d changes, %d noticed\n", run.tried, run.noticed);
-  assert_true(run.tried > 300);
+  assert_true(run.tried > 30 * long_count_sanitised(10));
   assert_int_equal(run.noticed, run.tried);
   free(run.original);
   home_remove(&run.world.home);

@@ -1,7 +1,11 @@
-"""analyzers.py: gcc -fanalyzer, clang-tidy and cppcheck over every file of src/, two at a time.
+"""analyzers.py: gcc -fanalyzer, clang-tidy and cppcheck over every file of src/.
 
 A file that was found clean is not looked at again until it, a header that it includes, the flags or the tool change:
-build/check/TOOL/ holds a stamp of all these for each file."""
+build/check/TOOL/ holds a stamp of all these for each file.
+
+Both path-walking analyzers spend most of their time on a few functions with very many paths. `make check` and ./test
+bound the walk (SHALLOW: a fifth of the time); ./test long and `tools/check --deep` walk as far as the tools do by
+themselves. The kinds of fault that are looked for are the same."""
 import concurrent.futures
 import hashlib
 import os
@@ -23,6 +27,13 @@ CPPCHECK = ["cppcheck", "--quiet", "--std=c11", "--enable=warning,performance,po
             "--error-exitcode=1", "--suppress=missingIncludeSystem", "--library=tools/checks/cppcheck.cfg",
             "--template={file}:{line}: {severity}: {message} [{id}]", "-D__GNUC__=12", "-D_GNU_SOURCE", "-Isrc", "-Iinclude"]
 
+# The bounds of a walk: nodes that are entered for one place, or in all for one function.
+SHALLOW = {
+    "gcc -fanalyzer": ["--param=analyzer-bb-explosion-factor=3"],
+    "clang-tidy": ["--extra-arg=-Xclang", "--extra-arg=-analyzer-config", "--extra-arg=-Xclang", "--extra-arg=max-nodes=20000"],
+    "cppcheck": [],
+}
+
 
 def flags():
     """The compiler's flags as the Makefile has them."""
@@ -39,8 +50,9 @@ def output_of(command):
 class Tool:
     """One analyzer: its command for a file, and how to read what it says."""
 
-    def __init__(self, name, command, extra=""):
+    def __init__(self, name, command, deep, extra=""):
         self.name, self.command = name, command
+        self.place = name.replace(" ", "") + ("-deep" if deep else "")
         version = output_of([command("x.c")[0], "--version"])[1]
         self.salt = version + extra + " ".join(command("x.c"))
 
@@ -62,49 +74,73 @@ def included(path):
     return ["-include", "src/base/banned.h", *told]
 
 
-def tools(names=("gcc -fanalyzer", "clang-tidy", "cppcheck")):
+def tools(names=("gcc -fanalyzer", "clang-tidy", "cppcheck"), deep=False):
     compiler = flags()
     config = pathlib.Path(".clang-tidy").read_text(encoding="utf-8")
-    made = {
-        "gcc -fanalyzer": lambda: Tool("gcc -fanalyzer", lambda p: ["gcc", *compiler, *included(p), "-O1", "-fanalyzer", *GCC_LEFT_OUT,
-                                                                    "-c", "-o", "/dev/null", p]),
-        "clang-tidy": lambda: Tool("clang-tidy", lambda p: ["clang-tidy", "--quiet", "--config-file=.clang-tidy", p, "--", *compiler, *included(p)],
-                                           config + pathlib.Path("tools/checks/analyzer.h").read_text(encoding="utf-8")),
-        "cppcheck": lambda: Tool("cppcheck", lambda p: [*CPPCHECK, p]),
-    }
-    return [made[n]() for n in names]
+    library = pathlib.Path("tools/checks/cppcheck.cfg").read_text(encoding="utf-8")
+
+    def made(name):
+        bound = [] if deep else SHALLOW[name]
+        if name == "gcc -fanalyzer":
+            return Tool(name, lambda p: ["gcc", *compiler, *included(p), "-O1", "-fanalyzer", *bound, *GCC_LEFT_OUT,
+                                         "-S", "-o", "/dev/null", p], deep)
+        if name == "clang-tidy":
+            return Tool(name, lambda p: ["clang-tidy", "--quiet", "--config-file=.clang-tidy", *bound, p, "--", *compiler,
+                                         *included(p)], deep, config)
+        return Tool(name, lambda p: [*CPPCHECK, p], deep, library)
+    return [made(n) for n in names]
 
 
-def digest(path, salt, cache):
-    """The hash of all that the finding depends on: the tool, its flags, the file and the project's headers in it."""
-    status, output = output_of(["gcc", "-MM", "-std=c17", "-D_GNU_SOURCE", "-Isrc", "-Iinclude", *cache["include"], path])
-    names = output.replace("\\\n", " ").split()[1:] if status == 0 else [path]
-    total = hashlib.sha256(salt.encode())
-    for name in sorted(set(names)):
-        if name not in cache:
-            cache[name] = hashlib.sha256(pathlib.Path(name).read_bytes()).digest()
-        total.update(name.encode() + cache[name])
-    return total.hexdigest()
+class Sources:
+    """The project's files by content, and what each includes; read once."""
+
+    def __init__(self, compiler):
+        self.places = ["."] + [f[2:] for f in compiler if f.startswith("-I") and not f.startswith("-I/")]
+        self.known = {}
+
+    def of(self, path):
+        """(hash of the content, paths of the project's files that it includes by a quoted name)."""
+        if path not in self.known:
+            text = pathlib.Path(path).read_bytes()
+            names = re.findall(r'^[ \t]*#[ \t]*include[ \t]*"([^"]+)"', text.decode("utf-8", "replace"), re.M)
+            found = [next((q for q in (os.path.normpath(os.path.join(p, n)) for p in (os.path.dirname(path), *self.places))
+                           if os.path.isfile(q)), None) for n in names]
+            self.known[path] = hashlib.sha256(text).digest(), [f for f in found if f]
+        return self.known[path]
+
+    def digest(self, path, salt):
+        """The hash of all that a finding depends on: the tool, its flags, the file and the project's headers in it."""
+        reached, waiting = set(), [path, *included(path)[1::2]]
+        while waiting:
+            name = waiting.pop()
+            if name not in reached:
+                reached.add(name)
+                waiting += self.of(name)[1]
+        total = hashlib.sha256(salt.encode())
+        for name in sorted(reached):
+            total.update(name.encode() + self.of(name)[0])
+        return total.hexdigest()
 
 
-def analyze(paths, tool, cache, workers=2, progress=None):
-    """All findings of one tool over the files; clean files are stamped."""
+def analyze(paths, tool, sources, turns, progress):
+    """All findings of one tool over the files, some at a time; clean files are stamped. progress(path) is called after
+    each file that was looked at."""
     faults = []
 
     def one(path):
-        stamp = pathlib.Path("build/check", tool.name.replace(" ", ""), path + ".ok")
-        key = digest(path, tool.salt, cache)
+        stamp = pathlib.Path("build/check", tool.place, path + ".ok")
+        key = sources.digest(path, tool.salt)
         if stamp.exists() and stamp.read_text() == key:
             return []
-        found = tool.findings(path)
+        with turns.turn():
+            found = tool.findings(path)
         if not found:
             stamp.parent.mkdir(parents=True, exist_ok=True)
             stamp.write_text(key)
-        if progress:
-            progress(path)
+        progress(path)
         return found
 
-    with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         for found in pool.map(one, paths):
             faults += found
     return list(dict.fromkeys(faults))

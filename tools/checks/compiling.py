@@ -1,10 +1,12 @@
 """compiling.py: every header compiles by itself, and what the house promises "does not compile" does not."""
 import concurrent.futures
+import os
 import pathlib
 import subprocess
 import tempfile
 
 from .fault import Fault
+from .turns import Turns
 
 
 def compiles(flags, path, banned=True):
@@ -13,12 +15,13 @@ def compiles(flags, path, banned=True):
     return done.returncode == 0, done.stderr.strip().split("\n")[0]
 
 
-def check(paths, flags):
+def check(paths, flags, turns):
     """Faults of the headers among `paths`."""
     def one(path):
-        good, why = compiles(flags, path)
+        with turns.turn():
+            good, why = compiles(flags, path)
         return [] if good else [Fault(path, 1, f"does not compile by itself: {why}")]
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         return [f for found in pool.map(one, paths) for f in found]
 
 
@@ -52,4 +55,4 @@ def self_test(flags, note):
             note(good == wanted, f"compiling: {'this should compile' if wanted else 'this should not compile'} ({why}):\n{source}")
         path = pathlib.Path(directory, "alone.h")
         path.write_text("struct buf *planted(uint64_t n);\n", encoding="utf-8")
-        note(bool(check([str(path)], flags)), "compiling: missed a header that does not stand alone")
+        note(bool(check([str(path)], flags, Turns(1))), "compiling: missed a header that does not stand alone")

@@ -2,6 +2,7 @@
 
 Comments and preprocessor lines are left out (an #include is offered by includes()); adjacent string literals are
 joined as the compiler joins them, and a macro between two of them (such as PRId64) stands as one MACRO character."""
+import functools
 import re
 
 MACRO = "\x01"
@@ -46,6 +47,7 @@ def unescape(body):
     return re.sub(r"\\(x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{1,3}|.|\n)", one, body, flags=re.S)
 
 
+@functools.lru_cache(maxsize=None)  # several checks look at the same file; nobody changes what comes back
 def tokens(source):
     """Every token but comments, directives and space."""
     found, line = [], 1
