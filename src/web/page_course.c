@@ -31,7 +31,7 @@ static void write_how_sure(struct request *request, const struct course *course)
   int64_t one_in = course->basis.false_alarm > 0 ? (int64_t)(1 / course->basis.false_alarm + 0.5) : 0;
   if (!one_in) return;
   html(out, "<p class=\"quiet-text\">");
-  say(request, WORD_CRIES_WOLF, say_count(request, one_in));
+  say(request, WORD_FALSE_ALARMS, say_count(request, one_in));
   html(out, "</p>");
 }
 

@@ -10,7 +10,7 @@ static void page_help(struct request *request) {
   } parts[] = {
       {"repair", WORD_HELP_TENSIONS, {WORD_HELP_TENSIONS_1, WORD_HELP_TENSIONS_2}, 2},
       {"alert", WORD_HELP_ALERT, {WORD_HELP_ALERT_1}, 1},
-      {"wolf", WORD_HELP_WOLF, {WORD_HELP_WOLF_1}, 1},
+      {"false-alarms", WORD_HELP_FALSE_ALARMS, {WORD_HELP_FALSE_ALARMS_1}, 1},
       {"patients", WORD_HELP_PATIENTS, {WORD_HELP_PATIENTS_1}, 1},
       {"therapists", WORD_HELP_THERAPISTS, {WORD_HELP_THERAPISTS_1}, 1},
       {"trainers", WORD_HELP_TRAINERS, {WORD_HELP_TRAINERS_1}, 1},

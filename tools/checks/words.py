@@ -1,7 +1,8 @@
 """words.py: src/base/words.def holds every word of the pages, in English and in French.
 
 A row is WORD(NAME, "English", "French"): neither empty, the same places {1}, {2} ... in both (in any order), the same
-conversions if there are any, no name twice, no markup; and no row that no page uses."""
+conversions if there are any, no name twice, no markup; and no row that no page uses. French has a no-break space, written
+\\u00a0, before : ; ? ! % and inside guillemets, and no forms with a median dot."""
 import re
 
 from .ctext import joined, tokens
@@ -12,6 +13,9 @@ PATH = "src/base/words.def"
 PREFIX = {"LOGGED": "LOG_", "PROBLEM": "PROBLEM_", "DONE": "DONE_"}
 PLACE = re.compile(r"\{\d+\}")
 CONVERSION = re.compile(r"%(?:[-+ #0]*[\d*]*(?:\.[\d*]+)?(?:hh|h|ll|l|z|j|t|L)?[a-zA-Z]|%)")
+
+# A sign without its no-break space (a colon within figures and a conversion are none).
+SPACES = re.compile(r"(?<!\u00a0)(?:[;?!»]|%(?![a-z])|:(?!\d))|«(?!\u00a0)|\u202f")
 
 
 def rows(stream):
@@ -59,6 +63,13 @@ def check(files):
             faults.append(Fault(PATH, line, f"{name}: the places differ between the languages"))
         if any(re.search(r"<[/!a-zA-Z]|&\w+;", t) for t in texts):
             faults.append(Fault(PATH, line, f"{name}: words hold no markup"))
+        if SPACES.search(texts[1]):
+            faults.append(Fault(PATH, line, f"{name}: French has a no-break space before : ; ? ! % and inside guillemets"))
+        if "·" in texts[1]:
+            faults.append(Fault(PATH, line, f"{name}: neutral words instead of a median dot"))
+    for number, written in enumerate(text.split("\n"), 1):
+        if "\u00a0" in written:
+            faults.append(Fault(PATH, number, "a no-break space that nobody can see: write \\u00a0"))
     used = set()
     for path, text in files.items():
         if path.startswith("src/") and path != PATH:
@@ -86,7 +97,12 @@ PLANTED = [
     ({PATH: 'DONE(a, "a", "a")\n', "src/web/x.c": 'address(r, "/x?done=b");\n'}, "DONE_a: no page uses it"),
     ({PATH: 'PROBLEM(a_b, "a", "a")\n', "src/trial/x.c": 'fail(error, ERR_INPUT, "a-c", "", "");\n'}, "PROBLEM_a_b: no page uses it"),
     ({PATH: 'WORD(hello, "<b>Hello</b>", "Bonjour")\n'}, "no markup"),
+    ({PATH: 'WORD(hello, "Hello!", "Bonjour !")\n'}, "no-break space before"),
+    ({PATH: 'WORD(hello, "Hello!", "Bonjour\u00a0!")\n'}, "nobody can see"),
+    ({PATH: 'WORD(hello, "a: b", "a: b")\n'}, "no-break space before"),
+    ({PATH: 'WORD(hello, "“a”", "« a\\u00a0»")\n'}, "inside guillemets"),
+    ({PATH: 'WORD(hello, "Connected", "Connecté\\u00b7e")\n'}, "median dot"),
 ]
 SOUND = [
-    {PATH: '/* words */\nWORD(hello, "Hello %s, "\n  "%d", "Bonjour %s, %d")\nWORD(of, "{1} of {2}", "sur {2}, {1}")\nWORD(less, "a < b", "a < b")\n'},
+    {PATH: '/* words */\nWORD(hello, "Hello %s, "\n  "%d", "Bonjour %s, %d")\nWORD(of, "{1} of {2}", "sur {2}, {1}")\nWORD(less, "a < b", "a < b")\nWORD(at, "10:30: “Now?”", "10:30\\u00a0: «\\u00a0Maintenant\\u00a0?\\u00a0»")\n'},
 ]
