@@ -39,7 +39,7 @@ static void people(int sessions) {
 
 #define SIZES 3
 static const int sizes[SIZES] = {6, 12, 20};
-static const char *const views[] = {"on line", "hindsight"};
+static const char *const views[] = {"online", "hindsight"};
 
 /* One line of the table: what, in which view (-1: neither), and ratings a second by size, 0 where a rule takes more. */
 struct line {

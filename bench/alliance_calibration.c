@@ -96,7 +96,7 @@ static void one_row(int sessions, double missing, enum alliance_view view, int s
   double mean = sum / samples, spread = sqrt((square - samples * mean * mean) / (samples - 1));
   double s_mean = sd / samples, s_spread = sqrt((sd_square - samples * s_mean * s_mean) / (samples - 1));
   printf("| %d | %.0f%% | %s | %.4f | %.4f | %.4f | %.3f | %.3f | %.2f | %.0f |\n", sessions, missing * 100,
-         view == ALLIANCE_ONLINE ? "on line" : "hindsight", mean, spread / sqrt(samples), spread, s_mean / 0.7,
+         view == ALLIANCE_ONLINE ? "online" : "hindsight", mean, spread / sqrt(samples), spread, s_mean / 0.7,
          s_spread / 0.7, prevalence / samples, iterations / samples);
   fflush(stdout);
 }

@@ -44,11 +44,11 @@ echo "| processor seconds, one thread | median | rows/s | ratio: minimum | media
 echo "|:--|--:|--:|--:|--:|--:|--:|"
 report "reading and parsing" 0 parse parse
 report "gathered into patients" 0 parse patients
-for rule in individuals-chart cusum ewma model; do report "$rule, on line" 0 parse "$rule.1"; done
+for rule in individuals-chart cusum ewma model; do report "$rule, online" 0 parse "$rule.1"; done
 report "model, hindsight" 0 parse model.whole
 echo
 echo "| elapsed seconds, all processors | median | rows/s | ratio: minimum | median | maximum | memory |"
 echo "|:--|--:|--:|--:|--:|--:|--:|"
 report "reading and parsing" 1 parse parse
-for rule in individuals-chart cusum ewma model; do report "$rule, on line" 1 parse "$rule.all"; done
+for rule in individuals-chart cusum ewma model; do report "$rule, online" 1 parse "$rule.all"; done
 report "model, hindsight" 1 parse model.whole.all

@@ -77,7 +77,7 @@ static void simulate(double missing, enum alliance_view view, int trials) {
     void *memory = malloc(bytes);
     if (!memory || operating_find(found[n][0], &spec, cells, CELLS, memory, bytes)) exit(1);
     free(memory);
-    fprintf(stderr, "%s, %.0f%% missing, %d sessions: done\n", view ? "hindsight" : "on line", missing * 100, sizes[n]);
+    fprintf(stderr, "%s, %.0f%% missing, %d sessions: done\n", view ? "hindsight" : "online", missing * 100, sizes[n]);
   }
 }
 
@@ -113,7 +113,7 @@ static void write_table(const char *directory, double missing, enum alliance_vie
           "alarm, model / best possible. `short`: more than 0.06 below the detector that knows all but the length "
           "(0.02 for the "
           "mixture), or more than 0.03 below the best classical rule.\n\n",
-          view ? "in hindsight" : "on line", missing > 0 ? "20% of the sessions missing" : "complete", trials, trials,
+          view ? "in hindsight" : "online", missing > 0 ? "20% of the sessions missing" : "complete", trials, trials,
           trials >= 100000 ? 0.0016
                            : 0.5 / (trials >= 40000   ? 200
                                     : trials >= 20000 ? 141
@@ -134,7 +134,7 @@ static void write_table(const char *directory, double missing, enum alliance_vie
   }
   fclose(out);
   fprintf(summary, "| [%s, %s](%s) | %+.3f | %+.3f | %d of %d, at worst %+.3f | %d of %d, at worst %+.3f |\n",
-          view ? "in hindsight" : "on line", missing > 0 ? "20% missing" : "complete", name, -mixed.worst_bound,
+          view ? "in hindsight" : "online", missing > 0 ? "20% missing" : "complete", name, -mixed.worst_bound,
           -mixed.worst_rule, cells.below_bound, cells.cells, -cells.worst_bound, cells.below_rule, cells.cells,
           -cells.worst_rule);
 }
@@ -153,7 +153,7 @@ static void write_curves(const char *directory) {
   FILE *out = open_in(directory, "mixture.svg");
   const double left = 60, top = 30, width = 460, height = 300;
   fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 720 380\" font-family=\"sans-serif\" "
-               "font-size=\"13\" role=\"img\">\n<title>Detected share of the default mixture, on line, at 5%% false "
+               "font-size=\"13\" role=\"img\">\n<title>Detected share of the default mixture, online, at 5%% false "
                "alarms per patient, by length of the course</title>\n<rect width=\"720\" height=\"380\" "
                "fill=\"#ffffff\"/>\n");
   for (int tick = 0; tick <= 4; tick++) {

@@ -80,7 +80,7 @@ static void shuffle(uint8_t *shuffles, int count) {
   }
 }
 
-/* p of the test with this allocation first and those from `reference` on behind it. */
+/* p of the test with this allocation first and those from `reference` on after it. */
 static double p_of(const double *y, const uint8_t *actual, const uint8_t *reference, int count, int from,
                    struct arena *arena, struct arena *scratch) {
   static const char *const names[PEOPLE] = {"0",  "1",  "2",  "3",  "4",  "5",  "6",  "7",  "8",  "9",

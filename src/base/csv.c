@@ -75,7 +75,7 @@ static enum err read_some(struct csv *csv, char *to, size_t room, size_t *got, s
   return OK;
 }
 
-/* Keeps at..end, reads more behind it. At the end of the input a last line without an end is given one. */
+/* Keeps at..end, reads more after it. At the end of the input a last line without an end is given one. */
 static enum err refill(struct csv *csv, struct error *error) {
   size_t kept = (size_t)(csv->end - csv->at), checked = (size_t)(csv->checked - csv->at);
   if (kept) memmove(csv->buffer, csv->at, kept);
@@ -129,7 +129,7 @@ static enum scan refuse_bytes(struct csv *csv, const char *row_start, struct err
   return SCAN_BAD;
 }
 
-/* What stands behind a field: a separator, a line end, or neither. Moves *at behind it. */
+/* What stands after a field: a separator, a line end, or neither. Moves *at past it. */
 static enum scan field_end(struct csv *csv, const char **at, int column, struct error *error) {
   const char *p = *at;
   if (*p == csv->separator) {
@@ -154,7 +154,7 @@ static enum scan field_end(struct csv *csv, const char **at, int column, struct 
     csv_refuse(csv, line, column, error,
                "there is a quote inside an unquoted field; quote the whole field and double the quote");
   else
-    csv_refuse(csv, line, column, error, "there is text behind the closing quote");
+    csv_refuse(csv, line, column, error, "there is text after the closing quote");
   return SCAN_BAD;
 }
 
@@ -293,7 +293,7 @@ enum err csv_find_row(struct csv *csv, bool stay, bool *any, struct error *error
   return OK;
 }
 
-/* One whole row in csv->slices, at most `room` of them; *count == 0 behind the last row. Moves to the next row. */
+/* One whole row in csv->slices, at most `room` of them; *count == 0 after the last row. Moves to the next row. */
 enum err csv_read_row(struct csv *csv, size_t room, size_t *count, size_t *line, struct error *error) {
   bool any;
   enum err err = csv_find_row(csv, false, &any, error);

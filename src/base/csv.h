@@ -3,7 +3,7 @@
  * Understood: a header line; fields separated by commas (or another single byte); quoted fields with doubled quotes
  * and embedded line ends; CRLF or LF; a byte-order mark; empty lines are skipped; the last line may lack its end.
  * Refused with file, line and column: bytes that are not UTF-8 (NUL, UTF-16), a quote that is not closed or stands
- * inside an unquoted field, text behind a closing quote, a bare carriage return, a row with another number of fields
+ * inside an unquoted field, text after a closing quote, a bare carriage return, a row with another number of fields
  * than the header, a header name that occurs twice. Missing values are an empty field or NA.
  *
  * 1. Small files (study forms, imports), row by row, every field as text that lives as long as the arena:
@@ -68,7 +68,7 @@ enum err csv_need_column(const struct csv *csv, const char *name, int *column, s
 
 struct csv_row {
   size_t line;               /* where the row begins in the file */
-  const char *const *fields; /* csv_columns() texts, each ended by a NUL; NULL behind the last row */
+  const char *const *fields; /* csv_columns() texts, each ended by a NUL; NULL after the last row */
 };
 enum err csv_next_row(struct csv *csv, struct csv_row *row, struct error *error);
 bool csv_missing(const char *field); /* empty or NA */
@@ -107,7 +107,7 @@ void csv_want(struct csv *csv, int column, enum csv_kind kind);
 enum csv_kind csv_kind_of(const struct csv *csv, int column);
 
 struct csv_chunk {
-  size_t first_row, rows; /* rows == 0: behind the last row */
+  size_t first_row, rows; /* rows == 0: after the last row */
   /* A CSV_AUTO column that held numbers met text: it is now CSV_LEVELS and reading began again at the first row.
    * Forget all chunks before this one. (Input that cannot be read twice, a pipe, is refused instead.) */
   bool restarted;

@@ -142,7 +142,7 @@ static enum scan take_row(struct csv *csv, const char **at, size_t row, size_t *
       scan = csv_scan_field(csv, at, (int)column, &skipped, error);
     }
   }
-  *count = column + (scan == SCAN_FIELD); /* a separator behind the last column: at least one too many */
+  *count = column + (scan == SCAN_FIELD); /* a separator after the last column: at least one too many */
   return scan;
 }
 
@@ -153,7 +153,7 @@ static enum err refuse_row(struct csv *csv, struct error *error) {
   return err ? err : csv_refuse_count(csv, line, count, error);
 }
 
-/* One row; *got is false behind the last row, where csv->turn asks for a restart, or where the next row cannot be had
+/* One row; *got is false after the last row, where csv->turn asks for a restart, or where the next row cannot be had
  * without moving the texts of the rows before. */
 static enum err next_columns(struct csv *csv, size_t row, bool *got, struct error *error) {
   bool stay = csv->holds_text && row > 0;

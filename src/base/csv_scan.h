@@ -66,7 +66,7 @@ enum scan {
   SCAN_BAD    /* *error says why */
 };
 
-/* One field; *at moves behind it and what ends it. `column` is where it stands in its row, for errors and scratch. */
+/* One field; *at moves past it and what ends it. `column` is where it stands in its row, for errors and scratch. */
 enum scan csv_scan_field(struct csv *csv, const char **at, int column, struct slice *field, struct error *error);
 /* A whole row into csv->slices; *count is the number of fields, of which the first `room` are kept. */
 enum scan csv_scan_row(struct csv *csv, const char **at, size_t room, size_t *count, struct error *error);
@@ -74,10 +74,10 @@ enum scan csv_scan_row(struct csv *csv, const char **at, size_t room, size_t *co
 bool csv_believable(struct csv *csv, const char *to, struct error *error);
 /* After SCAN_MORE: brings the buffer to a state in which another try at the row makes sense. */
 enum err csv_need_more(struct csv *csv, struct error *error);
-/* Finds the start of the next row, over empty lines; *any is false behind the last, or, with `stay`, where the buffer
+/* Finds the start of the next row, over empty lines; *any is false after the last, or, with `stay`, where the buffer
  * would have to be filled anew to find it. */
 enum err csv_find_row(struct csv *csv, bool stay, bool *any, struct error *error);
-/* Takes one row as slices; *count == 0 behind the last. */
+/* Takes one row as slices; *count == 0 after the last. */
 enum err csv_read_row(struct csv *csv, size_t room, size_t *count, size_t *line, struct error *error);
 /* The first line; a second time, after csv_columns.c went back to the start, it only skips it. */
 enum err csv_read_header(struct csv *csv, struct error *error);

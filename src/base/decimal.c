@@ -92,7 +92,7 @@ static inline const char *take_digits(const char *at, uint64_t *w) {
   return at;
 }
 
-/* An exponent behind a number's digits, held within +-99999; *at moves behind it when there is one. */
+/* An exponent after a number's digits, held within +-99999; *at moves past it when there is one. */
 static int take_exponent(const char **at) {
   const char *p = *at + 1;
   bool negative = *p == '-';
@@ -129,10 +129,10 @@ enum decimal decimal_scan(const char **at, double *value) {
     count += (size_t)(p - fraction);
   }
   if (!count) return DECIMAL_NONE;
-  const char *behind = p;
+  const char *after = p;
   if (*p == 'e' || *p == 'E') exponent += take_exponent(&p);
   *at = p;
-  if (count > 19 && significant(digits, behind) > 19) return from_library(start, (size_t)(p - start), value);
+  if (count > 19 && significant(digits, after) > 19) return from_library(start, (size_t)(p - start), value);
   double result;
   if (!w)
     result = 0;

@@ -19,12 +19,12 @@ enum decimal {
   DECIMAL_TOO_BIG, /* beyond the largest double; *value is an infinity */
 };
 
-/* Reads the number that starts at **at and moves *at behind it; on DECIMAL_NONE *at stays. The text must end with a
+/* Reads the number that starts at **at and moves *at past it; on DECIMAL_NONE *at stays. The text must end with a
  * byte that cannot belong to a number (a NUL, a separator) and DECIMAL_PADDING readable bytes must follow it. */
 #define DECIMAL_PADDING 8
 enum decimal decimal_scan(const char **at, double *value);
 
-/* The whole of `text` is one number: nothing before, nothing behind. No padding is needed. */
+/* The whole of `text` is one number: nothing before, nothing after. No padding is needed. */
 enum decimal decimal_read(const char *text, size_t length, double *value);
 
 #endif

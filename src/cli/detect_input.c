@@ -18,13 +18,13 @@ static void *larger(void *old, size_t *capacity, size_t need, size_t size) {
   return more;
 }
 
-/* Room for `length` bytes more and the padding behind them. */
+/* Room for `length` bytes more and the padding after them. */
 static char *text_room(struct input_block *block, size_t length) {
   block->text = larger(block->text, &block->text_capacity, block->text_used + length + INPUT_PADDING, 1);
   return block->text + block->text_used;
 }
 
-/* The bytes and the character; most texts are shorter than the padding behind them, and copied without a call. */
+/* The bytes and the character; most texts are shorter than the padding after them, and copied without a call. */
 static char *put_text(char *to, const char *text, size_t length, char end) {
   if (length <= CSV_TEXT_PADDING)
     memcpy(to, text, CSV_TEXT_PADDING);

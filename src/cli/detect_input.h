@@ -9,7 +9,7 @@
 #include "attune/alliance.h"
 #include "base/csv.h"
 
-/* What is printed again of a row, as it stood in the file: "SESSION," and, where it is rated, "RATING," behind it. */
+/* What is printed again of a row, as it stood in the file: "SESSION," and, where it is rated, "RATING," after it. */
 struct input_label {
   uint32_t at;              /* offset into block.text */
   uint16_t session, length; /* bytes of the first part; of both */

@@ -80,7 +80,7 @@ static const char events[][8] = {"", "tension", "repair"};
 
 /* ---- CSV ---- */
 
-#define NUMBER_MOST 32 /* bytes of a number and its comma, and behind them that may be written over */
+#define NUMBER_MOST 32 /* bytes of a number and its comma, and after them that may be written over */
 
 /* A number below 1e8 as eight digits, the first in the lowest byte: cut into halves of four digits, these into pairs
  * and these into digits; a division by a constant is a multiplication and a shift, exact in this range. */
@@ -129,7 +129,7 @@ static char *put_number_if(char *to, bool any, double x, int decimals) {
   return to;
 }
 
-/* Most texts are shorter than the padding behind every text of a block, and copied without a call. */
+/* Most texts are shorter than the padding after every text of a block, and copied without a call. */
 static char *put_text(char *to, const char *text, size_t length) {
   if (length <= INPUT_PADDING)
     memcpy(to, text, INPUT_PADDING);

@@ -8,7 +8,7 @@
 
 enum detection_event { DETECTION_NONE, DETECTION_TENSION, DETECTION_REPAIR };
 
-/* What the detector says of one session, on line (by what was known then). Never NaN: `known` tells. Figures have six
+/* What the detector says of one session, online (by what was known then). Never NaN: `known` tells. Figures have six
  * decimals, so that what is kept as text is what was said. */
 struct detection {
   bool known;                  /* false: too early, or no rating: the figures are 0 */

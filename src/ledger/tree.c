@@ -185,7 +185,7 @@ void checkpoint_write(char out[CHECKPOINT_BYTES], const char *origin, const stru
   snprintf(out + length, CHECKPOINT_BYTES - (size_t)length, "\n" DASH " %s %s\n", origin, mark_text);
 }
 
-/* Copies one line (without its line feed) and steps behind it; NULL when there is none, or it is too long. */
+/* Copies one line (without its line feed) and steps past it; NULL when there is none, or it is too long. */
 static const char *line_read(const char *at, char *out, size_t capacity) {
   const char *end = at ? strchr(at, '\n') : NULL;
   if (!end || (size_t)(end - at) >= capacity) return NULL;

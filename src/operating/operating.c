@@ -1,7 +1,7 @@
 /* Operating characteristics: every rule beside the best possible detector at the same false alarms.
  *
  * The best possible detector is the likelihood-ratio test that knows the true model: levels, spreads, depth, length and
- * course of the tension; only whether and when there is one is hidden (Neyman & Pearson 1933). On line its statistic
+ * course of the tension; only whether and when there is one is hidden (Neyman & Pearson 1933). Online its statistic
  * is the posterior odds that one has begun, session by session, as for the model. */
 #include <math.h>
 

@@ -56,7 +56,7 @@ void crossed_derivative(const struct crossed *c, struct crossed_work *work, doub
 /* The blocks of (I + Lambda'Z'Z Lambda)^-1 of every level of a group: block[levels * q * q]. */
 void crossed_inverse_blocks(const struct crossed *c, struct crossed_work *work, size_t group, double *block);
 
-/* Vectors of effects stand group by group, level by level; where a group begins (that behind the last: their number).
+/* Vectors of effects stand group by group, level by level; where a group begins (that after the last: their number).
  */
 size_t crossed_first(const struct crossed *c, size_t group);
 /* spherical[effects] = (I + Lambda'Z'Z Lambda)^-1 Lambda'Z'W v. */

@@ -9,7 +9,7 @@
 #define FAR 1e4   /* relative SD beyond which no residual is left */
 #define WEAK 0.05 /* relative SD of the others there */
 
-/* Start `which`: all effects weak, all strong, then one after another strong alone. False behind the last. */
+/* Start `which`: all effects weak, all strong, then one after another strong alone. False after the last. */
 static bool set_start(const struct kernel *kernel, size_t which, double *theta) {
   size_t effects = 0;
   memset(theta, 0, kernel->thetas * sizeof *theta);

@@ -100,7 +100,7 @@ static bool merge_into_parent(struct builder *b, uint32_t p) {
   return true;
 }
 
-/* Parents stand behind their children, so a pass finds each child as large as it will be. */
+/* Parents stand after their children, so a pass finds each child as large as it will be. */
 static bool merge(struct builder *b, double border) {
   for (uint32_t p = 0; p < b->pieces; p++) {
     const struct piece *piece = &b->piece[p];

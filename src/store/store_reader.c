@@ -1,4 +1,4 @@
-/* The readers that see some tables alone, and what their statements may say, word by word. Both engines ask this first; behind it stand SQLite's authorizer and
+/* The readers that see some tables alone, and what their statements may say, word by word. Both engines ask this first; after it stand SQLite's authorizer and
  * the check of the compiled program, and PostgreSQL's grants. An allow-list of words is stricter than any of them: a
  * table, column or function that is not on it cannot be named at all, whatever the grammar around it. */
 #include <ctype.h>
@@ -94,7 +94,7 @@ struct token {
   char text[64]; /* a word in small letters, or one sign */
 };
 
-static const char *skip_text(const char *at) { /* from the opening quote to behind the closing one, or NULL */
+static const char *skip_text(const char *at) { /* from the opening quote past the closing one, or NULL */
   for (at++; *at; at++) {
     if (*at != '\'') continue;
     if (at[1] != '\'') return at + 1;

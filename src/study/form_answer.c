@@ -220,7 +220,7 @@ static void take_answer(struct validation *validation, const struct form_item *i
   if (*text) validation->given[item->index] = text;
 }
 
-/* Unknown fields are kept apart, to stand behind the form's own. */
+/* Unknown fields are kept apart, to stand after the form's own. */
 struct unknown {
   struct form_problem *list;
   size_t count;

@@ -42,9 +42,9 @@ void request_serve(struct request *request, struct served *served) {
   request->detector = served->detector;
   request->now_ms = clock_now(&served->home->clock);
   request->seat = seat_take(served);
-  struct error behind; /* then it is served as it was known last; a write catches up before it stamps */
-  if (request->seat && home_catch_up(served->home, request->seat->masked, &behind))
-    log_line(LOG_WARNING, "study", "%s: whether the study was amended elsewhere could not be read: %s", served->home->name, behind.text);
+  struct error stale; /* then it is served as it was known last; a write catches up before it stamps */
+  if (request->seat && home_catch_up(served->home, request->seat->masked, &stale))
+    log_line(LOG_WARNING, "study", "%s: whether the study was amended elsewhere could not be read: %s", served->home->name, stale.text);
   request->study = home_study(served->home);
   if (request->seat) request->desk = request->seat->desk;
 }

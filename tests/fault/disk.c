@@ -32,7 +32,7 @@ static struct {
 
 struct faulty_file {
   sqlite3_file base;
-  sqlite3_file *real; /* behind this structure */
+  sqlite3_file *real; /* after this structure */
 };
 static sqlite3_file *real_of(sqlite3_file *file) {
   return ((struct faulty_file *)file)->real;
@@ -198,7 +198,7 @@ static void child_run(int count, int report) {
   }
   ledger_close(ledger);
   store_close(store);
-  _exit(disk.hit ? 0 : 2); /* 2: the fault lies behind the end of the work */
+  _exit(disk.hit ? 0 : 2); /* 2: the fault lies after the end of the work */
 }
 
 /* What the home holds afterwards: every number that was answered, none twice; at most `unanswered` besides. */
@@ -245,7 +245,7 @@ static void home_fresh(void) {
   if (store_create(home, NULL, &error)) printf("%s\n", error.text), exit(1);
 }
 
-/* One run with one fault. Returns the faults found, or -1 when the fault lay behind the end of the work. */
+/* One run with one fault. Returns the faults found, or -1 when the fault lay after the end of the work. */
 static int run_one(enum fault fault, int at, int count) {
   static bool answered[1000];
   int pipes[2], status, n, faults = 0;

@@ -515,7 +515,7 @@ static void a_dip_is_seen(void **state) {
   assert_int_equal(r.sessions[5].event, ALLIANCE_REPAIR);
 }
 
-/* On line means on line: what comes later changes nothing of what was said. */
+/* Online means online: what comes later changes nothing of what was said. */
 static void online_looks_back_only(void **state) {
   (void)state;
   struct alliance_world w = alliance_world_default();

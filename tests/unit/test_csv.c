@@ -105,7 +105,7 @@ static void bad_input_is_refused_with_its_place(void **state) {
     REFUSED("a,b\n1,2\"\n", numbers,
             "t.csv, line 2, column 2 (b): there is a quote inside an unquoted field; quote the whole field and double "
             "the quote");
-    REFUSED("a,b\n1,\"2\"3\n", numbers, "t.csv, line 2, column 2 (b): there is text behind the closing quote");
+    REFUSED("a,b\n1,\"2\"3\n", numbers, "t.csv, line 2, column 2 (b): there is text after the closing quote");
     REFUSED("a,b\r1,2\r", numbers,
             "t.csv, line 1, column 2: there is a carriage return without a line feed; save the file with LF or CRLF "
             "line ends");

@@ -59,11 +59,11 @@ static bool shows(const char *text) {
   return strstr(request.out.data, text) != NULL;
 }
 
-static void between(const char *text, const char *before, const char *behind, char *out, size_t size) {
+static void between(const char *text, const char *before, const char *until, char *out, size_t size) {
   const char *start = strstr(text, before);
   if (!start) stop_test("'%s' is not in: %.300s", before, text);
   start += strlen(before);
-  const char *stop = strstr(start, behind);
+  const char *stop = strstr(start, until);
   assert_true(stop && (size_t)(stop - start) < size);
   memcpy(out, start, (size_t)(stop - start));
   out[stop - start] = 0;

@@ -249,7 +249,7 @@ CREATE TABLE arm_showing (
 );
 CREATE INDEX arm_showing_viewer ON arm_showing (viewer, page, sign_in, time_ms, patient, sequence);
 
--- What the detector says of each session, on line. Decimals as text; known 0: too early, or no rating.
+-- What the detector says of each session, online. Decimals as text; known 0: too early, or no rating.
 CREATE TABLE cache_detection ( -- masked
   patient TEXT NOT NULL,
   session_number BIGINT NOT NULL,

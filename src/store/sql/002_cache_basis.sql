@@ -1,7 +1,7 @@
 -- What the detector said is kept with what it rests on, so that whoever reads it can tell whether it still holds.
 DROP TABLE cache_detection;
 DELETE FROM cache_estimate;
--- What the detector says of each session, on line. Decimals as text; known 0: too early, or no rating.
+-- What the detector says of each session, online. Decimals as text; known 0: too early, or no rating.
 CREATE TABLE cache_detection ( -- masked
   patient TEXT NOT NULL,
   session_number BIGINT NOT NULL,
