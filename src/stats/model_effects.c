@@ -131,8 +131,8 @@ static enum stats_status crossed_random_effects(const struct stats_model *model,
   size_t n = term->size, s = term->stage, q = kernel->stage[s].q, levels = kernel->stage[s].nodes;
   const double *b = crossed_effects_of(work), *lambda = work->kernel_work->lambda[s];
   double *block = model_take(work->memory, se ? levels : 0, q * q * sizeof *block);
-  double *half = model_take(work->memory, 2 * q * q, sizeof *half), *c = half + q * q;
-  if (!b || !block || !half) return STATS_NO_MEMORY;
+  double *half = model_take(work->memory, q * q, sizeof *half), *c = model_take(work->memory, q * q, sizeof *c);
+  if (!b || !block || !half || !c) return STATS_NO_MEMORY;
   if (se) crossed_inverse_blocks(kernel->crossed, work->kernel_work->crossed, s, block);
   b += crossed_first(kernel->crossed, s) + term->at;
   for (size_t g = 0; g < levels; g++, b += q) {

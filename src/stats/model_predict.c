@@ -216,7 +216,7 @@ struct axis { /* a column that the fixed effects use */
 struct grid {
   struct stats_model *model;
   const struct stats_means_request *request;
-  struct axis *axis;
+  struct axis *axis, **asked; /* [axes], [request->factors] */
   size_t axes, rows, cells;
 };
 
@@ -276,7 +276,8 @@ static enum stats_status lay_grid(struct grid *g, struct stats_error *error) {
                         request->at[i]);
   }
   g->rows = g->cells = 1;
-  for (size_t i = 0; i < g->axes; i++) g->axis[i].asked = false;
+  g->asked = model_take(g->model->work->memory, request->factors, sizeof(struct axis *));
+  if (!g->asked) return model_no_memory(error);
   for (size_t i = 0; i < request->factors; i++) {
     struct axis *axis = axis_of(g, request->factor[i]);
     if (!axis || !axis->factor || axis->asked)
@@ -285,6 +286,7 @@ static enum stats_status lay_grid(struct grid *g, struct stats_error *error) {
                         "(--at COLUMN=VALUE)",
                         request->factor[i]);
     axis->asked = true;
+    g->asked[i] = axis;
     g->cells *= axis->factor->levels;
     if (g->cells > GRID_MOST) break;
   }
@@ -297,9 +299,8 @@ static enum stats_status lay_grid(struct grid *g, struct stats_error *error) {
   if (g->cells > GRID_MOST / g->rows)
     return model_fail(error, STATS_BAD_DATA, "", "the factors have more than %d combinations of levels", GRID_MOST);
   for (size_t i = request->factors; i-- > 0;) {
-    struct axis *axis = axis_of(g, request->factor[i]);
-    axis->stride = g->rows;
-    g->rows *= axis->factor->levels;
+    g->asked[i]->stride = g->rows;
+    g->rows *= g->asked[i]->factor->levels;
   }
   return STATS_OK;
 }
@@ -328,11 +329,15 @@ static enum stats_status grid_table(struct grid *g, struct stats_table *table, s
   return STATS_OK;
 }
 
+static size_t rows_of_cell(const struct grid *g) {
+  return g->cells && g->rows > g->cells ? g->rows / g->cells : 1;
+}
+
 /* l [cells][p] and the offset of each cell: the means of its rows. */
 static enum stats_status cell_rows(struct grid *g, double *l, double *offset, struct stats_error *error) {
   struct stats_table table;
   struct reader r;
-  size_t p = g->model->p, each = g->rows / g->cells;
+  size_t p = g->model->p, each = rows_of_cell(g);
   TRY(grid_table(g, &table, error));
   TRY(open_reader(g->model, &table, &r, error));
   while (read_block(&r)) {
@@ -348,9 +353,9 @@ static enum stats_status cell_rows(struct grid *g, double *l, double *offset, st
 
 static const char *cell_name(struct grid *g, size_t cell) {
   const char *name = "";
-  size_t row = cell * (g->rows / g->cells);
+  size_t row = cell * rows_of_cell(g);
   for (size_t i = 0; i < g->request->factors && name; i++) {
-    const struct axis *axis = axis_of(g, g->request->factor[i]);
+    const struct axis *axis = g->asked[i];
     name = model_text(g->model->work->memory, "%s%s%s", name, i ? " " : "",
                       axis->factor->level[row / axis->stride % axis->factor->levels]);
   }

@@ -36,12 +36,12 @@ static inline void subtract_sums(double *c, size_t stride, size_t rows, const do
 #define SIX_NAME subtract_by_two
 #define SIX_LANES 2
 #define SIX_TARGET
-#include "stats/sparse_six.h"
+#include "stats/sparse_six.inc"
 #if WIDER
 #define SIX_NAME subtract_by_four
 #define SIX_LANES 4
 #define SIX_TARGET __attribute__((target("avx2")))
-#include "stats/sparse_six.h"
+#include "stats/sparse_six.inc"
 
 __attribute__((target("avx512f"))) static void subtract_by_eight(double *c, size_t stride, size_t rows, const double *a,
                                                                  const double *b, size_t depth, size_t n) {
