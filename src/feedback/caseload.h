@@ -24,10 +24,8 @@ struct caseload {
   struct course *rows;  /* without notes; with feedback: most urgent first; without: by code */
 };
 /* Tasks and patients of the therapist whom the viewer's account belongs to. A page beyond the last is the last. */
-enum err feedback_caseload(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                           int64_t now_ms, int64_t page, struct caseload *caseload, struct error *error);
+enum err feedback_caseload(const struct viewing *viewing, int64_t now_ms, int64_t page, struct caseload *caseload, struct error *error);
 /* The flagged patients of the therapists whom the viewer trains. */
-enum err feedback_flagged(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                          int64_t page, struct caseload *caseload, struct error *error);
+enum err feedback_flagged(const struct viewing *viewing, int64_t page, struct caseload *caseload, struct error *error);
 
 #endif

@@ -164,31 +164,30 @@ static enum err no_such_person(const char *patient, struct error *error) {
 }
 
 /* The patient, when the viewer acts where the patient is; and how much of the course the viewer sees. */
-static enum err look(struct db *open, const struct study *study, struct arena *arena, const struct actor *viewer,
-                     const char *code, struct person *patient, struct sight *sight, struct error *error) {
-  enum err err = person_read(open, code, patient, error);
+static enum err look(const struct viewing *viewing, const char *code, struct person *patient, struct sight *sight, struct error *error) {
+  const struct actor *viewer = viewing->viewer;
+  enum err err = person_read(viewing->open, code, patient, error);
   if (err) return err;
   bool here = !*viewer->site || !strcmp(viewer->site, patient->site);
   if (patient->kind != PERSON_PATIENT || !here) return no_such_person(code, error);
-  *sight = who_sees(open, study, arena, viewer, patient->therapist);
+  *sight = who_sees(viewing->open, home_study(detector_home(viewing->detector)), viewing->arena, viewer, patient->therapist);
   return OK;
 }
 
-enum err course_row(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                    const char *code, struct course *course, struct error *error) {
-  const struct study *study = home_study(detector_home(detector));
+enum err course_row(const struct viewing *viewing, const char *code, struct course *course, struct error *error) {
+  const struct study *study = home_study(detector_home(viewing->detector));
   struct person patient;
   struct sight sight;
   struct inputs inputs;
   struct judgement judgement;
-  enum err err = look(open, study, arena, viewer, code, &patient, &sight, error);
-  if (!err) err = inputs_read(open, arena, study, code, &inputs, error);
+  enum err err = look(viewing, code, &patient, &sight, error);
+  if (!err) err = inputs_read(viewing->open, viewing->arena, study, code, &inputs, error);
   if (err) return err;
   course_begin(study, &patient, &inputs, course);
   if (sight.level == SIGHT_NOTHING) return OK;
-  err = detector_judge(detector, open, arena, code, &inputs.ratings, &judgement, error);
+  err = detector_judge(viewing->detector, viewing->open, viewing->arena, code, &inputs.ratings, &judgement, error);
   if (err) return err;
-  course_fill(study, arena, &inputs, &judgement, sight, course);
+  course_fill(study, viewing->arena, &inputs, &judgement, sight, course);
   if (sight.flagged_only && !course->state.now) {
     course_begin(study, &patient, &inputs, course);
     return OK;
@@ -197,52 +196,45 @@ enum err course_row(struct db *open, struct detector *detector, struct arena *ar
   return OK;
 }
 
-enum err course_read(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                     const char *patient, struct course *course, struct error *error) {
-  enum err err = course_row(open, detector, arena, viewer, patient, course, error);
+enum err course_read(const struct viewing *viewing, const char *patient, struct course *course, struct error *error) {
+  enum err err = course_row(viewing, patient, course, error);
   return !err && course->sight.level == SIGHT_NOTHING ? no_such_person(patient, error) : err;
 }
 
-enum err course_key_now(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                        const char *code, char key[2 * SHA256_BYTES + 3], struct error *error) {
-  const struct study *study = home_study(detector_home(detector));
+enum err course_key_now(const struct viewing *viewing, const char *code, char key[2 * SHA256_BYTES + 3], struct error *error) {
   struct person patient;
   struct sight sight;
   struct inputs inputs;
   char judged[2 * SHA256_BYTES + 1];
   *key = 0;
-  enum err err = look(open, study, arena, viewer, code, &patient, &sight, error);
-  if (!err) err = inputs_read(open, arena, study, code, &inputs, error);
+  enum err err = look(viewing, code, &patient, &sight, error);
+  if (!err) err = inputs_read(viewing->open, viewing->arena, home_study(detector_home(viewing->detector)), code, &inputs, error);
   if (err || sight.level == SIGHT_NOTHING) return err;
-  detector_key(detector, arena, &inputs.ratings, judged);
-  key_of(arena, judged, &inputs, patient.withdrawn_ms != 0, sight, key);
+  detector_key(viewing->detector, viewing->arena, &inputs.ratings, judged);
+  key_of(viewing->arena, judged, &inputs, patient.withdrawn_ms != 0, sight, key);
   return OK;
 }
 
-static enum err course_notes(struct db *open, struct arena *arena, const struct actor *viewer, struct course *course, struct error *error) {
+static enum err course_notes(const struct viewing *viewing, struct course *course, struct error *error) {
   size_t room = 0;
   struct rows rows;
-  rows_open(&rows, open, "SELECT time_ms, text FROM note WHERE patient = $1 AND author = $2 ORDER BY number DESC",
-            ARGS(v_text(course->patient), v_text(viewer->code)));
+  rows_open(&rows, viewing->open, "SELECT time_ms, text FROM note WHERE patient = $1 AND author = $2 ORDER BY number DESC",
+            ARGS(v_text(course->patient), v_text(viewing->viewer->code)));
   while (rows_next(&rows)) {
-    course->notes = list_grow(arena, course->notes, course->note_count, &room, sizeof *course->notes);
-    course->notes[course->note_count++] = (struct course_note){rows_int(&rows, 0), arena_text(arena, rows_text(&rows, 1))};
+    course->notes = list_grow(viewing->arena, course->notes, course->note_count, &room, sizeof *course->notes);
+    course->notes[course->note_count++] = (struct course_note){rows_int(&rows, 0), arena_text(viewing->arena, rows_text(&rows, 1))};
   }
   return rows_close(&rows, error);
 }
 
-enum err feedback_course(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                         const char *patient, struct course *course, struct error *error) {
-  enum err err = course_read(open, detector, arena, viewer, patient, course, error);
-  return err ? err : course_notes(open, arena, viewer, course, error);
+enum err feedback_course(const struct viewing *viewing, const char *patient, struct course *course, struct error *error) {
+  enum err err = course_read(viewing, patient, course, error);
+  return err ? err : course_notes(viewing, course, error);
 }
 
-enum err feedback_may_see(struct db *open, struct detector *detector, const struct actor *viewer, const char *patient, struct error *error) {
-  struct arena arena = {0};
+enum err feedback_may_see(const struct viewing *viewing, const char *patient, struct error *error) {
   struct course course;
-  enum err err = course_read(open, detector, &arena, viewer, patient, &course, error);
-  arena_free(&arena);
-  return err;
+  return course_read(viewing, patient, &course, error);
 }
 
 /* ---- to be kept ---- */

@@ -31,22 +31,25 @@ struct course {
   } *notes; /* of the viewer */
 };
 
-/* The course of a patient whom the viewer may see, else ERR_MISSING (nothing tells that there is one). `open` only. The
- * notes are read by feedback_course(). */
-enum err course_read(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                     const char *patient, struct course *course, struct error *error);
-enum err feedback_course(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                         const char *patient, struct course *course, struct error *error);
-/* May this account see this patient's course? OK, or ERR_MISSING. */
-enum err feedback_may_see(struct db *open, struct detector *detector, const struct actor *viewer, const char *patient,
-                          struct error *error);
+/* Who looks, through which connection, and where what they see is made. */
+struct viewing {
+  struct db *open;
+  struct detector *detector;
+  struct arena *arena;
+  const struct actor *viewer;
+};
+
+/* The course of a patient whom the viewer may see, else ERR_MISSING (nothing tells that there is one). The notes are
+ * read by feedback_course(). */
+enum err course_read(const struct viewing *viewing, const char *patient, struct course *course, struct error *error);
+enum err feedback_course(const struct viewing *viewing, const char *patient, struct course *course, struct error *error);
+/* May the viewer see this patient's course? OK, or ERR_MISSING. */
+enum err feedback_may_see(const struct viewing *viewing, const char *patient, struct error *error);
 /* A row of a list: as course_read(), but where the viewer may not see the course, it says OK and SIGHT_NOTHING, and how
  * many sessions were held. */
-enum err course_row(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                    const char *patient, struct course *course, struct error *error);
+enum err course_row(const struct viewing *viewing, const char *patient, struct course *course, struct error *error);
 /* The key that course_read() would give this viewer now, without judging. "": may not see it. */
-enum err course_key_now(struct db *open, struct detector *detector, struct arena *arena, const struct actor *viewer,
-                        const char *patient, char key[2 * SHA256_BYTES + 3], struct error *error);
+enum err course_key_now(const struct viewing *viewing, const char *patient, char key[2 * SHA256_BYTES + 3], struct error *error);
 
 /* For renewal.h: judges the course of an existing patient in the writer, keeps that, and gives the whole course to no
  * viewer in particular (SIGHT_COURSE). */

@@ -6,7 +6,8 @@
 
 enum err note_write(struct txn *txn, void *input, struct error *error) {
   struct note_write *write = input;
-  enum err err = feedback_may_see(txn_db(txn), write->detector, write->by, write->patient, error);
+  const struct viewing viewing = {txn_db(txn), write->detector, txn_arena(txn), write->by};
+  enum err err = feedback_may_see(&viewing, write->patient, error);
   if (err) return err;
   size_t length = strlen(write->text);
   if (!length) return fail(error, ERR_INPUT, "answer-required", "text", "a note needs some words");

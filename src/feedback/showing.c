@@ -68,7 +68,8 @@ enum err feedback_show(struct txn *txn, void *input, struct error *error) {
   struct feedback_show *show = input;
   const char *patient = show->course->patient;
   char key[sizeof show->course->key];
-  enum err err = course_key_now(txn_db(txn), show->detector, txn_arena(txn), show->viewer, patient, key, error);
+  const struct viewing viewing = {txn_db(txn), show->detector, txn_arena(txn), show->viewer};
+  enum err err = course_key_now(&viewing, patient, key, error);
   if (err) return err;
   if (!*key) return fail(error, ERR_MISSING, "no-such-person", "person", "there is no person '%s'", patient);
   if (strcmp(key, show->course->key)) return fail(error, ERR_CONFLICT, SHOWING_STALE, "", "what is known of %s has changed", patient);

@@ -344,7 +344,7 @@ static enum err showing_step(struct world *world, const char *patient, struct er
   struct arena arena = {0};
   struct course course;
   struct feedback_show show = {.detector = world->detector, .viewer = &world->trainer, .page = "course", .sign_in = "demo", .course = &course};
-  enum err err = course_read(world->open, world->detector, &arena, &world->trainer, patient, &course, error);
+  enum err err = course_read(&(struct viewing){world->open, world->detector, &arena, &world->trainer}, patient, &course, error);
   if (!err) err = ledger_do(world->plan->home->ledger, feedback_show, &show, error);
   arena_free(&arena);
   return err == ERR_MISSING ? OK : err;

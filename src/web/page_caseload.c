@@ -203,9 +203,9 @@ static void after_showing(struct request *request, enum err err, const struct er
 static enum err listing_read(struct request *request, struct listing *listing, struct error *error) {
   int64_t page = strtoll(request_query(request, "page"), NULL, 10);
   struct caseload *caseload = &listing->caseload;
-  enum err err = listing->trainer
-                     ? feedback_flagged(request->db, request->detector, request->arena, &request->actor, page, caseload, error)
-                     : feedback_caseload(request->db, request->detector, request->arena, &request->actor, request->now_ms, page, caseload, error);
+  const struct viewing viewing = {request->db, request->detector, request->arena, &request->actor};
+  enum err err = listing->trainer ? feedback_flagged(&viewing, page, caseload, error)
+                                  : feedback_caseload(&viewing, request->now_ms, page, caseload, error);
   listing->sparks = false;
   listing->sessions = 0;
   for (size_t i = 0; i < caseload->count; i++) {

@@ -227,8 +227,8 @@ static void show(struct request *request, struct view *view) {
   struct error error = {0};
   struct feedback_show *due;
   size_t count = 0;
-  enum err err = feedback_course(request->db, request->detector, request->arena, &request->actor, request->parameters[0],
-                                 &view->course, &error);
+  const struct viewing viewing = {request->db, request->detector, request->arena, &request->actor};
+  enum err err = feedback_course(&viewing, request->parameters[0], &view->course, &error);
   struct showing_query query = {.detector = request->detector,
                                 .viewer = &request->actor,
                                 .page = PAGE_NAME,

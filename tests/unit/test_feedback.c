@@ -46,7 +46,7 @@ static struct course course_now(struct trial *trial, const char *patient) {
   assert_ok(db_open(&db, trial->home->store, DB_OPEN, error));
   assert_ok(person_read(db, patient, &person, error));
   therapist.person = person.therapist;
-  assert_ok(feedback_course(db, trial->detector, &trial->arena, &therapist, patient, &course, error));
+  assert_ok(feedback_course(&(struct viewing){db, trial->detector, &trial->arena, &therapist}, patient, &course, error));
   db_close(db);
   return course;
 }
@@ -105,11 +105,11 @@ static void feedback(bool postgresql) {
   struct error said;
   struct caseload list;
   assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
-  assert_int_equal(feedback_may_see(db, trial.detector, &trainer, patients[0], &said), OK);
-  assert_int_equal(feedback_may_see(db, trial.detector, &trainer, patients[1], &said), ERR_MISSING);
+  assert_int_equal(feedback_may_see(&(struct viewing){db, trial.detector, &trial.arena, &trainer}, patients[0], &said), OK);
+  assert_int_equal(feedback_may_see(&(struct viewing){db, trial.detector, &trial.arena, &trainer}, patients[1], &said), ERR_MISSING);
   for (int i = 0; i < 2; i++) {
-    assert_int_equal(feedback_may_see(db, trial.detector, &therapists[i], patients[i], &said), ERR_MISSING);
-    assert_int_equal(feedback_caseload(db, trial.detector, &trial.arena, &therapists[i], trial.now_ms, 1, &list, &said), OK);
+    assert_int_equal(feedback_may_see(&(struct viewing){db, trial.detector, &trial.arena, &therapists[i]}, patients[i], &said), ERR_MISSING);
+    assert_int_equal(feedback_caseload(&(struct viewing){db, trial.detector, &trial.arena, &therapists[i]}, trial.now_ms, 1, &list, &said), OK);
     assert_int_equal(list.count, 1);
     assert_false(list.feedback);
     assert_int_equal(list.rows[0].sight.level, SIGHT_NOTHING);
@@ -117,7 +117,7 @@ static void feedback(bool postgresql) {
     assert_int_equal(list.rows[0].held, 3);
     assert_int_equal(list.task_count, i); /* the first therapist's forms have closed since */
   }
-  assert_int_equal(feedback_flagged(db, trial.detector, &trial.arena, &trainer, 1, &list, &said), OK);
+  assert_int_equal(feedback_flagged(&(struct viewing){db, trial.detector, &trial.arena, &trainer}, 1, &list, &said), OK);
   assert_int_equal(list.count, 1);
   assert_string_equal(list.rows[0].patient, patients[0]);
   assert_int_equal(list.rows[0].state.badge, COURSE_TENSION);
@@ -134,7 +134,7 @@ static void feedback(bool postgresql) {
   refused(&trial, feedback_show, &show, ERR_MISSING, "no-such-person");
   struct note_write note = {.detector = trial.detector, .by = &trainer, .patient = patients[0], .text = "Ask about the homework."};
   must(&trial, note_write, &note);
-  assert_int_equal(feedback_course(db, trial.detector, &trial.arena, &trainer, patients[0], &course, &said), OK);
+  assert_int_equal(feedback_course(&(struct viewing){db, trial.detector, &trial.arena, &trainer}, patients[0], &course, &said), OK);
   assert_int_equal(course.note_count, 1);
   db_close(db);
   trial_verify(&trial);
@@ -178,7 +178,7 @@ static void sight(bool postgresql) {
     struct caseload list;
     if (i) feedback_becomes(&trial, (int)i + 1, rules[i].rule);
     assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
-    assert_ok(feedback_caseload(db, trial.detector, &trial.arena, &own, trial.now_ms, 1, &list, error));
+    assert_ok(feedback_caseload(&(struct viewing){db, trial.detector, &trial.arena, &own}, trial.now_ms, 1, &list, error));
     assert_int_equal(list.count, 2); /* own patients are in the list whatever the study shows of them */
     for (size_t j = 0; j < list.count; j++) {
       const struct course *course = &list.rows[j];
@@ -312,7 +312,7 @@ static void test_clinic(void **state) {
   clock_gettime(CLOCK_MONOTONIC, &begun);
   for (int64_t page = 1; page <= pages; page++) {
     struct caseload list;
-    if (feedback_caseload(db, trial.detector, &arena, &own, trial.now_ms, page, &list, &error)) stop_test("%s", error.text);
+    if (feedback_caseload(&(struct viewing){db, trial.detector, &arena, &own}, trial.now_ms, page, &list, &error)) stop_test("%s", error.text);
     pages = list.pages;
     assert_int_equal(list.total, CLINIC);
     assert_true(list.count <= CASELOAD_ROWS && list.task_count <= CASELOAD_TASKS);
