@@ -62,12 +62,14 @@ static void make_rosters(void) {
 static void redraw(uint8_t *draws, int count, uint64_t seed) {
   const struct allocation_roster *const rosters[WAVES] = {&wave[0], &wave[1], &wave[2], &wave[3]};
   struct allocation_error said;
-  size_t bytes = allocation_draw_memory(&rules, 12);
-  void *memory = malloc(bytes);
-  for (int d = 0; d < count; d++)
-    if (allocation_redraw(draws + d * PEOPLE, &rules, rosters, WAVES, seed, (uint64_t)d + 1, memory, bytes, &said))
-      die("%s", said.text);
-  free(memory);
+  struct allocation_redrawing again = {
+      .rules = &rules, .rosters = rosters, .waves = WAVES, .seed = seed, .bytes = allocation_draw_memory(&rules, 12)};
+  again.memory = malloc(again.bytes);
+  for (int d = 0; d < count; d++) {
+    again.draw = (uint64_t)d + 1;
+    if (allocation_redraw(draws + d * PEOPLE, &again, &said)) die("%s", said.text);
+  }
+  free(again.memory);
 }
 
 static void shuffle(uint8_t *shuffles, int count) {

@@ -206,10 +206,17 @@ struct allocation_drawn {
 
 /* Bytes of workspace that allocation_draw() takes for a wave of so many; 0 when it takes none. */
 size_t allocation_draw_memory(const struct allocation_rules *rules, int count);
-/* Draws a wave. Errors: RANGE (roster, or more than ALLOCATION_PEOPLE_MAX people in all), FULL. */
-enum allocation_status allocation_draw(struct allocation_drawn *out, const struct allocation_rules *rules,
-                                       const struct allocation_history *history, const struct allocation_roster *roster,
-                                       const uint8_t seed[ALLOCATION_HASH], void *memory, size_t bytes,
+/* A wave that is to be drawn. */
+struct allocation_drawing {
+  const struct allocation_rules *rules;
+  const struct allocation_history *history; /* of the waves before it */
+  const struct allocation_roster *roster;
+  const uint8_t *seed; /* ALLOCATION_HASH bytes */
+  void *memory;        /* workspace */
+  size_t bytes;        /* of it: allocation_draw_memory() */
+};
+/* Draws it. Errors: RANGE (roster, or more than ALLOCATION_PEOPLE_MAX people in all), FULL. */
+enum allocation_status allocation_draw(struct allocation_drawn *out, const struct allocation_drawing *drawing,
                                        struct allocation_error *error);
 /* What the derivation's step says: "924 candidates; 462 kept; pairs held". `exchanged` marks a demonstration. */
 #define ALLOCATION_DRAWN_TEXT 120
@@ -234,12 +241,19 @@ void allocation_tree_root(uint8_t out[ALLOCATION_HASH], uint8_t (*leaves)[ALLOCA
 
 /* ---- redraw: the whole procedure again, for the permutation test ---- */
 
-/* Draws all waves (none aborted) anew, each after those before it: later waves depend on earlier ones, so no wave may
- * be redrawn alone. The seed of wave K is HKDF-SHA256(seed || draw as eight bytes each, the lowest first; salt rules
- * hash; info "attune-allocation-v1 redraw wave K"). `arm` takes one for each person, wave after wave. */
-enum allocation_status allocation_redraw(uint8_t *arm, const struct allocation_rules *rules,
-                                         const struct allocation_roster *const *rosters, int waves, uint64_t seed,
-                                         uint64_t draw, void *memory, size_t bytes, struct allocation_error *error);
+struct allocation_redrawing {
+  const struct allocation_rules *rules;
+  const struct allocation_roster *const *rosters; /* of the waves, none aborted */
+  int waves;
+  uint64_t seed, draw;
+  void *memory; /* workspace */
+  size_t bytes; /* of it: the most that allocation_draw_memory() says of these waves */
+};
+/* Draws all waves anew, each after those before it: later waves depend on earlier ones, so no wave may be redrawn
+ * alone. The seed of wave K is HKDF-SHA256(seed || draw as eight bytes each, the lowest first; salt rules hash; info
+ * "attune-allocation-v1 redraw wave K"). `arm` takes one for each person, wave after wave. */
+enum allocation_status allocation_redraw(uint8_t *arm, const struct allocation_redrawing *redrawing,
+                                         struct allocation_error *error);
 
 /* ---- compare: guessing and balance by simulation, before a method is chosen ---- */
 

@@ -21,9 +21,7 @@ void balance_add(struct allocation_history *history, const struct allocation_rul
 
 /* constrained.c */
 size_t constrained_memory(const struct allocation_rules *rules, int count);
-enum allocation_status constrained_draw(struct allocation_drawn *out, const struct allocation_rules *rules,
-                                        const struct allocation_history *history,
-                                        const struct allocation_roster *roster, struct allocation_stream *stream,
-                                        void *memory, size_t bytes, struct allocation_error *error);
+enum allocation_status constrained_draw(struct allocation_drawn *out, const struct allocation_drawing *drawing,
+                                        struct allocation_stream *stream, struct allocation_error *error);
 
 #endif

@@ -8,7 +8,9 @@
 struct trial_space {
   struct allocation_roster roster;
   struct allocation_drawn drawn;
+  struct allocation_history history;
   uint8_t order[ALLOCATION_WAVE_MAX];
+  int met; /* of those in order */
 };
 
 static int largest_wave(const struct allocation_comparison *c) {
@@ -61,20 +63,22 @@ static void measure(struct allocation_compared *out, const struct allocation_rul
   out->worst = worst;
 }
 
-/* Draws the next wave of the trial: those from `met` on in the trial's order. */
-static enum allocation_status compare_wave(struct allocation_compared *out, struct trial_space *s,
-                                           const struct allocation_comparison *c, uint64_t trial, int met,
-                                           struct allocation_history *history, size_t bytes,
+/* Draws the next wave of the trial, in `bytes` after its space: those who come next in the trial's order. */
+static enum allocation_status compare_wave(struct allocation_compared *out, struct trial_space *s, size_t bytes,
+                                           const struct allocation_comparison *c, uint64_t trial,
                                            struct allocation_error *error) {
   uint8_t seed[ALLOCATION_HASH];
-  if (met + s->roster.count > c->count)
+  const struct allocation_drawing drawing = {
+      .rules = &c->rules, .history = &s->history, .roster = &s->roster, .seed = seed, .memory = s + 1, .bytes = bytes};
+  if (s->met + s->roster.count > c->count)
     return allocation_fail(error, ALLOCATION_RANGE, "waves", "the waves hold more than %d people", c->count);
-  for (int i = 0; i < s->roster.count; i++) s->roster.person[i] = c->people[s->order[met + i]];
+  for (int i = 0; i < s->roster.count; i++) s->roster.person[i] = c->people[s->order[s->met + i]];
   seed_of(seed, c->seed, trial, (uint64_t)s->roster.wave);
-  enum allocation_status status = allocation_draw(&s->drawn, &c->rules, history, &s->roster, seed, s + 1, bytes, error);
+  enum allocation_status status = allocation_draw(&s->drawn, &drawing, error);
   if (status) return status;
   for (int i = 0; i < s->roster.count; i++) out->guessed += (double)s->drawn.guess[i] / (double)s->drawn.guess_of[i];
-  allocation_history_add(history, &c->rules, &s->roster, s->drawn.arm);
+  allocation_history_add(&s->history, &c->rules, &s->roster, s->drawn.arm);
+  s->met += s->roster.count;
   return ALLOCATION_OK;
 }
 
@@ -96,18 +100,17 @@ enum allocation_status allocation_compare(struct allocation_compared *out, const
   struct trial_space *s = (struct trial_space *)at;
   size_t left = bytes - (size_t)((uint8_t *)(s + 1) - (uint8_t *)memory);
   bool waves = c->rules.method == ALLOCATION_CONSTRAINED;
-  struct allocation_history history = {0};
-  int met = 0;
+  s->history = (struct allocation_history){0};
+  s->met = 0;
   order_people(s, c, trial);
   *out = (struct allocation_compared){0};
   for (int k = 0; k < (waves ? c->waves : 1); k++) {
     s->roster.wave = k + 1;
     s->roster.count = waves ? c->wave[k] : c->count;
-    enum allocation_status status = compare_wave(out, s, c, trial, met, &history, left, error);
+    enum allocation_status status = compare_wave(out, s, left, c, trial, error);
     if (status) return status;
-    met += s->roster.count;
   }
-  out->guessed /= met;
-  measure(out, &c->rules, &history);
+  out->guessed /= s->met;
+  measure(out, &c->rules, &s->history);
   return ALLOCATION_OK;
 }

@@ -308,17 +308,15 @@ size_t constrained_memory(const struct allocation_rules *rules, int count) {
   return sizeof(struct workspace) + most * sizeof(struct candidate) + _Alignof(struct workspace);
 }
 
-enum allocation_status constrained_draw(struct allocation_drawn *out, const struct allocation_rules *rules,
-                                        const struct allocation_history *history,
-                                        const struct allocation_roster *roster, struct allocation_stream *stream,
-                                        void *memory, size_t bytes, struct allocation_error *error) {
-  if (bytes < constrained_memory(rules, roster->count))
+enum allocation_status constrained_draw(struct allocation_drawn *out, const struct allocation_drawing *drawing,
+                                        struct allocation_stream *stream, struct allocation_error *error) {
+  if (drawing->bytes < constrained_memory(drawing->rules, drawing->roster->count))
     return allocation_fail(error, ALLOCATION_FULL, "memory", "too little memory was handed in");
-  uintptr_t align = _Alignof(struct workspace), at = ((uintptr_t)memory + align - 1) / align * align;
+  uintptr_t align = _Alignof(struct workspace), at = ((uintptr_t)drawing->memory + align - 1) / align * align;
   struct workspace *work = (struct workspace *)at;
   memset(&work->search, 0, sizeof work->search);
   work->search.out = (struct candidate *)(work + 1);
-  begin_search(&work->search, rules, history, roster);
+  begin_search(&work->search, drawing->rules, drawing->history, drawing->roster);
   out->sampled = find_candidates(&work->search, stream);
   size_t kept = keep_enough(&work->search, &work->tally, &out->pairs);
   size_t drawn = (size_t)allocation_below(stream, kept);

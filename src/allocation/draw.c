@@ -65,14 +65,14 @@ static void weigh(int64_t *weight, enum allocation_method method, const struct a
 }
 
 /* The methods that go one by one, big stick for small waves included. */
-static void one_by_one(struct allocation_drawn *out, enum allocation_method method, const struct allocation_rules *rules,
-                       const struct allocation_history *history, const struct allocation_roster *roster,
-                       struct allocation_stream *stream) {
+static void one_by_one(struct allocation_drawn *out, const struct allocation_drawing *drawing, struct allocation_stream *stream) {
+  const struct allocation_rules *rules = drawing->rules;
+  const struct allocation_roster *roster = drawing->roster;
   struct balance balance = balance_of(rules);
-  struct allocation_history running = *history;
+  struct allocation_history running = *drawing->history;
   for (int i = 0; i < roster->count; i++) {
     int64_t weight[ALLOCATION_ARMS_MAX];
-    weigh(weight, method, rules, &balance, &running, &roster->person[i]);
+    weigh(weight, rules->method, rules, &balance, &running, &roster->person[i]);
     out->guess[i] = out->guess_of[i] = 0;
     for (int a = 0; a < balance.arms; a++) {
       out->guess_of[i] += weight[a];
@@ -154,26 +154,26 @@ size_t allocation_draw_memory(const struct allocation_rules *rules, int count) {
   return is_constrained(rules, count) ? constrained_memory(rules, count) : 0;
 }
 
-enum allocation_status allocation_draw(struct allocation_drawn *out, const struct allocation_rules *rules,
-                                       const struct allocation_history *history, const struct allocation_roster *roster,
-                                       const uint8_t seed[ALLOCATION_HASH], void *memory, size_t bytes,
+enum allocation_status allocation_draw(struct allocation_drawn *out, const struct allocation_drawing *drawing,
                                        struct allocation_error *error) {
+  const struct allocation_rules *rules = drawing->rules;
+  const struct allocation_roster *roster = drawing->roster;
   struct allocation_stream stream;
   enum allocation_status status = allocation_roster_check(rules, roster, error);
   if (status) return status;
-  if (history->people + roster->count > ALLOCATION_PEOPLE_MAX)
+  if (drawing->history->people + roster->count > ALLOCATION_PEOPLE_MAX)
     return allocation_fail(error, ALLOCATION_RANGE, "roster", "a study allocates at most %d people",
                            ALLOCATION_PEOPLE_MAX);
-  if (bytes < allocation_draw_memory(rules, roster->count))
+  if (drawing->bytes < allocation_draw_memory(rules, roster->count))
     return allocation_fail(error, ALLOCATION_FULL, "memory", "too little memory was handed in");
   *out = (struct allocation_drawn){.constrained = is_constrained(rules, roster->count)};
-  allocation_stream_init(&stream, seed);
-  if (out->constrained) return constrained_draw(out, rules, history, roster, &stream, memory, bytes, error);
+  allocation_stream_init(&stream, drawing->seed);
+  if (out->constrained) return constrained_draw(out, drawing, &stream, error);
   if (rules->method == ALLOCATION_BLOCKS) {
-    uintptr_t align = _Alignof(struct stratum), at = ((uintptr_t)memory + align - 1) / align * align;
+    uintptr_t align = _Alignof(struct stratum), at = ((uintptr_t)drawing->memory + align - 1) / align * align;
     draw_blocks(out, rules, roster, &stream, (struct stratum *)at);
   } else {
-    one_by_one(out, rules->method, rules, history, roster, &stream);
+    one_by_one(out, drawing, &stream);
   }
   return ALLOCATION_OK;
 }

@@ -143,21 +143,23 @@ static void redraw_seed(uint8_t out[ALLOCATION_HASH], const uint8_t rules_hash[A
   hkdf(out, secret, sizeof secret, rules_hash, info);
 }
 
-enum allocation_status allocation_redraw(uint8_t *arm, const struct allocation_rules *rules,
-                                         const struct allocation_roster *const *rosters, int waves, uint64_t seed,
-                                         uint64_t draw, void *memory, size_t bytes, struct allocation_error *error) {
+enum allocation_status allocation_redraw(uint8_t *arm, const struct allocation_redrawing *redrawing,
+                                         struct allocation_error *error) {
+  const struct allocation_rules *rules = redrawing->rules;
   struct allocation_history history = {0};
   struct allocation_drawn drawn;
-  uint8_t rules_hash[ALLOCATION_HASH], wave_seed[ALLOCATION_HASH];
+  uint8_t rules_hash[ALLOCATION_HASH], seed[ALLOCATION_HASH];
+  struct allocation_drawing drawing = {
+      .rules = rules, .history = &history, .seed = seed, .memory = redrawing->memory, .bytes = redrawing->bytes};
   allocation_rules_hash(rules_hash, rules);
-  for (int k = 0; k < waves; k++) {
-    redraw_seed(wave_seed, rules_hash, seed, draw, rosters[k]->wave);
-    enum allocation_status status =
-        allocation_draw(&drawn, rules, &history, rosters[k], wave_seed, memory, bytes, error);
+  for (int k = 0; k < redrawing->waves; k++) {
+    drawing.roster = redrawing->rosters[k];
+    redraw_seed(seed, rules_hash, redrawing->seed, redrawing->draw, drawing.roster->wave);
+    enum allocation_status status = allocation_draw(&drawn, &drawing, error);
     if (status) return status;
-    allocation_history_add(&history, rules, rosters[k], drawn.arm);
-    memcpy(arm, drawn.arm, (size_t)rosters[k]->count);
-    arm += rosters[k]->count;
+    allocation_history_add(&history, rules, drawing.roster, drawn.arm);
+    memcpy(arm, drawn.arm, (size_t)drawing.roster->count);
+    arm += drawing.roster->count;
   }
   return ALLOCATION_OK;
 }

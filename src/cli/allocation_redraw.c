@@ -111,15 +111,16 @@ static size_t memory_of(const struct published *p) {
 static void *draw_some(void *state) {
   struct drawing *d = state;
   const struct published *p = d->published;
-  size_t bytes = memory_of(p);
-  void *memory = malloc(bytes + 1);
+  struct allocation_redrawing again = {
+      .rules = &p->rules, .rosters = p->roster, .waves = p->waves, .seed = d->seed, .bytes = memory_of(p)};
   struct allocation_error said;
-  if (!memory) die("out of memory");
-  for (int draw; (draw = atomic_fetch_add(&d->next, 1)) < d->draws;)
-    if (allocation_redraw(d->arm + (size_t)draw * (size_t)p->people, &p->rules, p->roster, p->waves, d->seed,
-                          (uint64_t)draw + 1, memory, bytes, &said))
-      atomic_store(&d->failed, 1);
-  free(memory);
+  again.memory = malloc(again.bytes + 1);
+  if (!again.memory) die("out of memory");
+  for (int draw; (draw = atomic_fetch_add(&d->next, 1)) < d->draws;) {
+    again.draw = (uint64_t)draw + 1;
+    if (allocation_redraw(d->arm + (size_t)draw * (size_t)p->people, &again, &said)) atomic_store(&d->failed, 1);
+  }
+  free(again.memory);
   return NULL;
 }
 

@@ -122,9 +122,14 @@ static enum err derive(struct rehearsal *r, int wave, struct allocation_drawn *d
   uint8_t seed[ALLOCATION_HASH], root[ALLOCATION_HASH];
   char text[ALLOCATION_DRAWN_TEXT];
   size_t bytes = allocation_draw_memory(&r->rules, w->roster.count);
+  const struct allocation_drawing drawing = {.rules = &r->rules,
+                                             .history = &r->history,
+                                             .roster = &w->roster,
+                                             .seed = seed,
+                                             .memory = arena_alloc(r->arena, bytes),
+                                             .bytes = bytes};
   allocation_step_seed(seed, &r->rules, r->step, r->steps, wave);
-  if (allocation_draw(drawn, &r->rules, &r->history, &w->roster, seed, arena_alloc(r->arena, bytes), bytes, &said))
-    return allocation_error(&said, r->error);
+  if (allocation_draw(drawn, &drawing, &said)) return allocation_error(&said, r->error);
   memcpy(w->arm, drawn->arm, sizeof w->arm);
   allocation_history_add(&r->history, &r->rules, &w->roster, w->arm);
   allocation_drawn_text(text, drawn, false);

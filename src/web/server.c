@@ -305,6 +305,7 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *data, si
   return MHD_YES;
 }
 
+/* The library's callback (MHD_AccessHandlerCallback): its eight parameters are not ours to choose. */
 static enum MHD_Result on_request(void *state, struct MHD_Connection *connection, const char *path, const char *method,
                                   const char *version, const char *data, size_t *length, void **slot) {
   struct server *server = state;

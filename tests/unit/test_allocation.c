@@ -48,7 +48,7 @@ static enum allocation_status draw(const struct allocation_rules *rules, const s
   seed_numbered(seed, number);
   size_t need = allocation_draw_memory(rules, roster.count);
   if (need > bytes) memory = realloc(memory, bytes = need);
-  return allocation_draw(&drawn, rules, history ? history : &none, &roster, seed, memory, bytes, &error);
+  return allocation_draw(&drawn, &(struct allocation_drawing){rules, history ? history : &none, &roster, seed, memory, bytes}, &error);
 }
 
 /* ---- stream, seed, hashes ---- */
@@ -222,9 +222,8 @@ static void test_roster_refused(void **state) {
   assert_int_equal(draw(&rules, &full, 1), ALLOCATION_RANGE);
   uint8_t seed[32] = {0};
   const struct allocation_history none = {0};
-  assert_int_equal(
-      allocation_draw(&drawn, &rules, &none, &roster, seed, memory, allocation_draw_memory(&rules, 8) - 1, &error),
-      ALLOCATION_FULL);
+  const struct allocation_drawing scant = {&rules, &none, &roster, seed, memory, allocation_draw_memory(&rules, 8) - 1};
+  assert_int_equal(allocation_draw(&drawn, &scant, &error), ALLOCATION_FULL);
 }
 
 /* ---- the constrained method, by a program without any of its tricks ---- */
@@ -586,10 +585,12 @@ static void test_redraw(void **state) {
   }
   size_t need = allocation_draw_memory(&rules, 12);
   void *space = malloc(need);
-  assert_int_equal(allocation_redraw(arm, &rules, rosters, 3, 9, 1, space, need, &error), ALLOCATION_OK);
-  assert_int_equal(allocation_redraw(again, &rules, rosters, 3, 9, 1, space, need, &error), ALLOCATION_OK);
+  struct allocation_redrawing redrawing = {&rules, rosters, 3, 9, 1, space, need};
+  assert_int_equal(allocation_redraw(arm, &redrawing, &error), ALLOCATION_OK);
+  assert_int_equal(allocation_redraw(again, &redrawing, &error), ALLOCATION_OK);
   assert_memory_equal(arm, again, sizeof arm);
-  assert_int_equal(allocation_redraw(again, &rules, rosters, 3, 9, 2, space, need, &error), ALLOCATION_OK);
+  redrawing.draw = 2;
+  assert_int_equal(allocation_redraw(again, &redrawing, &error), ALLOCATION_OK);
   assert_memory_not_equal(arm, again, sizeof arm);
   /* the third wave by hand, with the first two counted */
   struct allocation_history history = {0};
@@ -598,7 +599,8 @@ static void test_redraw(void **state) {
   uint8_t rules_hash[32], seed[32], secret[16] = {9, [8] = 1};
   allocation_rules_hash(rules_hash, &rules);
   hkdf_sha256(seed, 32, secret, 16, rules_hash, 32, "attune-allocation-v1 redraw wave 3");
-  assert_int_equal(allocation_draw(&drawn, &rules, &history, &waves[2], seed, space, need, &error), ALLOCATION_OK);
+  const struct allocation_drawing third = {&rules, &history, &waves[2], seed, space, need};
+  assert_int_equal(allocation_draw(&drawn, &third, &error), ALLOCATION_OK);
   assert_memory_equal(drawn.arm, arm + 13, 7);
   free(space);
 }
