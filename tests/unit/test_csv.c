@@ -7,27 +7,13 @@
 
 #include "base/csv.h"
 #include "base/decimal.h"
+#include "arena_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h> /* last: it makes a macro of fail() */
-
-static struct arena arena;
-static struct error error;
-
-static int setup(void **state) {
-  (void)state;
-  arena_init(&arena, 0);
-  memset(&error, 0, sizeof error);
-  return 0;
-}
-static int teardown(void **state) {
-  (void)state;
-  arena_free(&arena);
-  return 0;
-}
 
 static struct csv *open_text(const char *text) {
   struct csv *csv;

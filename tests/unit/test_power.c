@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cli/power_design.h"
 #include "stats/power_draw.h"
+#include "arena_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,24 +17,10 @@
 #include <stdint.h>
 #include <cmocka.h> /* last: it makes a macro of fail() */
 
-static struct arena arena;
-static struct error error;
 static void *take(void *state, size_t bytes) {
   return arena_alloc(state, bytes);
 }
 static const struct stats_memory memory = {take, &arena};
-
-static int setup(void **state) {
-  (void)state;
-  arena_init(&arena, 0);
-  memset(&error, 0, sizeof error);
-  return 0;
-}
-static int teardown(void **state) {
-  (void)state;
-  arena_free(&arena);
-  return 0;
-}
 
 static void near(double got, double expected, double off) {
   if (!(fabs(got - expected) <= off)) fail_msg("%.15g instead of %.15g", got, expected);

@@ -7,27 +7,13 @@
 #include "base/crypto.h"
 #include "cli/simulate.h"
 #include "study_fixture.h"
+#include "arena_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h> /* last: it makes a macro of fail() */
-
-static struct arena arena;
-static struct error error;
-
-static int setup(void **state) {
-  (void)state;
-  arena_init(&arena, 0);
-  memset(&error, 0, sizeof error);
-  return 0;
-}
-static int teardown(void **state) {
-  (void)state;
-  arena_free(&arena);
-  return 0;
-}
 
 static enum err kind_of(bool *power, const char *text) {
   return simulate_design_kind(power, text, strlen(text), "design.json", &error);
