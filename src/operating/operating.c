@@ -143,8 +143,9 @@ static void known_build(struct setting *s, int who, int pattern) {
   }
 }
 
+/* The odds as a sum over onsets, kinds and depths: times prefix->calm. */
 LANES_CLONES static void known_odds(lanes *odds, const struct known *known, int count, const struct mixture *m,
-                                    const double (*weight)[ALLIANCE_SESSIONS_MAX], const lanes *u, int t, double calm) {
+                                    const double (*weight)[ALLIANCE_SESSIONS_MAX], const lanes *u, int t) {
   lanes total = lanes_of(0);
   for (int h = 0; h < count; h++) {
     const double *w = weight[known[h].kind];
@@ -156,7 +157,7 @@ LANES_CLONES static void known_odds(lanes *odds, const struct known *known, int 
     for (int d = m->depths - 2; d >= 0; d--) sum = sum * x + known[h].by_depth[d];
     total += sum * x;
   }
-  *odds = total / calm;
+  *odds = total;
 }
 
 static void known_scores(struct setting *s, int who, int pattern) {
@@ -174,9 +175,8 @@ static void known_scores(struct setting *s, int who, int pattern) {
     lanes sums[ALLIANCE_SESSIONS_MAX + 1], odds;
     if (t > 1 && (s->spec->view == ALLIANCE_HINDSIGHT || (s->design[pattern].rated[0] >> (t - 1) & 1))) {
       posterior_sums(sums, &plan->rater[0], &plan->rater[0].gain[p], t, &s->bench->ratings, ALLIANCE_PATIENT);
-      known_odds(&odds, s->known[who][pattern] + at, count, m, (const double(*)[ALLIANCE_SESSIONS_MAX])weight, sums, t,
-                 prefix->calm);
-      for (int u = 0; u < LANES; u++) scores_of(s, u, OPERATING_BEST + who)[t - 1] = odds[u];
+      known_odds(&odds, s->known[who][pattern] + at, count, m, (const double(*)[ALLIANCE_SESSIONS_MAX])weight, sums, t);
+      for (int u = 0; u < LANES; u++) scores_of(s, u, OPERATING_BEST + who)[t - 1] = odds[u] / prefix->calm;
     }
     at += count;
   }

@@ -24,13 +24,7 @@ static void draw(struct request *request, const struct fields *fields) {
   post_open(request, url(request->arena, "/people/%s/erase", person), "card");
   field_area(request, fields, "reason", WORD_REASON);
   field_text(request, fields, "code", WORD_ERASE_CODE, "text", "off");
-  html(&request->out, "<p class=\"row\">");
-  button(request, WORD_ERASE_DO, "danger");
-  html(&request->out, "<a class=\"button quiet\" href=\"%s\">", address(request, "/people"));
-  say(request, WORD_CANCEL);
-  html(&request->out, "</a></p>");
-  post_close(request);
-  page_close(request);
+  person_page_end(request, WORD_ERASE_DO);
 }
 
 static void page_erase(struct request *request) {

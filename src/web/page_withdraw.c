@@ -19,13 +19,7 @@ static void draw_withdraw(struct request *request, const struct fields *fields) 
   fields_summary(request, fields);
   post_open(request, url(request->arena, "/people/%s/withdraw", person), "card");
   field_area(request, fields, "reason", WORD_REASON);
-  html(&request->out, "<p class=\"row\">");
-  button(request, WORD_WITHDRAW_DO, "danger");
-  html(&request->out, "<a class=\"button quiet\" href=\"%s\">", address(request, "/people"));
-  say(request, WORD_CANCEL);
-  html(&request->out, "</a></p>");
-  post_close(request);
-  page_close(request);
+  person_page_end(request, WORD_WITHDRAW_DO);
 }
 
 static void page_withdraw(struct request *request) {

@@ -1,5 +1,7 @@
 #include "web/person_page.h"
 
+#include "web/page.h"
+
 const struct person *person_page(struct request *request) {
   struct person *person = arena_alloc(request->arena, sizeof *person);
   struct error error = {0};
@@ -8,4 +10,14 @@ const struct person *person_page(struct request *request) {
   if (!err) return person;
   request_error(request, err, request_missing(err, &error));
   return NULL;
+}
+
+void person_page_end(struct request *request, enum word does) {
+  html(&request->out, "<p class=\"row\">");
+  button(request, does, "danger");
+  html(&request->out, "<a class=\"button quiet\" href=\"%s\">", address(request, "/people"));
+  say(request, WORD_CANCEL);
+  html(&request->out, "</a></p>");
+  post_close(request);
+  page_close(request);
 }

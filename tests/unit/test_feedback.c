@@ -14,15 +14,6 @@
 #include "trial/withdrawal.h"
 #include "trial_fixture.h"
 
-static void count_is(struct trial *trial, int64_t expected, const char *sql) {
-  struct db *db;
-  int64_t count;
-  assert_ok(db_open(&db, trial->home->store, DB_OPEN, error));
-  assert_ok(db_int(db, error, &count, -1, sql, NO_ARGS));
-  db_close(db);
-  if (count != expected) stop_test("%s: %lld, not %lld", sql, (long long)count, (long long)expected);
-}
-
 static void reopen(struct trial *trial, enum store_mode mode) {
   struct clock clock = trial->home->clock;
   struct chance chance = trial->home->chance;
@@ -438,7 +429,7 @@ static void kept_detections(bool postgresql) {
   struct person_erase erase = {.home = trial.home, .by = &the_coordinator, .person = other, .reason = "asked for it"};
   must(&trial, person_erase, &erase);
   assert_int_equal(feedback_renew(trial.detector, &error), OK);
-  count_is(&trial, 8, "SELECT count(*) FROM cache_detection");
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM cache_detection"), 8);
   cache_is_right(&trial, patient);
   trial_verify(&trial);
   trial_close(&trial);

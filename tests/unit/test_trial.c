@@ -23,15 +23,6 @@
 #include "report/overview.h"
 #include "trial_fixture.h"
 
-static void count_is(struct trial *trial, int64_t expected, const char *sql) {
-  struct db *db;
-  int64_t count;
-  assert_ok(db_open(&db, trial->home->store, DB_OPEN, error));
-  assert_ok(db_int(db, error, &count, -1, sql, NO_ARGS));
-  db_close(db);
-  if (count != expected) stop_test("%s: %lld, not %lld", sql, (long long)count, (long long)expected);
-}
-
 /* One therapist, three patients, six sessions; a correction, a withdrawal, a reminder, a showing, a note, an erasure. */
 static void play(struct trial *trial) {
   char therapist[CODE_BYTES], patients[3][CODE_BYTES];
@@ -69,9 +60,9 @@ static void play(struct trial *trial) {
   struct person_erase erase = {.home = trial->home, .by = &the_coordinator, .person = patients[1], .reason = "asked for it"};
   must(trial, person_erase, &erase);
   refused(trial, person_erase, &erase, ERR_CONFLICT, "erased-already");
-  count_is(trial, 1, "SELECT count(*) FROM tombstone");
-  count_is(trial, 2, "SELECT count(*) FROM person WHERE kind = 'patient'");
-  count_is(trial, 12, "SELECT count(*) FROM session");
+  assert_int_equal(trial_count(trial, "SELECT count(*) FROM tombstone"), 1);
+  assert_int_equal(trial_count(trial, "SELECT count(*) FROM person WHERE kind = 'patient'"), 2);
+  assert_int_equal(trial_count(trial, "SELECT count(*) FROM session"), 12);
   trial_verify(trial);
 }
 
@@ -127,7 +118,7 @@ static void test_submissions(void **state) {
   refused(&trial, form_submit, &second.submit, ERR_CONFLICT, "key-reused");
   second.submit.key = "key-B";
   refused(&trial, form_submit, &second.submit, ERR_CONFLICT, "form-done");
-  count_is(&trial, 1, "SELECT count(*) FROM submission");
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM submission"), 1);
   trial_session(&trial, patient, 2);
   occasion = trial_occasion(&trial, patient, 2, "patient");
   trial_answers(&trial, &occasion, "4", "0", "key-C", &second);
@@ -161,7 +152,7 @@ static void test_sessions(void **state) {
   refused(&trial, session_record, &record, ERR_CONFLICT, "session-exists");
   record.number = 7;
   refused(&trial, session_record, &record, ERR_STATE, "sessions-complete");
-  count_is(&trial, 2, "SELECT count(*) FROM link");
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM link"), 2);
   struct enrol again = {.home = trial.home, .by = &the_coordinator, .kind = PERSON_PATIENT, .site = home_study(trial.home)->sites[0].name,
                         .therapist = therapist, .language = "en", .identity = identity_named(&trial.arena, home_study(trial.home), PERSON_PATIENT, "X", " P@EXAMPLE.org ")};
   refused(&trial, person_enrol, &again, ERR_INPUT, "address-wrong");

@@ -16,15 +16,6 @@ static struct tended tend(struct trial *trial) {
   return tended;
 }
 
-static int64_t count(struct trial *trial, const char *sql) {
-  struct db *db;
-  int64_t found;
-  assert_ok(db_open(&db, trial->home->store, DB_OPEN, error));
-  assert_ok(db_int(db, error, &found, 0, sql, NO_ARGS));
-  db_close(db);
-  return found;
-}
-
 static void a_patient(struct trial *trial, char therapist[CODE_BYTES], char patient[CODE_BYTES]) {
   trial_person(trial, "therapist", "", "t@example.org", therapist);
   trial_person(trial, "patient", therapist, "p@example.org", patient);
@@ -43,7 +34,7 @@ static void test_reminders(void **state) {
   trial.now_ms += 2 * HOUR_MS;
   assert_int_equal(tend(&trial).reminded, 2); /* the patient's form and the therapist's */
   assert_int_equal(tend(&trial).reminded, 0);
-  assert_int_equal(count(&trial, "SELECT count(*) FROM run_outbox"), 2);
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM run_outbox"), 2);
   trial_submit(&trial, patient, 1, "patient", "5", "0");
   trial.now_ms += 49 * HOUR_MS;
   assert_int_equal(tend(&trial).reminded, 1);
@@ -131,11 +122,11 @@ static void test_within_days(void **state) {
   a_patient(&trial, therapist, patient);
   trial.now_ms += 183 * DAY_MS;
   trial_session(&trial, patient, 1);
-  assert_int_equal(count(&trial, "SELECT count(*) FROM occasion"), 2);
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM occasion"), 2);
   trial.now_ms += DAY_MS;
   trial_session(&trial, patient, 2);
-  assert_int_equal(count(&trial, "SELECT count(*) FROM session"), 2);
-  assert_int_equal(count(&trial, "SELECT count(*) FROM occasion"), 2);
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM session"), 2);
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM occasion"), 2);
   trial_verify(&trial);
   trial_close(&trial);
 }
@@ -214,7 +205,7 @@ static void test_amended_elsewhere(void **state) {
   struct session_record record = {.home = other, .by = &the_coordinator, .patient = patient, .number = 1, .held_day = trial.now_ms / DAY_MS};
   if (ledger_do(other->ledger, session_record, &record, &error)) stop_test("%s", error.text);
   assert_int_equal(home_version(other), 2);
-  assert_int_equal(count(&trial, "SELECT min(study_version) FROM occasion"), 2);
+  assert_int_equal(trial_count(&trial, "SELECT min(study_version) FROM occasion"), 2);
   home_close(other);
   trial_close(&trial);
 }
@@ -234,14 +225,14 @@ static void test_drafts_go(void **state) {
   must(&trial, draft_save, (&(struct draft_save){.occasion = mine.id, .typed = typed, .count = 1}));
   must(&trial, draft_save, (&(struct draft_save){.occasion = theirs.id, .typed = typed, .count = 1}));
   tend(&trial);
-  assert_int_equal(count(&trial, "SELECT count(*) FROM run_draft"), 2);
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM run_draft"), 2);
   struct withdraw leave = {.home = trial.home, .by = &the_coordinator, .person = other, .reason = "moved"};
   must(&trial, person_withdraw, &leave);
   tend(&trial);
-  assert_int_equal(count(&trial, "SELECT count(*) FROM run_draft"), 1);
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM run_draft"), 1);
   trial.now_ms += 60 * DAY_MS;
   tend(&trial);
-  assert_int_equal(count(&trial, "SELECT count(*) FROM run_draft"), 0);
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM run_draft"), 0);
   trial_close(&trial);
 }
 
@@ -264,7 +255,7 @@ static void test_looks(void **state) {
     must(&trial, look, &one);
   }
   static const char looks[] = "SELECT count(*) FROM ledger_entry WHERE kind = 'person.look'";
-  assert_int_equal(count(&trial, looks), 1);
+  assert_int_equal(trial_count(&trial, looks), 1);
   one.sign_in = "s2";
   must(&trial, look, &one);
   one.page = "/people/:code/contact";
@@ -275,8 +266,8 @@ static void test_looks(void **state) {
   assert_ok(look_due(db, &one, trial.now_ms, &due, error));
   assert_true(due);
   must(&trial, look, &one);
-  assert_int_equal(count(&trial, looks), 5);
-  assert_int_equal(count(&trial, "SELECT count(*) FROM audit_masked WHERE kind = 'person.look'"), 0);
+  assert_int_equal(trial_count(&trial, looks), 5);
+  assert_int_equal(trial_count(&trial, "SELECT count(*) FROM audit_masked WHERE kind = 'person.look'"), 0);
   one.by = &elsewhere;
   refused(&trial, look, &one, ERR_MISSING, "no-such-person");
   one.by = &the_coordinator, one.person = "P-2222222X";

@@ -83,16 +83,6 @@ static const struct reply *ask(enum method method, const char *path, const char 
 #define GET(path, cookies) ask(METHOD_GET, path, NULL, cookies, NULL)
 #define POST(path, body, cookies) ask(METHOD_POST, path, body, cookies, "http://attune.test")
 
-static void text_between(const char *text, const char *before, const char *until, char *out, size_t size) {
-  const char *start = strstr(text, before);
-  if (!start) stop_test("'%s' is not in: %.300s", before, text);
-  start += strlen(before);
-  const char *stop = strstr(start, until);
-  assert_true(stop && (size_t)(stop - start) < size);
-  memcpy(out, start, (size_t)(stop - start));
-  out[stop - start] = 0;
-}
-
 struct person_in {
   char cookie[200], token[64];
 };

@@ -59,16 +59,6 @@ static bool shows(const char *text) {
   return strstr(request.out.data, text) != NULL;
 }
 
-static void between(const char *text, const char *before, const char *until, char *out, size_t size) {
-  const char *start = strstr(text, before);
-  if (!start) stop_test("'%s' is not in: %.300s", before, text);
-  start += strlen(before);
-  const char *stop = strstr(start, until);
-  assert_true(stop && (size_t)(stop - start) < size);
-  memcpy(out, start, (size_t)(stop - start));
-  out[stop - start] = 0;
-}
-
 #define PASSWORD_TYPED "four+words+in+a+row"
 struct someone {
   char code[CODE_BYTES], cookie[200], token[64];
@@ -96,14 +86,14 @@ static void come_in(struct someone *one) {
   must(&trial, sign_in_link_make, &make);
   snprintf(path, sizeof path, "/practice/sign-in/link/%s", make.token);
   assert_int_equal(ask(METHOD_GET, path, NULL, NULL), 200);
-  between(request.out.data, "name=\"form_token\" value=\"", "\"", token, sizeof token);
+  text_between(request.out.data, "name=\"form_token\" value=\"", "\"", token, sizeof token);
   snprintf(cookies, sizeof cookies, "attune-door=%s", token);
   snprintf(body, sizeof body, "form_token=%s", token);
   assert_int_equal(ask(METHOD_POST, path, body, cookies), 303);
   assert_string_not_equal(header("Set-Cookie", "attune-device-"), "");
-  between(header("Set-Cookie", "attune-practice="), "", ";", one->cookie, sizeof one->cookie);
+  text_between(header("Set-Cookie", "attune-practice="), "", ";", one->cookie, sizeof one->cookie);
   ask(METHOD_GET, "/practice/account", NULL, one->cookie);
-  between(request.out.data, "name=\"form_token\" value=\"", "\"", one->token, sizeof one->token);
+  text_between(request.out.data, "name=\"form_token\" value=\"", "\"", one->token, sizeof one->token);
 }
 
 static unsigned post(const struct someone *one, const char *path, const char *more) {
@@ -227,7 +217,7 @@ static void a_guarded_link_takes_two_and_begins_with_our_address(void **state) {
   trial.now_ms += SIGN_IN_LINK_PROVED_MS / 3;
   assert_int_equal(get(&second, path), 200);
   assert_int_equal(post(&second, answer, "what=link&answer=confirm"), 200);
-  between(request.out.data, "<code class=\"wrap\">", "</code>", link, sizeof link);
+  text_between(request.out.data, "<code class=\"wrap\">", "</code>", link, sizeof link);
   assert_true(!strncmp(link, "https://trial.example.org/practice/sign-in/link/", 48) && !shows("evil.test"));
   assert_int_equal(ask(METHOD_GET, strstr(link, "/practice"), NULL, NULL), 200);
   assert_int_equal(post(&second, answer, "what=link&answer=confirm"), 404);

@@ -53,6 +53,27 @@ static inline void trial_open(struct trial *trial, const char *study_name, bool 
   if (detector_open(&trial->detector, trial->home, &error)) stop_test("%s", error.text);
 }
 
+/* The one number that a statement gives. */
+static inline int64_t trial_count(struct trial *trial, const char *sql) {
+  struct db *db;
+  struct error said = {0};
+  int64_t count;
+  if (db_open(&db, trial->home->store, DB_OPEN, &said) || db_int(db, &said, &count, -1, sql, NO_ARGS)) stop_test("%s: %s", sql, said.text);
+  db_close(db);
+  return count;
+}
+
+/* What stands in a text between two others. */
+static inline void text_between(const char *text, const char *before, const char *until, char *out, size_t size) {
+  const char *start = text ? strstr(text, before) : NULL;
+  if (!start) stop_test("'%s' is not in: %.300s", before, text ? text : "nothing");
+  start += strlen(before);
+  const char *stop = strstr(start, until);
+  assert_true(stop && (size_t)(stop - start) < size);
+  memcpy(out, start, (size_t)(stop - start));
+  out[stop - start] = 0;
+}
+
 static inline void trial_close(struct trial *trial) {
   detector_close(trial->detector);
   home_close(trial->home);
