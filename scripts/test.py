@@ -125,6 +125,10 @@ def part_fuzz(runner, options):
                    "-print_final_stats=1", f"-artifact_prefix={work}/", work]
         jobs.append(Job(f"fuzz {name}", command + ([corpus] if (ROOT / corpus).is_dir() else []), needs=["fuzzers"],
                         key=key(f"build/fuzz/{name}", corpus)))
+        if says(path, "ATTUNE_FUZZ_PLANT"):  # it must end, and say why, when a fault is planted
+            planted = f"! ATTUNE_FUZZ_PLANT=1 build/fuzz/{name} -runs=0 -artifact_prefix={work}/ {corpus}"
+            jobs.append(Job(f"fuzz {name}, planted fault", ["sh", "-c", planted], needs=["fuzzers"],
+                            key=key(f"build/fuzz/{name}", corpus)))
     return jobs
 
 
