@@ -6,7 +6,7 @@
 ifeq ($(origin CC),default)
   CC := gcc
 endif
-PACKAGES := libmicrohttpd sqlite3 libsodium jansson libxml-2.0 libpq
+PACKAGES := libmicrohttpd sqlite3 libsodium jansson libxml-2.0 libpq libcurl
 SANITISE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 ifdef FUZZ
   B := build/fuzz
@@ -108,6 +108,11 @@ $(B)/fault/attune-reply-early: tests/fault/plants/reply_early.c $(B)/obj/$(MAIN:
 	@mkdir -p $(@D)
 	@echo '  LD $@'
 	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) -Wl,--wrap=db_commit,--wrap=db_begin -o $@ $^ $(LIBS)
+
+$(B)/fault/attune-mail-early: tests/fault/plants/mail_early.c $(B)/obj/$(MAIN:.c=.o) $(B)/libattune.a
+	@mkdir -p $(@D)
+	@echo '  LD $@'
+	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) -Wl,--wrap=mail_line_send -o $@ $^ $(LIBS)
 
 $(B)/fault/%: tests/fault/%.c $(B)/libattune.a
 	@mkdir -p $(@D)

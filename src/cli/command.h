@@ -31,6 +31,7 @@ int command_fit(int argc, char **argv);
 int command_user(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_checkpoint(int argc, char **argv);
+int command_mail(int argc, char **argv);
 int command_erase(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_restore(int argc, char **argv);

@@ -16,6 +16,7 @@ const struct command commands[] = {
     {"allocation", "who goes to which arm: compare methods, rehearse, redraw", command_allocation},
     {"fit", "fit a linear mixed model to a CSV file", command_fit},
     {"user", "accounts: add, list, change, disable, password, authenticator, link", command_user},
+    {"mail", "how mail leaves a home: set, test, list", command_mail},
     {"verify", "does the ledger hold, and give the tables as they are?", command_verify},
     {"checkpoint", "print the ledger's newest signed checkpoint, for a witness to keep", command_checkpoint},
     {"erase", "erase a person or an account, for good", command_erase},

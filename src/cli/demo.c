@@ -5,6 +5,7 @@
 
 #include "cli/options.h"
 #include "cli/study_from.h"
+#include "mail/settings.h"
 #include "people/sign_in.h"
 #include "rehearsal/demonstration.h"
 #include "web/route.h"
@@ -43,6 +44,14 @@ static struct chance chance_of(const struct demo *demo, const char *study) {
   return chance;
 }
 
+/* What stands still must not write to anybody. */
+static enum err no_mail_leaves(struct demo *demo, const struct shown *one, struct error *error) {
+  struct mail_settings settings;
+  enum err err = mail_settings_read(&settings, one->directory, &demo->arena, error);
+  if (err || !*settings.smtp) return err;
+  return fail(error, ERR_STATE, "frozen-mail", one->directory, "%s names a mail server: --frozen sends no mail; take its settings.json away", one->directory);
+}
+
 static enum err make_home(struct demo *demo, struct shown *one, const char *name, struct error *error) {
   const struct study *study;
   enum err err = study_from(&study, name, &demo->arena, error);
@@ -72,7 +81,8 @@ static enum err make_all(struct demo *demo, struct error *error) {
     if (demo->study && strcmp(demo->study, shipped[i])) continue;
     struct shown *one = &demo->shown[demo->count++];
     one->directory = arena_printf(&demo->arena, "%s/%s", demo->directory, shipped[i]);
-    err = make_home(demo, one, shipped[i], error);
+    if (demo->frozen) err = no_mail_leaves(demo, one, error);
+    if (!err) err = make_home(demo, one, shipped[i], error);
     if (!err) err = home_open(&one->home, one->directory, STORE_OWN, demo->clock, chance_of(demo, shipped[i]), error);
   }
   if (!err && !demo->count) err = fail(error, ERR_INPUT, "no-such-study", "study", "no study '%s' travels with the program", demo->study);

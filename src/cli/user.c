@@ -1,9 +1,9 @@
 /* attune user: the accounts of a home, by the one who runs the machine. On SQLite the home must not be in use by a
  * server at the same time (the administrator's page does the same work there). */
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/utf8.h"
+#include "cli/ask_secret.h"
 #include "cli/options.h"
 #include "people/password.h"
 #include "people/sign_in.h"
@@ -169,33 +169,12 @@ static enum err user_enable(struct user_call *call, struct error *error) {
   return set_disabled(call, 0, error);
 }
 
-/* One line of standard input, without echo when a person types it. */
-static enum err read_password(const char *prompt, char *out, size_t capacity, struct error *error) {
-  struct termios before, quiet;
-  bool terminal = isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &before);
-  if (terminal) {
-    quiet = before;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    fprintf(stderr, "%s: ", prompt);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-  }
-  char *line = fgets(out, (int)capacity, stdin);
-  if (terminal) {
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    fprintf(stderr, "\n");
-  }
-  size_t length = line ? strcspn(line, "\r\n") : 0;
-  if (!length) return fail(error, ERR_INPUT, "password-none", "password", "no password was given");
-  out[length] = 0;
-  return OK;
-}
-
 static enum err user_password(struct user_call *call, struct error *error) {
   char password[1024], again[1024], hash[PASSWORD_HASH_BYTES];
-  enum err err = read_password("New password", password, sizeof password, error);
+  enum err err = ask_secret("New password", password, sizeof password, error);
   if (!err) err = password_acceptable(password, error);
   if (!err && isatty(STDIN_FILENO)) {
-    err = read_password("The same again", again, sizeof again, error);
+    err = ask_secret("The same again", again, sizeof again, error);
     if (!err && strcmp(password, again) != 0)
       err = fail(error, ERR_INPUT, "password-differs", "password", "the two differ; nothing was changed");
     bytes_wipe(again, sizeof again);

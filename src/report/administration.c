@@ -20,10 +20,10 @@ enum err report_versions(struct db *db, struct arena *arena, struct version_row 
 }
 
 enum err report_mail(struct db *open, struct mail_counts *mail, struct error *error) {
-  static const char sql[] = "SELECT count(*) FROM run_outbox WHERE state = $1";
-  enum err err = db_int(open, error, &mail->waiting, 0, sql, ARGS(v_text("waiting")));
-  if (!err) err = db_int(open, error, &mail->sent, 0, sql, ARGS(v_text("sent")));
-  if (!err) err = db_int(open, error, &mail->bounced, 0, sql, ARGS(v_text("bounced")));
+  static const char sql[] = "SELECT count(*) FROM run_outbox WHERE state = $1 OR state = $2";
+  enum err err = db_int(open, error, &mail->waiting, 0, sql, ARGS(v_text("waiting"), v_text("sending")));
+  if (!err) err = db_int(open, error, &mail->sent, 0, sql, ARGS(v_text("sent"), v_text("sent")));
+  if (!err) err = db_int(open, error, &mail->bounced, 0, sql, ARGS(v_text("bounced"), v_text("refused")));
   return err;
 }
 

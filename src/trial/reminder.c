@@ -1,6 +1,6 @@
 #include "trial/reminder.h"
 
-#include "people/outbox.h"
+#include "mail/outbox.h"
 #include "trial/occasion.h"
 
 #define REMINDER_ONCE_MS DAY_MS
@@ -25,7 +25,10 @@ enum err form_remind(struct txn *txn, void *input, struct error *error) {
   json_t *body = json_pack("{s:s, s:I, s:s, s:I}", "occasion", occasion.id, "serial", (json_int_t)(serial + 1), "token", hash, "expires",
                            (json_int_t)occasion.closes_ms);
   err = ledger_append(txn, remind->by->code, "form.remind", occasion.subject, body, error);
-  return err ? err : outbox_put(txn, "reminder", occasion.id, occasion.respondent, occasion.subject, serial + 1, error);
+  if (err) return err;
+  struct outbox_new message = {.rule = "reminder", .occasion = occasion.id, .person = occasion.respondent, .subject = occasion.subject, .serial = serial + 1};
+  message.why = remind->why ? remind->why : arena_printf(txn_arena(txn), "%s asked for it", remind->by->code);
+  return outbox_put(txn, &message, error);
 }
 
 static enum err reminder_apply(struct db *db, const struct entry *entry, const json_t *body, struct error *error) {

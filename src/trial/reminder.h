@@ -11,6 +11,7 @@ struct form_remind {
   struct home *home;
   const struct actor *by;
   const char *occasion;
+  const char *why; /* one line for the list of mail; NULL: somebody asked for it */
 };
 verb form_remind;
 

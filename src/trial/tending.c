@@ -140,7 +140,7 @@ static enum err remind_what_is_due(struct tending *tending, struct error *error)
   enum err err = open_forms(tending, &list, &count, error);
   for (size_t i = 0; i < count && !err; i++) {
     if (list[i].reminded_ms >= asked_at(tending, &list[i])) continue;
-    struct form_remind remind = {.home = tending->home, .by = &attune, .occasion = list[i].id};
+    struct form_remind remind = {.home = tending->home, .by = &attune, .occasion = list[i].id, .why = "the study reminds of a form that is not answered"};
     struct error refused = {0};
     enum err reminded = ledger_do(tending->home->ledger, form_remind, &remind, &refused);
     tending->tended->reminded += !reminded;

@@ -427,7 +427,6 @@ static enum err listen_open(struct server *server, const char *listen_at, struct
                                                      : ((struct sockaddr_in *)&name)->sin_port);
   snprintf(server->address, sizeof server->address, strchr(host, ':') ? "http://[%s]:%u" : "http://%s:%u", host,
            number);
-  snprintf(server->web.own_origin, sizeof server->web.own_origin, "%s", server->address);
   server->listen_socket = fd;
   return OK;
 }
@@ -501,7 +500,7 @@ enum err server_start(struct server **out, const struct server_config *config, s
   pthread_mutex_init(&server->lock, NULL);
   enum err err = proxy_read(server, config->proxy, error);
   if (!err) err = listen_open(server, config->listen, error);
-  if (!err) err = web_open(&server->web, config, error);
+  if (!err) err = web_open(&server->web, config, server->address, error);
   if (!err) err = connections_begin(server, error);
   if (!err) err = daemon_start(server, error);
   if (err) {

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "feedback/learner.h"
+#include "trial/letter.h"
 #include "trial/tending.h"
 #include "web/gate.h"
 
@@ -33,9 +34,16 @@ static bool name_reserved(const char *name) {
   return false;
 }
 
-enum err web_open(struct web *web, const struct server_config *config, struct error *error) {
+/* Where time stands still no thread sends mail: the request that made it puts it into the sink. */
+static enum err sink_mail(struct served *served, struct error *error) {
+  struct mail_place place = home_mail(served->home, web_base(served->web));
+  return mail_to_sink(&place, error);
+}
+
+enum err web_open(struct web *web, const struct server_config *config, const char *own_origin, struct error *error) {
   static const size_t arena_maximum = (size_t)16 << 20;
   *web = (struct web){.config = config};
+  snprintf(web->own_origin, sizeof web->own_origin, "%s", own_origin);
   arena_init(&web->arena, arena_maximum);
   web->assets = assets_load(&web->arena);
   web->served = arena_array(&web->arena, config->home_count, sizeof *web->served);
@@ -59,9 +67,12 @@ enum err web_open(struct web *web, const struct server_config *config, struct er
     seat_give(served, seat);
     enum err err = detector_open(&served->detector, home, error);
     if (err) return err;
+    if (home->chance.frozen && (err = sink_mail(served, error))) return err;
     if (!config->background) continue;
     served->learner = learner_start(served->detector);
     served->tender = tender_start(home);
+    struct mail_place place = home_mail(home, web_base(web));
+    served->mailer = mailer_start(&place);
   }
   return OK;
 }
@@ -82,6 +93,7 @@ void web_close(struct web *web) {
       served->free = seat->next;
       seat_close(seat);
     }
+    mailer_stop(served->mailer);
     tender_stop(served->tender);
     learner_stop(served->learner);
     detector_close(served->detector);
@@ -166,7 +178,11 @@ static void too_much(struct request *request) {
 }
 
 void web_run(struct request *request) {
+  bool slept = request->waiting;
+  struct error error = {0};
   if (!arena_try(request->arena, step, request)) too_much(request);
+  if (slept && request->served && request->served->home->chance.frozen && sink_mail(request->served, &error))
+    log_line(LOG_ERROR, "mail", "%s: %s", request->served->home->name, error.text);
 }
 
 char *server_form_path(struct arena *arena, const char *token) {

@@ -24,8 +24,9 @@ struct served {
   struct web *web;
   struct home *home;
   struct detector *detector;
-  struct learner *learner; /* these two are NULL where nothing runs in the background */
+  struct learner *learner; /* these three are NULL where nothing runs in the background */
   struct tender *tender;
+  struct mailer *mailer;
   struct sign_in_seen *seen;
   pthread_mutex_t lock;
   struct seat *free; /* a stack */
@@ -41,7 +42,8 @@ struct web {
   char own_origin[256]; /* "http://127.0.0.1:8080" */
 };
 
-enum err web_open(struct web *web, const struct server_config *config, struct error *error);
+/* `own_origin`: what it listens on, "http://127.0.0.1:8080". */
+enum err web_open(struct web *web, const struct server_config *config, const char *own_origin, struct error *error);
 void web_close(struct web *web);
 
 /* What a link begins with: the address that the server was told (--base), never what a request says of itself. */

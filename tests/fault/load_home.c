@@ -1,6 +1,6 @@
-/* load_home HOME PATIENTS [RATED]: a home of the practice's study with that many patients, twenty a therapist, each with
+/* load_home HOME PATIENTS [RATED [remind]]: a home of the practice's study with that many patients, twenty a therapist, each with
  * one open questionnaire after the first session. With RATED, the first therapist has that many patients more, each with
- * six rated sessions, and an account. Prints JSON: tokens of the open forms, codes of the rated patients, a sign-in
+ * six rated sessions, and an account. With "remind", every patient has a reminder waiting in the outbox. Prints JSON: tokens of the open forms, codes of the rated patients, a sign-in
  * token. For the load and fault harnesses: nobody in it is real. */
 #include <pthread.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "trial/occasion.h"
 #include "trial/person.h"
 #include "trial/rating.h"
+#include "trial/reminder.h"
 #include "trial/session.h"
 
 static const struct actor loader = {.code = "load", .roles = ROLE_COORDINATOR, .site = "", .person = ""};
@@ -61,7 +62,7 @@ static struct enrol *people(struct home *home, struct arena *arena, const char *
     snprintf(purposes[i], sizeof purposes[i], "load/%s/%d", kind, i);
     list[i] = (struct enrol){.home = home, .by = &loader, .kind = person_kind_of(kind), .site = home_study(home)->sites[0].name,
                              .therapist = therapists ? therapists[i / 20 < therapist_count ? i / 20 : 0].code : "",
-                             .language = home_study(home)->languages[0], .identity = identity_named(arena, home_study(home), person_kind_of(kind), "Load", therapists ? "" : arena_printf(arena, "load%d@example.org", i)), .purpose = purposes[i]};
+                             .language = home_study(home)->languages[0], .identity = identity_named(arena, home_study(home), person_kind_of(kind), "Load", arena_printf(arena, "%s%d@example.org", kind, i)), .purpose = purposes[i]};
   }
   return list;
 }
@@ -71,6 +72,20 @@ static enum err sessions(struct home *home, struct arena *arena, const struct en
   for (int i = 0; i < count; i++)
     list[i] = (struct session_record){.home = home, .by = &loader, .patient = patients[i].code, .number = 1, .held_day = clock_now(&home->clock) / DAY_MS};
   return wave_run(home, session_record, list, sizeof *list, count, error);
+}
+
+static enum err reminders(struct home *home, struct arena *arena, int count, struct error *error) {
+  struct form_remind *list = arena_array(arena, (size_t)count, sizeof *list);
+  struct db *db;
+  struct rows rows;
+  int found = 0;
+  enum err err = db_open(&db, home->store, DB_OPEN, error);
+  if (err) return err;
+  rows_open(&rows, db, "SELECT id FROM occasion WHERE rater = 'patient' ORDER BY id", NO_ARGS);
+  while (found < count && rows_next(&rows)) list[found++] = (struct form_remind){.home = home, .by = &loader, .occasion = arena_text(arena, rows_text(&rows, 0))};
+  err = rows_close(&rows, error);
+  db_close(db);
+  return err ? err : wave_run(home, form_remind, list, sizeof *list, found, error);
 }
 
 static enum err ratings(struct home *home, struct arena *arena, const struct enrol *patients, int count, struct error *error) {
@@ -107,7 +122,7 @@ static enum err print_tokens(struct home *home, struct error *error) {
   return err;
 }
 
-static enum err fill(struct home *home, struct arena *arena, int count, int rated, struct error *error) {
+static enum err fill(struct home *home, struct arena *arena, int count, int rated, bool remind, struct error *error) {
   int therapist_count = (count + 19) / 20 + 1;
   char token[SIGN_IN_TOKEN_BYTES] = "";
   struct enrol *therapists = people(home, arena, "therapist", NULL, 0, therapist_count);
@@ -115,6 +130,7 @@ static enum err fill(struct home *home, struct arena *arena, int count, int rate
   struct enrol *patients = people(home, arena, "patient", therapists + 1, therapist_count - 1, count);
   if (!err) err = wave_run(home, person_enrol, patients, sizeof *patients, count, error);
   if (!err) err = sessions(home, arena, patients, count, error);
+  if (!err && remind) err = reminders(home, arena, count, error);
   struct enrol *more = people(home, arena, "patient-rated", NULL, 0, rated);
   for (int i = 0; i < rated; i++) more[i].kind = PERSON_PATIENT, more[i].therapist = therapists[0].code;
   if (!err && rated) err = wave_run(home, person_enrol, more, sizeof *more, rated, error);
@@ -128,7 +144,7 @@ static enum err fill(struct home *home, struct arena *arena, int count, int rate
 }
 
 int main(int argc, char **argv) {
-  if (argc < 3) return fprintf(stderr, "usage: load_home HOME PATIENTS [RATED]\n"), 2;
+  if (argc < 3) return fprintf(stderr, "usage: load_home HOME PATIENTS [RATED [remind]]\n"), 2;
   struct error error;
   struct arena arena = {0};
   struct study_findings findings = {.arena = &arena};
@@ -139,7 +155,7 @@ int main(int argc, char **argv) {
   struct home_create create = {.directory = argv[1], .by = "load", .study = study, .clock = clock_system(), .chance = chance_system()};
   if (!err) err = home_create(&create, &error);
   if (!err) err = home_open(&home, argv[1], STORE_MAKE, clock_system(), chance_frozen(1), &error);
-  if (!err) err = fill(home, &arena, (int)strtol(argv[2], NULL, 10), argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0, &error);
+  if (!err) err = fill(home, &arena, (int)strtol(argv[2], NULL, 10), argc > 3 ? (int)strtol(argv[3], NULL, 10) : 0, argc > 4, &error);
   home_close(home);
   arena_free(&arena);
   if (err) fprintf(stderr, "load_home: %s\n", error.text);

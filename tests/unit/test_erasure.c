@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 
 #include "feedback/note.h"
-#include "people/outbox.h"
 #include "store/store_erasures.h"
 #include "store/store_files.h"
 #include "trial/correction.h"

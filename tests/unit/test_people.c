@@ -1,6 +1,5 @@
 /* Accounts on a real ledger: every refusal, who may, what is replayed, erasure; and mail that waits. */
 #include "people/account_secret.h"
-#include "people/outbox.h"
 #include "test_people_world.h"
 
 /* ---- accounts ---- */
@@ -333,12 +332,6 @@ static void an_erased_account_leaves_nothing_and_the_replay_agrees(void **state)
   assert_string_not_equal(create.code, ada);
 }
 
-static enum err put_two(struct txn *txn, void *input, struct error *error) {
-  (void)input;
-  enum err err = outbox_put(txn, "reminder", "F-7K3QX9M2", "P-7K3QX9M2", "P-7K3QX9M2", 3, error);
-  return err ? err : outbox_put(txn, "reminder", "F-7K3QX9M2", "P-7K3QX9M2", "P-7K3QX9M2", 3, error);
-}
-
 static void an_authenticators_secret_opens_for_its_account_alone(void **state) {
   (void)state;
   struct chance chance = chance_frozen(1);
@@ -351,30 +344,6 @@ static void an_authenticators_secret_opens_for_its_account_alone(void **state) {
   assert_false(account_secret_open(&w->keys, "A-7K3QX9M3", sealed, opened));
   assert_false(account_secret_open(&other, "A-7K3QX9M2", sealed, opened));
   assert_false(account_secret_open(&w->keys, "A-7K3QX9M2", "", opened));
-}
-
-static void mail_waits_as_a_reference(void **state) {
-  (void)state;
-  must(put_two, NULL);
-  struct rows rows;
-  rows_open(
-      &rows, w->db,
-      "SELECT id, subject, template, occasion, person, serial, made_ms, sent_ms, state FROM run_outbox ORDER BY id",
-      NO_ARGS);
-  int count = 0;
-  for (; rows_next(&rows); count++) {
-    assert_true(code_valid(rows_text(&rows, 0), 'M'));
-    assert_string_equal(rows_text(&rows, 1), "P-7K3QX9M2");
-    assert_string_equal(rows_text(&rows, 2), "reminder");
-    assert_string_equal(rows_text(&rows, 3), "F-7K3QX9M2");
-    assert_string_equal(rows_text(&rows, 4), "P-7K3QX9M2");
-    assert_int_equal(rows_int(&rows, 5), 3);
-    assert_int_equal(rows_int(&rows, 6), NOON);
-    assert_int_equal(rows_int(&rows, 7), 0);
-    assert_string_equal(rows_text(&rows, 8), "waiting");
-  }
-  assert_int_equal(rows_close(&rows, &why), OK);
-  assert_int_equal(count, 2);
 }
 
 int main(void) {
@@ -392,7 +361,6 @@ int main(void) {
       on_ledger(frozen_values_do_not_depend_on_order),
       on_ledger(an_erased_account_leaves_nothing_and_the_replay_agrees),
       on_ledger(an_authenticators_secret_opens_for_its_account_alone),
-      on_ledger(mail_waits_as_a_reference),
   };
   return run_on_engines(tests, sizeof tests / sizeof *tests);
 }

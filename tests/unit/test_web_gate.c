@@ -136,7 +136,7 @@ static int begin(void **state) {
       .homes = homes, .home_count = 1, .listen = "", .made_up = true, .clock = trial.home->clock, .chance = chance};
   config.passwords = password_pool_start(&config.chance, 1, &error);
   assert_non_null(config.passwords);
-  if (web_open(&web, &config, &error)) stop_test("%s", error.text);
+  if (web_open(&web, &config, "http://127.0.0.1:1", &error)) stop_test("%s", error.text);
   trial_person(&trial, "therapist", "", "t@example.org", therapist);
   trial_person(&trial, "patient", therapist, "p@example.org", patient);
   trial_session(&trial, patient, 1);

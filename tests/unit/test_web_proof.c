@@ -124,7 +124,7 @@ static int begin(void **state) {
                                   .clock = trial.home->clock, .chance = chance_frozen(3)};
   config.passwords = password_pool_start(&config.chance, 1, &error);
   assert_non_null(config.passwords);
-  if (web_open(&web, &config, &error)) stop_test("%s", error.text);
+  if (web_open(&web, &config, "http://127.0.0.1:1", &error)) stop_test("%s", error.text);
   return 0;
 }
 
