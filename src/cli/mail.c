@@ -72,7 +72,7 @@ static enum err mail_test(struct mail_call *call, struct error *error) {
   if (!*settings.smtp) return fail(error, ERR_STATE, "mail-unset", "", "no mail server is named yet: attune mail set %s --smtp URL --from ADDRESS", call->directory);
   struct mail_settings aimed = settings;
   aimed.from = call->address; /* the same rule for what is an address */
-  if (mail_settings_fit(&aimed, error)) return fail(error, ERR_INPUT, "address-wrong", "address", "'%s' is no e-mail address such as name@example.org", call->address);
+  if (mail_settings_fit(&aimed, error)) return fail(error, ERR_INPUT, "address-wrong", "address", "this is no e-mail address such as name@example.org");
   struct letter letter = {.to = call->address, .sender = "Attune", .subject = "Test", .body = "This message was sent to test the mail settings.\n", .language = "en", .why_not = ""};
   struct clock clock = clock_system();
   struct chance chance = chance_system();

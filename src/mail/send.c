@@ -123,9 +123,21 @@ static void judge(const struct mail_line *line, CURLcode result, struct mail_rep
   }
 }
 
+/* What could be more than one address, or could be written only by servers that few have (RFC 6531). */
+static bool can_be_written(const char *to) {
+  const char *at = strrchr(to, '@');
+  for (const char *c = to; *c; c++)
+    if ((unsigned char)*c <= ' ' || *c == 127 || *c == '<' || *c == '>' || ((unsigned char)*c > 127 && c < at)) return false;
+  return at && at != to && at[1] && strlen(to) <= 254;
+}
+
 void mail_line_send(struct mail_line *line, const char *to, const char *bytes, size_t length, struct mail_reply *reply) {
   char recipient[300];
   snprintf(recipient, sizeof recipient, "<%s>", to);
+  if (!can_be_written(to)) {
+    *reply = (struct mail_reply){.end = OUTBOX_REFUSED, .outcome = "nothing can be sent to an address written like this"};
+    return;
+  }
   struct curl_slist *recipients = curl_slist_append(NULL, recipient);
   if (!recipients) die("out of memory");
   *reply = (struct mail_reply){.end = OUTBOX_UNREACHED};

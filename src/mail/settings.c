@@ -95,7 +95,7 @@ enum err mail_settings_fit(const struct mail_settings *settings, struct error *e
   if (!server_plausible(settings->smtp, "smtp://", "smtps://"))
     return fail(error, ERR_INPUT, "smtp-wrong", "smtp", "'%s' is no mail server: write smtp:// or smtps://, its name, and its port, such as smtp://mail.example.org:587", settings->smtp);
   if (!address_plausible(settings->from))
-    return fail(error, ERR_INPUT, "from-wrong", "from", "'%s' is no sender's address such as study@example.org", settings->from);
+    return fail(error, ERR_INPUT, "from-wrong", "from", "this is no sender's address such as study@example.org");
   if (*settings->base && !server_plausible(settings->base, "https://", "http://"))
     return fail(error, ERR_INPUT, "base-wrong", "base", "'%s' is no address of a server: write http:// or https:// and its name, without a path", settings->base);
   if (!printable(settings->user) || !printable(settings->password) || !printable(settings->ca))

@@ -118,7 +118,7 @@ def main():
     kills = 8 if given.quick else given.kills
     subprocess.run(["make", "-s", "build/fault/load_home", "build/fault/attune-mail-early"], cwd=ROOT, check=True)
     failed = 0
-    wrong, work = run(os.environ.get("ATTUNE_PROGRAM", str(ROOT / "build/attune")), kills, kills * 40)
+    wrong, work = run(os.environ.get("ATTUNE_PROGRAM", str(ROOT / "build/attune")), kills, kills * 20)
     print("mail:", ", ".join(f"{v} {k}" for k, v in work.items()))
     if work["in mid-queue"] < kills * 0.5 or (kills >= 50 and not work["again under the same id"]):
         wrong.append("the harness did too little for its word to count")

@@ -7,6 +7,7 @@ import email.utils
 import json
 import math
 import os
+import pathlib
 import re
 import sqlite3
 import subprocess
@@ -231,13 +232,17 @@ class ByteIdentical(unittest.TestCase):
         self.assertEqual(missing, [])
 
     def test_5_messages_and_log_lines(self):
-        """Mail that waits for patients, and what the server said on its log, but for the time of day."""
-        boxes, logs = [], []
+        """Mail for patients, in the box and in the sink, and what the server said on its log, but for the time of day."""
+        boxes, sinks, logs = [], [], []
         for world in self.worlds:
             with sqlite3.connect(f"file:{world.world['home']}/attune.db?mode=ro", uri=True) as db:
                 boxes.append(list(db.execute("SELECT * FROM run_outbox WHERE person LIKE 'P-%' ORDER BY id")))
+            sinks.append([line for line in pathlib.Path(world.world["home"] + "/sink.jsonl").read_text(encoding="utf-8").splitlines()
+                          if json.loads(line)["person"].startswith("P-")])
             logs.append([re.sub(r'"time":"[^"]*"|127\.0\.0\.1:\d+|attune-http-\w+|\d+ ?[mu]?s\b', "", line) for line in world.log().splitlines()])
+        self.assertTrue(boxes[0] and sinks[0])
         self.assertEqual(boxes[0], boxes[1])
+        self.assertEqual(sinks[0], sinks[1])
         self.assertEqual(logs[0], logs[1])
 
     def test_6_time(self):
