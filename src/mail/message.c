@@ -39,7 +39,8 @@ static void add_body(struct buf *out, const char *body) {
 }
 
 void message_write(struct buf *out, const struct letter *letter, const char *from, const char *message_id, int64_t time_ms) {
-  const char *date = http_date(out->arena, time_ms); /* "Mon, 23 Nov 2026 08:15:30 GMT" */
+  char date[HTTP_DATE_BYTES]; /* "Mon, 23 Nov 2026 08:15:30 GMT" */
+  http_date(date, time_ms);
   buf_addf(out, "Date: %.*s+0000\r\nFrom: ", (int)(strlen(date) - 3), date);
   add_words(out, letter->sender);
   buf_addf(out, " <%s>\r\nTo: <%s>\r\nMessage-ID: %s\r\nSubject: ", from, letter->to, message_id);

@@ -70,7 +70,7 @@ enum err outbox_claim(struct txn *txn, void *input, struct error *error) {
   if (err || !claim->found) return err;
   if (!*claim->message.message_id) message_id_make(txn, claim->domain, &claim->message);
   err = db_exec(txn_db(txn), error,
-                "UPDATE run_outbox SET state = 'sending', claim = $3, claimed_ms = $1, tries = tries + 1, message_id = $4 WHERE id = $5 AND " CLAIMABLE,
+                "UPDATE run_outbox SET state = 'sending', claim = $3, claimed_ms = $1, message_id = $4 WHERE id = $5 AND " CLAIMABLE,
                 ARGS(v_int(now_ms), v_int(now_ms - OUTBOX_LEASE_MS), v_text(claim->claim), v_text(claim->message.message_id), v_text(claim->message.id)));
   if (!err) claim->found = db_changes(txn_db(txn)) == 1;
   return err;
@@ -92,10 +92,10 @@ enum err outbox_settle(struct txn *txn, void *input, struct error *error) {
   int64_t next_ms = end == OUTBOX_LATER ? now_ms + outbox_pause_ms(settle->message->tries) : end == OUTBOX_UNREACHED ? now_ms + UNREACHED_PAUSE_MS : 0;
   const char *outcome = over ? arena_printf(txn_arena(txn), "given up after %d tries: %s", OUTBOX_TRIES, settle->outcome) : settle->outcome;
   return db_exec(txn_db(txn), error,
-                 "UPDATE run_outbox SET state = $3, sent_ms = $4, next_ms = $5, tries = tries - $6, code = $7, outcome = $8, claim = ''"
+                 "UPDATE run_outbox SET state = $3, sent_ms = $4, next_ms = $5, tries = tries + $6, code = $7, outcome = $8, claim = ''"
                  " WHERE id = $1 AND claim = $2 AND state = 'sending'",
                  ARGS(v_text(settle->message->id), v_text(settle->claim), v_text(states[end]), v_int(end == OUTBOX_SENT ? now_ms : 0),
-                      v_int(next_ms), v_int(end == OUTBOX_UNREACHED), v_int(settle->code), v_text(outcome)));
+                      v_int(next_ms), v_int(settle->end != OUTBOX_UNREACHED), v_int(settle->code), v_text(outcome)));
 }
 
 enum err outbox_release(struct txn *txn, void *input, struct error *error) {

@@ -37,7 +37,7 @@ enum err outbox_put(struct txn *txn, const struct outbox_new *message, struct er
 
 struct outbox_message {
   char id[CODE_BYTES], occasion[CODE_BYTES], person[CODE_BYTES], rule[32], message_id[MESSAGE_ID_BYTES];
-  int64_t serial, made_ms, tries;
+  int64_t serial, made_ms, tries; /* with this one; those that a kill broke off do not count */
 };
 /* Is there a message to claim at this time? By the open reader. */
 enum err outbox_due(struct db *open, int64_t now_ms, bool *due, struct error *error);
