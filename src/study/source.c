@@ -89,6 +89,7 @@ enum err source_read_embedded(struct source *out, const char *name, struct arena
 enum err source_read_bundle(struct source *out, const char *text, size_t length, struct arena *arena,
                             struct error *error) {
   enum err err = source_new(out, arena);
+  out->kept = true;
   json_t *bundle = NULL;
   if (!err) err = json_read(&bundle, text, length, "study bundle", error);
   if (err) return err;

@@ -2,6 +2,8 @@
 #ifndef ATTUNE_STUDY_SOURCE_H
 #define ATTUNE_STUDY_SOURCE_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -18,6 +20,7 @@ struct source_file {
 struct source {
   struct source_file *files; /* sorted by name */
   size_t count;
+  bool kept; /* from a bundle: it was checked when it was taken in */
 };
 
 /* Takes study.json, choices.csv, settings.csv and forms/ *.csv; anything else in the directory is left alone.

@@ -27,6 +27,12 @@ const struct form *study_form(const struct study *study, const char *name) {
   return NULL;
 }
 
+const struct study_site *study_site(const struct study *study, const char *name) {
+  for (size_t i = 0; i < study->site_count; i++)
+    if (!strcmp(study->sites[i].name, name)) return &study->sites[i];
+  return NULL;
+}
+
 const struct study_occasion *study_occasion(const struct study *study, const char *name) {
   for (size_t i = 0; i < study->occasion_count; i++)
     if (!strcmp(study->occasions[i].name, name)) return &study->occasions[i];

@@ -32,6 +32,7 @@ static inline enum person_kind person_kind_of(const char *name) { /* of a name t
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/zone.h"
 #include "study/finding.h"
 #include "study/form.h"
 #include "study/words.h"
@@ -40,6 +41,13 @@ static inline enum person_kind person_kind_of(const char *name) { /* of a name t
 struct study_named {
   const char *name;
   struct words label;
+};
+
+struct study_site {
+  const char *name;
+  struct words label;
+  const char *zone_name;   /* IANA name; NULL: its days are those of UTC */
+  const struct zone *zone; /* NULL: UTC, or (with a zone_name) a study taken in elsewhere, whose zone this machine lacks */
 };
 
 struct study_arm {
@@ -84,7 +92,8 @@ enum study_trigger {
   TRIGGER_DAYS       /* once, after_days days after enrolment */
 };
 
-/* When which form is due from whom. Times count from the triggering moment. */
+/* When which form is due from whom. Times count from the triggering moment: by hours; or by the calendar of the site, so
+ * many days after the local day of that moment, at an hour of the day. */
 struct study_occasion {
   const char *name;
   struct words title;
@@ -93,7 +102,9 @@ struct study_occasion {
   enum study_trigger trigger;
   int first_session, last_session; /* SESSION: last 0 means every session from the first on */
   int after_days;                  /* DAYS */
-  int due_hours, closes_hours;     /* due after; answers refused after (late) */
+  bool by_days;
+  int due_hours, closes_hours;     /* !by_days: due after; answers refused after (late) */
+  int due_days, closes_days, hour; /* by_days: likewise, both at `hour` o'clock */
   const int *remind_hours;         /* reminders, increasing, all before it closes */
   size_t remind_count;
 };
@@ -172,7 +183,7 @@ struct study {
   const char *allocation_method;
   const struct study_named *covariates; /* balanced by the allocation */
   size_t covariate_count;
-  const struct study_named *sites;
+  const struct study_site *sites;
   size_t site_count;
   struct study_target therapist_target, patient_target;
   int64_t patients_per_therapist; /* at least; 0: not said */
@@ -227,6 +238,7 @@ enum err study_check_forms(const char *dir, struct study_findings *findings, str
 int study_language(const struct study *study, const char *code); /* index; the first language when not offered */
 const struct form *study_form(const struct study *study, const char *name);
 const struct study_occasion *study_occasion(const struct study *study, const char *name);
+const struct study_site *study_site(const struct study *study, const char *name);
 const struct study_arm *study_arm(const struct study *study, const char *name);
 bool study_has_role(const struct study *study, const char *role);
 bool study_role_masked(const struct study *study, const char *role);

@@ -128,6 +128,15 @@ static void check_design(struct study_reading *reading) {
            TEXT("%zu numbers for %zu arms", json_array_size(ratio), arms));
 }
 
+static void check_sites(struct study_reading *reading) {
+  const struct study *study = reading->study;
+  for (size_t i = 0; i < study->site_count && !reading->kept; i++)
+    if (study->sites[i].zone_name && !study->sites[i].zone)
+      broken(reading, "zone-unknown", TEXT("/sites/%zu/zone", i),
+             "Write a name such as America/Toronto; on a machine without any, install the package tzdata.",
+             TEXT("there is no time zone '%.60s' on this machine", study->sites[i].zone_name));
+}
+
 static void check_target(struct study_reading *reading, const struct study_target *target, const char *pointer) {
   int64_t day;
   if (target->start && !date_parse(target->start, &day))
@@ -172,18 +181,41 @@ static void check_occasion_form(struct study_reading *reading, size_t index, con
            TEXT("the form '%s' cannot be opened: %s", form->name, study_form_closed(reading->study, form)));
 }
 
+/* By hours, or by days and an hour: each whole, and not both. */
+static void check_occasion_keys(struct study_reading *reading, size_t index) {
+  static const char *const keys[] = {"due_hours", "closes_hours", "due_days", "closes_days", "hour"};
+  const json_t *occasion = json_array_get(json_object_get(reading->root, "occasions"), index);
+  unsigned there = 0;
+  for (unsigned i = 0; i < 5; i++) there |= json_object_get(occasion, keys[i]) ? 1u << i : 0u;
+  if (there != 3 && there != 28)
+    broken(reading, "occasion-times", TEXT("/occasions/%zu", index),
+           "Write 'due_hours' and 'closes_hours', or 'due_days', 'closes_days' and 'hour'.",
+           "when it is due and closes is said neither by hours nor by days, or by both");
+}
+
+/* The fewest hours that it stays open for anybody. By days: for whoever it opens to just before midnight, on the day on
+ * which the clocks are put forward. */
+static int shortest_hours(const struct study_occasion *occasion) {
+  return occasion->by_days ? (occasion->closes_days - 1) * 24 + occasion->hour - 1 : occasion->closes_hours;
+}
+
 static void check_occasion_times(struct study_reading *reading, size_t index, const struct study_occasion *occasion) {
-  if (occasion->closes_hours < occasion->due_hours)
-    broken(reading, "window-inverted", TEXT("/occasions/%zu/closes_hours", index), "Close it after it is due.",
-           TEXT("it closes after %d hours but is due after %d", occasion->closes_hours, occasion->due_hours));
+  const char *unit = occasion->by_days ? "days" : "hours";
+  int due = occasion->by_days ? occasion->due_days : occasion->due_hours;
+  int closes = occasion->by_days ? occasion->closes_days : occasion->closes_hours, shortest = shortest_hours(occasion);
+  check_occasion_keys(reading, index);
+  if (closes < due)
+    broken(reading, "window-inverted", TEXT("/occasions/%zu/closes_%s", index, unit), "Close it after it is due.",
+           TEXT("it closes after %d %s but is due after %d", closes, unit, due));
   for (size_t i = 0; i < occasion->remind_count; i++) {
     const char *pointer = TEXT("/occasions/%zu/remind_hours/%zu", index, i);
     if (i && occasion->remind_hours[i] <= occasion->remind_hours[i - 1])
       broken(reading, "reminders-order", pointer, "Write the hours in increasing order.",
              "this reminder does not come after the one before it");
-    if (occasion->remind_hours[i] >= occasion->closes_hours)
+    if (occasion->remind_hours[i] >= shortest)
       broken(reading, "reminder-late", pointer, "Remind before it closes.",
-             TEXT("a reminder after %d hours, when it has closed", occasion->remind_hours[i]));
+             TEXT("a reminder after %d hours, when it has closed%s", occasion->remind_hours[i],
+                  occasion->by_days ? " for whoever it opens to late in the day" : ""));
   }
   int planned = reading->study->sessions_planned;
   if (occasion->trigger != TRIGGER_SESSION) return;
@@ -443,6 +475,7 @@ void study_check_all(struct study_reading *reading) {
   check_texts(reading, reading->root, "", 0);
   check_all_names(reading);
   check_design(reading);
+  check_sites(reading);
   check_target(reading, &reading->study->therapist_target, "/targets/therapists");
   check_target(reading, &reading->study->patient_target, "/targets/patients");
   check_occasions(reading);

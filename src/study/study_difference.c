@@ -201,12 +201,20 @@ static void compare_covariates(struct comparing *c) {
       changes(c, "The allocation balances %s too.", after->covariates[i].name);
 }
 
+static const char *zone_named(const struct study_site *site) {
+  return site->zone_name ? site->zone_name : "UTC";
+}
+
 static void compare_sites(struct comparing *c) {
-  for (size_t i = 0; i < c->before->site_count; i++)
-    if (!named_find(c->after->sites, c->after->site_count, c->before->sites[i].name))
-      refuses(c, "The site %s goes, but people belong to it: keep it.", c->before->sites[i].name);
+  for (size_t i = 0; i < c->before->site_count; i++) {
+    const struct study_site *before = &c->before->sites[i], *after = study_site(c->after, before->name);
+    if (!after)
+      refuses(c, "The site %s goes, but people belong to it: keep it.", before->name);
+    else if (!same(zone_named(before), zone_named(after)))
+      changes(c, "The site %s keeps the time of %s instead of %s.", before->name, zone_named(after), zone_named(before));
+  }
   for (size_t i = 0; i < c->after->site_count; i++)
-    if (!named_find(c->before->sites, c->before->site_count, c->after->sites[i].name))
+    if (!study_site(c->before, c->after->sites[i].name))
       changes(c, "The site %s is new.", c->after->sites[i].name);
 }
 
@@ -268,6 +276,9 @@ static void compare_numbers(struct comparing *c) {
  * ------------------------------------------------------------------------------------------------------------ */
 
 static bool same_times(const struct study_occasion *before, const struct study_occasion *after) {
+  if (before->by_days != after->by_days || before->due_days != after->due_days ||
+      before->closes_days != after->closes_days || before->hour != after->hour)
+    return false;
   if (before->due_hours != after->due_hours || before->closes_hours != after->closes_hours ||
       before->after_days != after->after_days || before->first_session != after->first_session ||
       before->last_session != after->last_session || before->remind_count != after->remind_count)

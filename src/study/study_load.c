@@ -72,7 +72,7 @@ static enum err load(const struct study **out, const struct source *source, stru
     return err;
   }
   struct study *study = arena_alloc(arena, sizeof *study);
-  struct study_reading reading = {root, file, study, arena, scratch, findings};
+  struct study_reading reading = {root, file, study, arena, scratch, findings, source->kept};
   check_shape(&reading);
   study_read_languages(&reading);
   read_forms(&reading, source);

@@ -127,6 +127,20 @@ static struct study_target read_target(struct study_reading *reading, const char
                                .source = text(reading, target, "source")};
 }
 
+static void read_sites(struct study_reading *reading) {
+  const json_t *list = json_object_get(reading->root, "sites"), *one;
+  struct study_site *out = arena_array(reading->arena, json_array_size(list), sizeof *out);
+  size_t i;
+  json_array_foreach(list, i, one) {
+    out[i] = (struct study_site){.name = text(reading, one, "name"),
+                                 .label = words(reading, one, "label"),
+                                 .zone_name = text_or_null(reading, one, "zone")};
+    if (out[i].zone_name) zone_open(&out[i].zone, out[i].zone_name, reading->arena, NULL); /* none: the checker says so */
+  }
+  reading->study->sites = out;
+  reading->study->site_count = json_array_size(list);
+}
+
 static enum study_trigger read_trigger(const char *name) {
   if (!strcmp(name, "session")) return TRIGGER_SESSION;
   if (!strcmp(name, "end")) return TRIGGER_END;
@@ -152,8 +166,12 @@ static void read_occasions(struct study_reading *reading) {
                                      .first_session = (int)json_int(one, "first_session", 1),
                                      .last_session = whole(one, "last_session"),
                                      .after_days = whole(one, "after_days"),
+                                     .by_days = json_object_get(one, "due_days") != NULL,
                                      .due_hours = whole(one, "due_hours"),
                                      .closes_hours = whole(one, "closes_hours"),
+                                     .due_days = whole(one, "due_days"),
+                                     .closes_days = whole(one, "closes_days"),
+                                     .hour = whole(one, "hour"),
                                      .remind_hours = reminders,
                                      .remind_count = json_array_size(remind)};
   }
@@ -281,7 +299,7 @@ void study_read_all(struct study_reading *reading) {
   study->therapist_eligibility = read_eligibility(reading, "therapist");
   study->patient_eligibility = read_eligibility(reading, "patient");
   read_design(reading);
-  study->sites = named(reading, json_object_get(root, "sites"), "label", &study->site_count);
+  read_sites(reading);
   study->therapist_target = read_target(reading, "therapists");
   study->patient_target = read_target(reading, "patients");
   study->patients_per_therapist = json_int(targets, "patients_per_therapist", 0);

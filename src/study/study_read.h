@@ -14,6 +14,7 @@ struct study_reading {
   struct study *study;
   struct arena *arena, *scratch; /* scratch: gone when loading ends */
   struct study_findings *findings;
+  bool kept; /* it was taken in once: what this machine lacks is no fault of the study */
 };
 
 /* The languages come first: the forms need them. */

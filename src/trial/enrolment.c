@@ -2,12 +2,6 @@
 
 #include "trial/occasion.h"
 
-static const struct study_named *site_named(const struct study *study, const char *site) {
-  for (size_t i = 0; i < study->site_count; i++)
-    if (!strcmp(study->sites[i].name, site)) return &study->sites[i];
-  return NULL;
-}
-
 static bool language_offered(const struct study *study, const char *language) {
   for (int i = 0; i < study->language_count; i++)
     if (!strcmp(study->languages[i], language)) return true;
@@ -19,7 +13,7 @@ static enum err enrol_checks(struct txn *txn, const struct enrol *enrol, struct 
   bool patient = enrol->kind == PERSON_PATIENT;
   if (!(enrol->by->roles & ROLES_ENROLLING))
     return fail(error, ERR_DENIED, "not-allowed", "", "only a coordinator or a site assistant enrols people");
-  if (!site_named(study, enrol->site) || (*enrol->by->site && strcmp(enrol->by->site, enrol->site)))
+  if (!study_site(study, enrol->site) || (*enrol->by->site && strcmp(enrol->by->site, enrol->site)))
     return fail(error, ERR_INPUT, "no-such-site", "site", "'%s' is not a site of this study that you work at", enrol->site);
   if (!language_offered(study, enrol->language))
     return fail(error, ERR_INPUT, "no-such-language", "language", "this study is not offered in '%s'", enrol->language);
@@ -55,7 +49,8 @@ enum err person_enrol(struct txn *txn, void *input, struct error *error) {
                                    .trigger = TRIGGER_ENROLMENT,
                                    .patient = patient ? enrol->code : "",
                                    .therapist = patient ? enrol->therapist : enrol->code,
-                                   .language = enrol->language};
+                                   .language = enrol->language,
+                                   .site = enrol->site};
   err = occasions_make(txn, &moment, &opened, error);
   if (err) return err;
   json_t *body = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:o}", "kind", person_kind_name(enrol->kind), "site", enrol->site, "therapist",

@@ -15,6 +15,39 @@ static enum err occasion_code(struct txn *txn, const char *name, const char *res
   return fail(error, ERR_STORE, "code-taken", "", "no free code was found in 64 draws");
 }
 
+/* NULL: UTC. */
+static enum err site_zone(const struct study *study, const char *name, const struct zone **zone, struct error *error) {
+  const struct study_site *site = study_site(study, name);
+  *zone = site ? site->zone : NULL;
+  if (!site || !site->zone_name || site->zone) return OK;
+  return fail(error, ERR_STATE, "zone-unknown", "", "this machine lacks the time zone '%.64s' of the site '%.40s': install the package tzdata",
+              site->zone_name, site->name);
+}
+
+enum err occasion_times(const struct study *study, const struct study_occasion *occasion, const char *site, int64_t from_ms,
+                        int64_t *due_ms, int64_t *closes_ms, struct error *error) {
+  *due_ms = from_ms + occasion->due_hours * HOUR_MS;
+  *closes_ms = from_ms + occasion->closes_hours * HOUR_MS;
+  if (!occasion->by_days) return OK;
+  const struct zone *zone;
+  enum err err = site_zone(study, site, &zone, error);
+  if (err) return err;
+  int64_t day = zone_day(zone, from_ms);
+  zone_hour(zone, day + occasion->due_days, occasion->hour, due_ms);
+  zone_hour(zone, day + occasion->closes_days, occasion->hour, closes_ms);
+  return OK;
+}
+
+enum err occasion_comes(const struct study *study, const struct study_occasion *occasion, const char *site, int64_t after_ms,
+                        int64_t days, int64_t *from_ms, struct error *error) {
+  *from_ms = after_ms + days * DAY_MS;
+  if (!occasion->by_days) return OK;
+  const struct zone *zone;
+  enum err err = site_zone(study, site, &zone, error);
+  if (!err) zone_utc_ms(zone, zone_local_ms(zone, after_ms) + days * DAY_MS, ZONE_EARLIER, from_ms);
+  return err;
+}
+
 static enum err opening_body(struct txn *txn, const struct occasion_opening *opening, json_t *opened, struct error *error) {
   const struct study_occasion *occasion = opening->occasion;
   char id[CODE_BYTES], token[LINK_TOKEN_BYTES], hash[65];
@@ -22,13 +55,15 @@ static enum err opening_body(struct txn *txn, const struct occasion_opening *ope
   if (err) return err;
   link_token(txn_keys(txn), id, 1, token);
   link_hash(token, hash);
-  int64_t from_ms = opening->from_ms ? opening->from_ms : txn_now(txn);
+  int64_t from_ms = opening->from_ms ? opening->from_ms : txn_now(txn), due_ms, closes_ms;
+  err = occasion_times(home_study(opening->home), occasion, opening->site, from_ms, &due_ms, &closes_ms, error);
+  if (err) return err;
   json_array_append_new(
       opened, json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s}", "id", id, "version",
                         (json_int_t)home_version(opening->home), "form", occasion->form->name, "name", occasion->name, "rater",
                         person_kind_name(occasion->rater), "respondent", opening->respondent, "patient", opening->patient,
-                        "session", (json_int_t)opening->session_number, "due", (json_int_t)(from_ms + occasion->due_hours * HOUR_MS),
-                        "closes", (json_int_t)(from_ms + occasion->closes_hours * HOUR_MS), "token", hash, "language",
+                        "session", (json_int_t)opening->session_number, "due", (json_int_t)due_ms,
+                        "closes", (json_int_t)closes_ms, "token", hash, "language",
                         opening->language));
   return OK;
 }
@@ -56,6 +91,7 @@ enum err occasions_make(struct txn *txn, const struct occasion_moment *moment, j
                                        .respondent = of_patient ? moment->patient : moment->therapist,
                                        .patient = moment->patient,
                                        .language = moment->language,
+                                       .site = moment->site,
                                        .session_number = of_session ? moment->session_number : -1};
     err = opening_body(txn, &opening, *opened, error);
   }

@@ -29,6 +29,7 @@ struct occasion_moment {
   const struct home *home;
   enum study_trigger trigger;
   const char *patient, *therapist, *language; /* patient "": the therapist's own moment */
+  const char *site;                           /* where they are: by its calendar forms are due */
   int64_t session_number;                     /* with TRIGGER_SESSION */
 };
 /* The forms that it opens, as the body of an entry holds them (a JSON array, the caller's), and how they are applied. */
@@ -39,10 +40,17 @@ enum err occasions_apply(struct db *db, const struct entry *entry, const json_t 
 struct occasion_opening {
   const struct home *home;
   const struct study_occasion *occasion;
-  const char *respondent, *patient, *language;
+  const char *respondent, *patient, *language, *site;
   int64_t session_number; /* -1 when it belongs to none */
   int64_t from_ms;        /* due and closing times count from here; 0: from now */
 };
+/* When it is due and closes, counted from an instant; and, of an occasion that comes `days` days after another instant,
+ * when. By days these follow the calendar of the site: an hour over which its clocks leap is the instant at which they
+ * leap, one that comes twice the first. ERR_STATE "zone-unknown": this machine lacks the site's time zone. */
+enum err occasion_times(const struct study *study, const struct study_occasion *occasion, const char *site, int64_t from_ms,
+                        int64_t *due_ms, int64_t *closes_ms, struct error *error);
+enum err occasion_comes(const struct study *study, const struct study_occasion *occasion, const char *site, int64_t after_ms,
+                        int64_t days, int64_t *from_ms, struct error *error);
 enum err occasion_make(struct txn *txn, const struct occasion_opening *opening, json_t **opened, struct error *error);
 /* Was this occasion opened for them before? */
 enum err occasion_opened(struct db *db, const struct occasion_opening *opening, bool *opened, struct error *error);

@@ -21,6 +21,7 @@ enum err form_open(struct txn *txn, void *input, struct error *error) {
                             .respondent = about_patient && !of_patient ? person.therapist : person.code,
                             .patient = about_patient ? person.code : "",
                             .language = person.language,
+                            .site = person.site,
                             .session_number = open->session_number};
   bool before;
   err = occasion_opened(txn_db(txn), &opening, &before, error);

@@ -53,6 +53,7 @@ static enum err session_opens(struct txn *txn, const struct session_record *reco
                                    .patient = patient->code,
                                    .therapist = patient->therapist,
                                    .language = patient->language,
+                                   .site = patient->site,
                                    .session_number = record->number};
   if (!within_days(study, patient, record->held_day)) {
     *opened = json_array();

@@ -38,6 +38,7 @@ static enum err occasion_come(struct txn *txn, void *input, struct error *error)
                                      .respondent = person.code,
                                      .patient = person.kind == PERSON_PATIENT ? person.code : "",
                                      .language = person.language,
+                                     .site = person.site,
                                      .session_number = -1,
                                      .from_ms = come->from_ms};
   bool before;
@@ -50,24 +51,43 @@ static enum err occasion_come(struct txn *txn, void *input, struct error *error)
   return ledger_append(txn, ENTERED_BY, "form.open", person.code, json_pack("{s:o}", "opened", opened), error);
 }
 
-/* Those whose day it is, `days` after they were enrolled, and for whom this occasion was not opened yet. */
+/* Whether its day has come for someone who was enrolled then, and it has not closed since. */
+static enum err day_come(const struct tending *tending, const struct study_occasion *occasion, const char *site, int64_t enrolled_ms,
+                         int64_t days, int64_t *from_ms, bool *come, struct error *error) {
+  const struct study *study = home_study(tending->home);
+  int64_t due_ms, closes_ms;
+  enum err err = occasion_comes(study, occasion, site, enrolled_ms, days, from_ms, error);
+  if (!err) err = occasion_times(study, occasion, site, *from_ms, &due_ms, &closes_ms, error);
+  *come = !err && *from_ms <= tending->now_ms && closes_ms > tending->now_ms;
+  return err;
+}
+
+/* Those whose day it is, `days` after they were enrolled, and for whom this occasion was not opened yet. The statement
+ * takes in whoever it may be: days of a calendar are of several lengths. */
 static enum err whose_day(struct tending *tending, const struct study_occasion *occasion, int64_t days, struct come **list,
                           size_t *count, struct error *error) {
   size_t room = 0;
   struct rows rows;
-  int64_t latest = tending->now_ms - days * DAY_MS, closed = latest - occasion->closes_hours * HOUR_MS;
+  int64_t now = tending->now_ms - days * DAY_MS, latest = occasion->by_days ? now + DAY_MS : now;
+  int64_t closed = now - (occasion->by_days ? (occasion->closes_days + 2) * DAY_MS : occasion->closes_hours * HOUR_MS);
+  enum err err = OK;
   rows_open(&rows, tending->open,
-            "SELECT p.code, p.enrolled_ms FROM person p WHERE p.kind = $1 AND p.withdrawn_ms = 0 AND p.enrolled_ms <= $2 AND "
+            "SELECT p.code, p.enrolled_ms, p.site FROM person p WHERE p.kind = $1 AND p.withdrawn_ms = 0 AND p.enrolled_ms <= $2 AND "
             "p.enrolled_ms > $3 AND (SELECT count(*) FROM occasion o WHERE o.respondent = p.code AND o.name = $4) = 0 ORDER BY p.code",
             ARGS(v_text(person_kind_name(occasion->rater)), v_int(latest), v_int(closed), v_text(occasion->name)));
-  while (rows_next(&rows)) {
+  while (!err && rows_next(&rows)) {
+    int64_t from_ms;
+    bool come;
+    err = day_come(tending, occasion, rows_text(&rows, 2), rows_int(&rows, 1), days, &from_ms, &come, error);
+    if (!come) continue;
     *list = list_grow(&tending->arena, *list, *count, &room, sizeof **list);
     (*list)[(*count)++] = (struct come){.home = tending->home,
                                         .occasion = occasion,
                                         .person = arena_text(&tending->arena, rows_text(&rows, 0)),
-                                        .from_ms = rows_int(&rows, 1) + days * DAY_MS};
+                                        .from_ms = from_ms};
   }
-  return rows_close(&rows, error);
+  enum err closing = rows_close(&rows, err ? NULL : error);
+  return err ? err : closing;
 }
 
 static enum err open_by_day(struct tending *tending, const struct study_occasion *occasion, int64_t days, struct error *error) {
@@ -91,6 +111,10 @@ static enum err open_what_is_due(struct tending *tending, struct error *error) {
     /* Whoever has not had every session by then: the end has come all the same. */
     if (occasion->trigger == TRIGGER_END && study->sessions_within_days && occasion->rater == PERSON_PATIENT)
       err = open_by_day(tending, occasion, study->sessions_within_days, error);
+    if (err == ERR_STATE && !strcmp(error->id, "zone-unknown")) { /* the other forms, and reminders, need not wait for it */
+      log_line(LOG_WARNING, "tending", "%s: the occasion %s cannot open: %s", tending->home->name, occasion->name, error->text);
+      err = OK;
+    }
   }
   return err;
 }

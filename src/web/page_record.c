@@ -150,7 +150,10 @@ static void write_places(struct request *request, const struct study *study) {
   html(&request->out, "<h2>");
   say(request, WORD_RECORD_PLACES);
   html(&request->out, "</h2>");
-  if (study->site_count) named_list(request, study->sites, study->site_count);
+  if (study->site_count) html(&request->out, "<ul>");
+  for (size_t i = 0; i < study->site_count; i++)
+    html(&request->out, "<li>%s</li>", study_words(request, &study->sites[i].label));
+  if (study->site_count) html(&request->out, "</ul>");
   if (has(request, &study->record.contact))
     html(&request->out, "<p>%s</p>", study_words(request, &study->record.contact));
   else if (has(request, &study->contact))

@@ -162,6 +162,9 @@ struct fault {
   int lines; /* the finding stands this many lines below the change (a negative number: not checked) */
 };
 
+#define BY_HOURS "\"due_hours\": 24,\n      \"closes_hours\": 144"
+#define SITE_1 "\"label\": {\"en\": \"Site 1\", \"fr\": \"Centre 1\"}"
+
 static const struct fault faults[] = {
     {"json-broken", "study.json", "\"version\": 1,", "\"version\": 1", "", -1},
     {"json-broken", "study.json", "\"version\": 1,", "\"version\": 1, \"version\": 2,", "", -1},
@@ -189,6 +192,16 @@ static const struct fault faults[] = {
     {"rater-wrong", "study.json", "\"form\": \"session-therapist\"", "\"form\": \"session-patient\"",
      "/occasions/1/form", 0},
     {"window-inverted", "study.json", "\"closes_hours\": 144", "\"closes_hours\": 12", "/occasions/0/closes_hours", 0},
+    {"occasion-times", "study.json", "\"closes_hours\": 144", "\"closes_days\": 6", "/occasions/0", -1},
+    {"occasion-times", "study.json", "\"due_hours\": 24", "\"due_hours\": 24, \"hour\": 9", "/occasions/0", -1},
+    {"occasion-times", "study.json", "\"due_hours\": 24,", "", "/occasions/0", -1},
+    {"json-value", "study.json", BY_HOURS, "\"due_days\": 1, \"closes_days\": 6, \"hour\": 24", "/occasions/0/hour", 0},
+    {"window-inverted", "study.json", BY_HOURS, "\"due_days\": 7, \"closes_days\": 6, \"hour\": 9",
+     "/occasions/0/closes_days", 0},
+    {"reminder-late", "study.json", BY_HOURS, "\"due_days\": 1, \"closes_days\": 3, \"hour\": 9",
+     "/occasions/0/remind_hours/1", -1},
+    {"zone-unknown", "study.json", SITE_1, SITE_1 ", \"zone\": \"America/Atlantis\"", "/sites/0/zone", 0},
+    {"zone-unknown", "study.json", SITE_1, SITE_1 ", \"zone\": \"../zoneinfo/UTC\"", "/sites/0/zone", 0},
     {"reminders-order", "study.json", "\"remind_hours\": [24, 72]", "\"remind_hours\": [72, 24]",
      "/occasions/0/remind_hours/1", 0},
     {"reminder-late", "study.json", "\"remind_hours\": [24, 72]", "\"remind_hours\": [24, 200]",
@@ -406,6 +419,10 @@ static void an_honest_change_is_told_in_words(void **state) {
   } cases[] = {
       {"study.json", "\"count\": 40", "\"count\": 60", "target for therapists changes from 40 to 60"},
       {"study.json", "\"closes_hours\": 144", "\"closes_hours\": 168", "occasion session-patient is due, reminded"},
+      {"study.json", BY_HOURS, "\"due_days\": 1, \"closes_days\": 6, \"hour\": 9",
+       "occasion session-patient is due, reminded"},
+      {"study.json", SITE_1, SITE_1 ", \"zone\": \"America/Toronto\"",
+       "The site site-1 keeps the time of America/Toronto instead of UTC"},
       {"study.json", "\"flagged_only\": true", "\"flagged_only\": false", "In the arm programme, the trainer sees"},
       {"study.json", "\"rule\": \"model\"", "\"rule\": \"pooled-sd\"", "by the rule pooled-sd instead of model"},
       {"study.json", "\"rater\", \"analyst\", \"monitor\", \"administrator\"]", "\"rater\", \"analyst\", \"monitor\"]",

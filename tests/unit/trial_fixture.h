@@ -30,10 +30,10 @@ struct trial {
 
 static const struct actor the_coordinator = {.code = "A-COORD", .roles = ROLE_COORDINATOR | ROLE_ALLOCATOR, .site = "", .person = ""};
 
-static inline void trial_open(struct trial *trial, const char *study_name, bool postgresql) {
+static inline void trial_open_at(struct trial *trial, const char *study_name, bool postgresql, int64_t now_ms) {
   static int databases;
   memset(trial, 0, sizeof *trial);
-  trial->now_ms = INT64_C(20514) * DAY_MS + 9 * HOUR_MS;
+  trial->now_ms = now_ms;
   trial->desk = expression_desk_open();
   struct error error = {0};
   struct study_findings findings = {.arena = &trial->arena};
@@ -72,6 +72,10 @@ static inline void text_between(const char *text, const char *before, const char
   assert_true(stop && (size_t)(stop - start) < size);
   memcpy(out, start, (size_t)(stop - start));
   out[stop - start] = 0;
+}
+
+static inline void trial_open(struct trial *trial, const char *study_name, bool postgresql) {
+  trial_open_at(trial, study_name, postgresql, INT64_C(20514) * DAY_MS + 9 * HOUR_MS);
 }
 
 static inline void trial_close(struct trial *trial) {
