@@ -62,7 +62,7 @@ static enum err own_tasks(const struct viewing *viewing, int64_t now_ms, struct 
                         ARGS(v_text(person), v_int(now_ms)));
   if (err) return err;
   caseload->tasks = arena_array(viewing->arena, CASELOAD_TASKS, sizeof *caseload->tasks);
-  rows_open(&rows, viewing->open, "SELECT o.id, o.patient, o.name, o.session_number, o.due_ms, o.closes_ms " OPEN_FORMS
+  rows_open(&rows, viewing->open, "SELECT o.id, o.patient, o.name, o.session_number, o.due_ms, o.closes_ms, p.site " OPEN_FORMS
             "ORDER BY o.due_ms, o.id LIMIT $3",
             ARGS(v_text(person), v_int(now_ms), v_int(CASELOAD_TASKS)));
 #undef OPEN_FORMS
@@ -72,6 +72,7 @@ static enum err own_tasks(const struct viewing *viewing, int64_t now_ms, struct 
     snprintf(task->occasion, sizeof task->occasion, "%s", rows_text(&rows, 0));
     snprintf(task->patient, sizeof task->patient, "%s", rows_text(&rows, 1));
     snprintf(task->name, sizeof task->name, "%s", rows_text(&rows, 2));
+    snprintf(task->site, sizeof task->site, "%s", rows_text(&rows, 6));
     task->overdue = task->due_ms <= now_ms;
   }
   return rows_close(&rows, error);

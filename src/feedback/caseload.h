@@ -9,7 +9,7 @@
 #define CASELOAD_TASKS 30
 
 struct task {
-  char occasion[CODE_BYTES], patient[CODE_BYTES], name[64];
+  char occasion[CODE_BYTES], patient[CODE_BYTES], name[64], site[40];
   int64_t session_number, due_ms, closes_ms;
   bool overdue;
 };

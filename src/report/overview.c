@@ -127,7 +127,7 @@ static enum err overdue_list(struct db *masked, struct arena *arena, const char 
   struct rows rows;
   rows_open(&rows, masked,
             "SELECT o.id, o.respondent, o.patient, o.name, o.rater, o.session_number, o.due_ms, o.closes_ms, "
-            "coalesce((SELECT max(r.made_ms) FROM reminder r WHERE r.occasion = o.id), 0) "
+            "coalesce((SELECT max(r.made_ms) FROM reminder r WHERE r.occasion = o.id), 0), p.site "
             "FROM occasion o JOIN person p ON p.code = o.subject WHERE o.submitted_ms = 0 AND o.due_ms <= $1 AND "
             "o.closes_ms > $1 AND p.withdrawn_ms = 0 AND (p.site = $2 OR $2 = '') ORDER BY o.due_ms, o.id",
             ARGS(v_int(now_ms), v_text(site)));
@@ -143,6 +143,7 @@ static enum err overdue_list(struct db *masked, struct arena *arena, const char 
     one->due_ms = rows_int(&rows, 6);
     one->closes_ms = rows_int(&rows, 7);
     one->reminded_ms = rows_int(&rows, 8);
+    snprintf(one->site, sizeof one->site, "%s", rows_text(&rows, 9));
   }
   return rows_close(&rows, error);
 }

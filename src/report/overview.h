@@ -21,7 +21,7 @@ struct site_row {
   int64_t forms_due, forms_done; /* overdue now and still open; answered */
 };
 struct overdue {
-  char occasion[CODE_BYTES], respondent[CODE_BYTES], patient[CODE_BYTES], name[64];
+  char occasion[CODE_BYTES], respondent[CODE_BYTES], patient[CODE_BYTES], name[64], site[40];
   enum person_kind rater;
   int64_t session_number, due_ms, closes_ms;
   int64_t reminded_ms; /* 0 never */

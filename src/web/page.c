@@ -25,6 +25,10 @@ const char *say_time(const struct request *r, int64_t time_ms) {
 const char *say_day_of(const struct request *r, int64_t time_ms) {
   return date_words(r->arena, r->language, time_ms / DAY_MS - (time_ms % DAY_MS < 0));
 }
+const char *say_day_at(const struct request *r, const char *name, int64_t time_ms) {
+  const struct study_site *site = r->study ? study_site(r->study, name) : NULL;
+  return date_words(r->arena, r->language, zone_day(site ? site->zone : NULL, time_ms));
+}
 const char *say_count(const struct request *r, int64_t count) {
   return count_words(r->arena, r->language, count);
 }

@@ -26,6 +26,8 @@ const char *study_words(const struct request *request, const struct words *words
 const char *say_date(const struct request *request, int64_t day);
 const char *say_time(const struct request *request, int64_t time_ms);
 const char *say_day_of(const struct request *request, int64_t time_ms);
+/* The day that it is then at a site of the study. */
+const char *say_day_at(const struct request *request, const char *site, int64_t time_ms);
 const char *say_count(const struct request *request, int64_t count);
 const char *say_number(const struct request *request, double value, int decimals);
 

@@ -34,9 +34,9 @@ static void write_task(struct request *request, const struct task *task) {
   if (task->overdue) {
     state_mark(request, MARK_LATE, WORD_OVERDUE);
     html(out, " · ");
-    say(request, WORD_OPEN_UNTIL, say_day_of(request, task->closes_ms));
+    say(request, WORD_OPEN_UNTIL, say_day_at(request, task->site, task->closes_ms));
   } else
-    say(request, WORD_DUE_BY, say_day_of(request, task->due_ms));
+    say(request, WORD_DUE_BY, say_day_at(request, task->site, task->due_ms));
   html(out, "</p><p><a class=\"button primary\" href=\"%s\">", address(request, "/forms/%s", task->occasion));
   say(request, WORD_ANSWER_NOW);
   html(out, "<span class=\"visually-hidden\"> (%s)</span></a></p></li>", task->patient);

@@ -57,9 +57,9 @@ static void write_overdue_row(struct request *request, const struct overdue *ove
   if (!patient && *overdue->patient) html(out, ", <span class=\"code\">%s</span>", overdue->patient);
   html(out, "</span></td>");
   cell_open(request, WORD_DUE, NULL);
-  html(out, "%s</td>", say_day_of(request, overdue->due_ms));
+  html(out, "%s</td>", say_day_at(request, overdue->site, overdue->due_ms));
   cell_open(request, WORD_CLOSES, NULL);
-  html(out, "%s</td>", say_day_of(request, overdue->closes_ms));
+  html(out, "%s</td>", say_day_at(request, overdue->site, overdue->closes_ms));
   cell_open(request, WORD_TO_DO, "actions");
   if (overdue->reminded_ms && request->now_ms - overdue->reminded_ms < DAY_MS)
     state_mark(request, MARK_DONE, WORD_REMINDED_TODAY);

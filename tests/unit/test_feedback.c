@@ -171,6 +171,7 @@ static void sight(bool postgresql) {
     assert_ok(db_open(&db, trial.home->store, DB_OPEN, error));
     assert_ok(feedback_caseload(&(struct viewing){db, trial.detector, &trial.arena, &own}, trial.now_ms, 1, &list, error));
     assert_int_equal(list.count, 2); /* own patients are in the list whatever the study shows of them */
+    for (size_t j = 0; j < list.task_count; j++) assert_string_equal(list.tasks[j].site, home_study(trial.home)->sites[0].name);
     for (size_t j = 0; j < list.count; j++) {
       const struct course *course = &list.rows[j];
       int which = strcmp(course->patient, patients[0]) != 0;

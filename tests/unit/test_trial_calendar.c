@@ -68,6 +68,17 @@ static void check_times(struct trial *trial, const char *patient, int64_t due_ms
   assert_int_equal(occasion.closes_ms, closes_ms);
 }
 
+/* What the overview lists, by when it was due, tells the site by whose days it is to be read. */
+static void check_overdue(struct trial *trial, const char *const *sites, size_t count) {
+  struct db *db;
+  struct overview overview;
+  assert_ok(db_open(&db, trial->home->store, DB_MASKED, error));
+  assert_ok(report_overview(db, trial->home, &trial->arena, "", trial->now_ms, &overview, error));
+  assert_int_equal(overview.overdue_count, count);
+  for (size_t i = 0; i < count; i++) assert_string_equal(overview.overdue[i].site, sites[i]);
+  db_close(db);
+}
+
 /* One instant is Sunday in Toronto, Saturday in Vancouver, and Sunday in UTC. */
 static void each_site_has_days_of_its_own(void **state) {
   (void)state;
@@ -81,6 +92,8 @@ static void each_site_has_days_of_its_own(void **state) {
   check_times(&trial, west, at(2025, 3, 10, 1, 0), at(2025, 3, 12, 1, 0));
   check_times(&trial, plain, at(2025, 3, 10, 18, 0), at(2025, 3, 12, 18, 0));
   trial_verify(&trial); /* a replay reads the instants from the entries */
+  trial.now_ms = at(2025, 3, 11, 0, 0);
+  check_overdue(&trial, (const char *const[]){"west", "plain", "clinic"}, 3);
   trial_close(&trial);
 }
 

@@ -160,10 +160,24 @@ static void test_numbers(void **state) {
   }
 }
 
+/* Half past ten at night in Toronto is the next day in UTC. */
+static void test_days_at_a_site(void **state) {
+  (void)state;
+  struct study_site sites[] = {{.name = "east", .zone_name = "America/Toronto"}, {.name = "plain"}};
+  struct study study = {.sites = sites, .site_count = 2};
+  struct request request = {.study = &study, .arena = &arena, .language = LANGUAGE_ENGLISH};
+  int64_t time_ms = day_from_civil(2025, 3, 10) * DAY_MS + 150 * MINUTE_MS;
+  assert_int_equal(zone_open(&sites[0].zone, sites[0].zone_name, &arena, NULL), OK);
+  assert_string_equal(say_day_at(&request, "east", time_ms), "9\u00a0March 2025");
+  assert_string_equal(say_day_at(&request, "plain", time_ms), "10\u00a0March 2025");
+  assert_string_equal(say_day_at(&request, "none", time_ms), say_day_of(&request, time_ms));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_words), cmocka_unit_test(test_words_filled), cmocka_unit_test(test_dates_and_numbers),
       cmocka_unit_test(test_pairs), cmocka_unit_test(test_route_table),  cmocka_unit_test(test_numbers), cmocka_unit_test(test_route_find),
+      cmocka_unit_test(test_days_at_a_site),
   };
   return cmocka_run_group_tests(tests, NULL, end);
 }
