@@ -51,9 +51,7 @@ static const char *text_problem(struct request *request, const struct field *fie
 
 /* A place holds something sound whatever came: "" or 0. */
 static void place_blank(const struct field *field, void *place) {
-  if (field->type == FIELD_IS_FLAG)
-    *(int *)place = 0;
-  else if (field->type == FIELD_IS_INT)
+  if (field->type == FIELD_IS_INT)
     *(int64_t *)place = 0;
   else if (field->type == FIELD_IS_DATE)
     *(int64_t *)place = FIELD_NO_DATE;
@@ -64,7 +62,7 @@ static void place_blank(const struct field *field, void *place) {
 static const char *value_take(struct request *request, const struct field *field, const char *text, void *place) {
   bool blank = !*text;
   place_blank(field, place);
-  if (field->type != FIELD_IS_FLAG && blank && field->required) return said(request, WORD_FIELD_REQUIRED);
+  if (blank && field->required) return said(request, WORD_FIELD_REQUIRED);
   switch (field->type) {
   case FIELD_IS_TEXT:
   case FIELD_IS_AREA:
@@ -79,9 +77,6 @@ static const char *value_take(struct request *request, const struct field *field
     return NULL;
   case FIELD_IS_DATE:
     return blank || date_parse(text, place) ? NULL : said(request, WORD_FIELD_DATE);
-  case FIELD_IS_FLAG:
-    *(int *)place = !blank;
-    return NULL;
   }
   return NULL;
 }

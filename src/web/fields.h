@@ -24,8 +24,7 @@ enum field_type {
   FIELD_IS_AREA,   /* the same, several lines */
   FIELD_IS_SECRET, /* the same, never shown again, blanks kept */
   FIELD_IS_INT,    /* int64_t within low..high */
-  FIELD_IS_DATE,   /* int64_t, a day number; FIELD_NO_DATE when empty */
-  FIELD_IS_FLAG    /* int: 1 when the box was ticked */
+  FIELD_IS_DATE    /* int64_t, a day number; FIELD_NO_DATE when empty */
 };
 #define FIELD_REQUIRED true
 #define FIELD_OPTIONAL false
@@ -45,7 +44,6 @@ struct field {
 #define FIELD_SECRET(type, member, required, low, high) FIELD_OF(FIELD_IS_SECRET, type, member, required, low, high)
 #define FIELD_INT(type, member, required, low, high) FIELD_OF(FIELD_IS_INT, type, member, required, low, high)
 #define FIELD_DATE(type, member, required) FIELD_OF(FIELD_IS_DATE, type, member, required, 0, 0)
-#define FIELD_FLAG(type, member) FIELD_OF(FIELD_IS_FLAG, type, member, FIELD_OPTIONAL, 0, 0)
 
 struct fields {
   const struct field *list;
