@@ -185,7 +185,7 @@ enum err course_row(const struct viewing *viewing, const char *code, struct cour
   if (err) return err;
   course_begin(study, &patient, &inputs, course);
   if (sight.level == SIGHT_NOTHING) return OK;
-  err = detector_judge(viewing->detector, viewing->open, viewing->arena, code, &inputs.ratings, &judgement, error);
+  err = detector_judge(viewing->detector, viewing->open, viewing->arena, &inputs.ratings, &judgement, error);
   if (err) return err;
   course_fill(study, viewing->arena, &inputs, &judgement, sight, course);
   if (sight.flagged_only && !course->state.now) {
@@ -245,7 +245,7 @@ enum err course_keep(struct txn *txn, struct detector *detector, const struct pe
   struct inputs inputs;
   struct judgement judgement;
   enum err err = inputs_read(txn_db(txn), txn_arena(txn), study, patient->code, &inputs, error);
-  if (!err) err = detector_keep(detector, txn, patient->code, &inputs.ratings, &judgement, error);
+  if (!err) err = detector_keep(detector, txn, &inputs.ratings, &judgement, error);
   if (err) return err;
   course_begin(study, patient, &inputs, course);
   course_fill(study, txn_arena(txn), &inputs, &judgement, (struct sight){SIGHT_COURSE, false}, course);
@@ -263,5 +263,5 @@ enum err course_kept(struct db *open, struct detector *detector, struct arena *a
   err = db_text(open, error, arena, &basis, "SELECT basis FROM cache_course WHERE patient = $1 ORDER BY patient", ARGS(v_text(patient->code)));
   *kept = !err && basis && !strcmp(basis, key);
   if (err || !*kept || !inputs.ratings.count) return err;
-  return detector_kept(detector, open, arena, patient->code, &inputs.ratings, kept, error);
+  return detector_kept(detector, open, arena, &inputs.ratings, kept, error);
 }

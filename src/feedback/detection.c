@@ -115,23 +115,23 @@ static struct detection_series series_new(int64_t number) {
   return (struct detection_series){.session_number = number, .reported = {-1, -1}, .resolved = {-1, -1}};
 }
 
-void detection_course_add(struct arena *arena, struct detection_course *course, struct rows *rows, int first) {
-  int64_t number = rows_int(rows, first);
+static void course_add(struct arena *arena, struct detection_course *course, struct rows *rows) {
+  int64_t number = rows_int(rows, 0);
   if (!course->count || course->series[course->count - 1].session_number != number) {
     course->series = list_grow(arena, course->series, course->count, &course->room, sizeof *course->series);
     course->series[course->count++] = series_new(number);
   }
-  series_take(&course->series[course->count - 1], rows, first + 1);
+  series_take(&course->series[course->count - 1], rows, 1);
 }
 
 enum err detection_course_read(struct db *open, struct arena *arena, const char *patient, struct detection_course *course,
                                struct error *error) {
-  *course = (struct detection_course){0};
+  *course = (struct detection_course){.patient = arena_text(arena, patient)};
   struct rows rows;
   rows_open(&rows, open,
             "SELECT session_number, rater, value, reported, resolved FROM rating WHERE patient = $1 ORDER BY session_number, rater",
             ARGS(v_text(patient)));
-  while (rows_next(&rows)) detection_course_add(arena, course, &rows, 0);
+  while (rows_next(&rows)) course_add(arena, course, &rows);
   return rows_close(&rows, error);
 }
 
@@ -224,8 +224,8 @@ static struct judging judging_now(struct detector *detector, struct arena *arena
 }
 
 /* Memory, then the table, then the rule. */
-static enum err find_or_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
-                              const struct detection_course *course, struct judgement *out, struct judging *now,
+static enum err find_or_judge(struct detector *detector, struct db *db, struct arena *arena,
+                              const struct detection_course *course, struct judgement *out, const struct judging *now,
                               struct error *error) {
   bool found;
   out->seen = arena_array(arena, course->count + 1, sizeof *out->seen);
@@ -233,16 +233,16 @@ static enum err find_or_judge(struct detector *detector, struct db *db, struct a
   out->basis = now->basis;
   judged_key_text(now->key, out->key);
   if (judged_find(detector->judged, now->key, out->seen, course->count)) return OK;
-  enum err err = judged_read(db, patient, now->key, out->seen, course->count, &found, error);
+  enum err err = judged_read(db, course, now->key, out->seen, &found, error);
   if (!err && !found) err = judge(detector, &now->estimate, &now->threshold, arena, course, out->seen, error);
   if (!err) judged_keep(detector->judged, now->key, out->seen, course->count);
   return err;
 }
 
-enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
-                        const struct detection_course *course, struct judgement *out, struct error *error) {
+enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const struct detection_course *course,
+                        struct judgement *out, struct error *error) {
   struct judging now = judging_now(detector, arena, course);
-  return find_or_judge(detector, db, arena, patient, course, out, &now, error);
+  return find_or_judge(detector, db, arena, course, out, &now, error);
 }
 
 void detector_key(struct detector *detector, struct arena *arena, const struct detection_course *course,
@@ -250,18 +250,18 @@ void detector_key(struct detector *detector, struct arena *arena, const struct d
   judged_key_text(judging_now(detector, arena, course).key, out);
 }
 
-enum err detector_keep(struct detector *detector, struct txn *txn, const char *patient,
-                       const struct detection_course *course, struct judgement *out, struct error *error) {
+enum err detector_keep(struct detector *detector, struct txn *txn, const struct detection_course *course,
+                       struct judgement *out, struct error *error) {
   struct arena *arena = txn_arena(txn);
   struct judging now = judging_now(detector, arena, course);
-  enum err err = find_or_judge(detector, txn_db(txn), arena, patient, course, out, &now, error);
-  return err ? err : judged_write(txn_db(txn), arena, patient, now.key, course->series, out->seen, course->count, error);
+  enum err err = find_or_judge(detector, txn_db(txn), arena, course, out, &now, error);
+  return err ? err : judged_write(txn_db(txn), arena, course, now.key, out->seen, error);
 }
 
-enum err detector_kept(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
-                       const struct detection_course *course, bool *kept, struct error *error) {
+enum err detector_kept(struct detector *detector, struct db *db, struct arena *arena, const struct detection_course *course,
+                       bool *kept, struct error *error) {
   struct detection *seen = arena_array(arena, course->count + 1, sizeof *seen);
-  return judged_read(db, patient, judging_now(detector, arena, course).key, seen, course->count, kept, error);
+  return judged_read(db, course, judging_now(detector, arena, course).key, seen, kept, error);
 }
 
 /* ---- what is asked ---- */

@@ -33,14 +33,12 @@ struct detection_series {
 };
 /* A patient's sessions that were rated or reported on, in order. */
 struct detection_course {
+  const char *patient;
   struct detection_series *series;
   size_t count, room;
 };
 enum err detection_course_read(struct db *open, struct arena *arena, const char *patient, struct detection_course *course,
                                struct error *error);
-/* Takes in a row of table rating: from column `first`, session_number, rater, value, reported, resolved. Rows of one
- * patient come by session. */
-void detection_course_add(struct arena *arena, struct detection_course *course, struct rows *rows, int first);
 
 /* What stands behind the figures: goes into what was shown. Copies, at most 16 and 32 bytes with the NUL. */
 struct detector_basis {
@@ -59,18 +57,18 @@ struct judgement {
 };
 /* What is known of one course: as kept in memory or in cache_detection (read through `db`) where that rests on these
  * ratings and the present estimate, else judged now, up to a millisecond. `arena` holds the answer. Any thread. */
-enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
-                        const struct detection_course *course, struct judgement *out, struct error *error);
+enum err detector_judge(struct detector *detector, struct db *db, struct arena *arena, const struct detection_course *course,
+                        struct judgement *out, struct error *error);
 /* What a judgement of this course would rest on now: the ratings, the estimate, the thresholds, what the study asks and
  * how this program judges. The same key, the same judgement. */
 void detector_key(struct detector *detector, struct arena *arena, const struct detection_course *course,
                   char out[2 * SHA256_BYTES + 1]);
 /* Judges and keeps the answer in cache_detection. In the writer. */
-enum err detector_keep(struct detector *detector, struct txn *txn, const char *patient,
-                       const struct detection_course *course, struct judgement *out, struct error *error);
+enum err detector_keep(struct detector *detector, struct txn *txn, const struct detection_course *course,
+                       struct judgement *out, struct error *error);
 /* Whether cache_detection holds what this course rests on now. */
-enum err detector_kept(struct detector *detector, struct db *db, struct arena *arena, const char *patient,
-                       const struct detection_course *course, bool *kept, struct error *error);
+enum err detector_kept(struct detector *detector, struct db *db, struct arena *arena, const struct detection_course *course,
+                       bool *kept, struct error *error);
 /* Takes the whole sample in and makes the estimate and the thresholds anew: seconds, so never in the writer. What was
  * kept of the courses then holds no longer: feedback_renew() (renewal.h). */
 enum err detector_learn(struct detector *detector, struct error *error);

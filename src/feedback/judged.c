@@ -110,7 +110,7 @@ static bool take_row(struct rows *rows, struct detection *out) {
          number_read(rows_text(rows, 6), &out->repaired);
 }
 
-enum err judged_read(struct db *db, const char *patient, struct judged_key key, struct detection *out, size_t count,
+enum err judged_read(struct db *db, const struct detection_course *course, struct judged_key key, struct detection *out,
                      bool *found, struct error *error) {
   char basis[2 * SHA256_BYTES + 1];
   size_t read = 0;
@@ -120,20 +120,19 @@ enum err judged_read(struct db *db, const char *patient, struct judged_key key, 
   rows_open(&rows, db,
             "SELECT basis, known, expected, low, high, tension, repaired, event, reported FROM cache_detection "
             "WHERE patient = $1 ORDER BY session_number",
-            ARGS(v_text(patient)));
+            ARGS(v_text(course->patient)));
   for (; holds && rows_next(&rows); read++)
-    holds = read < count && !strcmp(rows_text(&rows, 0), basis) && take_row(&rows, &out[read]);
-  *found = holds && count && read == count;
+    holds = read < course->count && !strcmp(rows_text(&rows, 0), basis) && take_row(&rows, &out[read]);
+  *found = holds && read && read == course->count;
   return rows_close(&rows, error);
 }
 
-enum err judged_write(struct db *db, struct arena *arena, const char *patient, struct judged_key key,
-                      const struct detection_series *series, const struct detection *seen, size_t count,
-                      struct error *error) {
+enum err judged_write(struct db *db, struct arena *arena, const struct detection_course *course, struct judged_key key,
+                      const struct detection *seen, struct error *error) {
   char basis[2 * SHA256_BYTES + 1];
   enum err err = OK;
   judged_key_text(key, basis);
-  for (size_t i = 0; i < count && !err; i++)
+  for (size_t i = 0; i < course->count && !err; i++)
     err = db_exec(
         db, error,
         "INSERT INTO cache_detection (patient, session_number, subject, basis, known, expected, low, high, tension, "
@@ -141,7 +140,7 @@ enum err judged_write(struct db *db, struct arena *arena, const char *patient, s
         "ON CONFLICT (patient, session_number) DO UPDATE SET basis = excluded.basis, known = excluded.known, "
         "expected = excluded.expected, low = excluded.low, high = excluded.high, tension = excluded.tension, "
         "repaired = excluded.repaired, event = excluded.event, reported = excluded.reported",
-        ARGS(v_text(patient), v_int(series[i].session_number), v_text(basis), v_int(seen[i].known),
+        ARGS(v_text(course->patient), v_int(course->series[i].session_number), v_text(basis), v_int(seen[i].known),
              v_text(number_text(arena, seen[i].expected)), v_text(number_text(arena, seen[i].low)),
              v_text(number_text(arena, seen[i].high)), v_text(number_text(arena, seen[i].tension)),
              v_text(number_text(arena, seen[i].repaired)), v_int(seen[i].event), v_int(seen[i].reported)));

@@ -28,11 +28,11 @@ void judged_key_text(struct judged_key key, char out[2 * SHA256_BYTES + 1]);
 bool judged_find(struct judged *judged, struct judged_key key, struct detection *out, size_t count);
 void judged_keep(struct judged *judged, struct judged_key key, const struct detection *out, size_t count);
 
-/* The same in cache_detection. *found is false, and `out` undefined, when what stands there rests on anything else. */
-enum err judged_read(struct db *db, const char *patient, struct judged_key key, struct detection *out, size_t count,
+/* The same in cache_detection, one for each of the course's sessions. *found is false, and `out` undefined, when what
+ * stands there rests on anything else. */
+enum err judged_read(struct db *db, const struct detection_course *course, struct judged_key key, struct detection *out,
                      bool *found, struct error *error);
-enum err judged_write(struct db *db, struct arena *arena, const char *patient, struct judged_key key,
-                      const struct detection_series *series, const struct detection *seen, size_t count,
-                      struct error *error);
+enum err judged_write(struct db *db, struct arena *arena, const struct detection_course *course, struct judged_key key,
+                      const struct detection *seen, struct error *error);
 
 #endif

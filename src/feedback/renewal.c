@@ -45,7 +45,7 @@ static enum err course_renew(struct detector *detector, struct db *open, const c
   enum err err = person_read(open, code, &patient, error);
   if (!err) err = course_kept(open, detector, &arena, &patient, &kept, error);
   if (!err && !kept) err = detection_course_read(open, &arena, code, &ratings, error);
-  if (!err && !kept) err = detector_judge(detector, open, &arena, code, &ratings, &judgement, error);
+  if (!err && !kept) err = detector_judge(detector, open, &arena, &ratings, &judgement, error);
   struct keep_again again = {detector, code};
   if (!err && !kept) err = ledger_do(detector_home(detector)->ledger, keep_again, &again, error);
   arena_free(&arena);
