@@ -50,6 +50,8 @@ SQL := $(sort $(wildcard src/store/sql/*.sql))
 ASSEMBLED := build/assembled/kinds.c build/assembled/routes.c build/assembled/tables.c build/assembled/log_words.c
 LIB_OBJECTS := $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(MAIN),$(SOURCES))) $(patsubst build/%.c,$(B)/obj/%.o,$(ASSEMBLED))
 EMBED := $(sort $(shell find assets studies src/store/sql -type f ! -name '.*' 2>/dev/null) $(wildcard src/people/*.txt))
+# build/names changes when a file comes, goes or gets another name: what is made of all of them is then made again.
+NAMED := $(shell mkdir -p build; printf '%s\n' $(SOURCES) $(EMBED) >build/names.$$$$; cmp -s build/names.$$$$ build/names && rm build/names.$$$$ || mv build/names.$$$$ build/names)
 UNITS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 FAULTS := $(patsubst tests/fault/%.c,$(B)/fault/%,$(sort $(wildcard tests/fault/*.c)))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(sort $(wildcard bench/*.c)))
@@ -77,7 +79,7 @@ $(B)/libattune.a: $(LIB_OBJECTS) $(B)/obj/embed.o
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(B)/obj/embed.S: $(EMBED) tools/embed.sh Makefile
+$(B)/obj/embed.S: $(EMBED) build/names tools/embed.sh Makefile
 	@mkdir -p $(@D)
 	$(Q)tools/embed.sh $(EMBED) > $@
 
@@ -89,7 +91,7 @@ $(B)/obj/src/%.o: src/%.c
 	@echo '  CC $<'
 	$(Q)$(CC) $(ALL_CFLAGS) $(ROOM_CFLAGS) $(WIDE) -include base/banned.h -MMD -MP -c -o $@ $<
 
-build/assembled/stamp: $(SOURCES) $(SQL) tools/assemble.sh
+build/assembled/stamp: $(SOURCES) $(SQL) build/names tools/assemble.sh
 	$(Q)tools/assemble.sh build/assembled
 	@touch $@
 $(ASSEMBLED): build/assembled/stamp ;
