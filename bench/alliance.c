@@ -140,9 +140,8 @@ static double run_rules(int sessions, const enum alliance_rule *rules, int count
   struct alliance_world w = alliance_world_default();
   double time[ALLIANCE_SESSIONS_MAX];
   for (int t = 0; t < sessions; t++) time[t] = t + 1;
-  if (alliance_largest_scores(largest, rules, count, (enum alliance_view)view, &w.truth, time, sessions, ratings_only,
-                              (size_t)series_count, memory, bytes))
-    return 0;
+  const struct alliance_pass pass = {rules, count, (enum alliance_view)view, time, sessions, ratings_only, (size_t)series_count};
+  if (alliance_largest_scores(largest, &pass, &w.truth, memory, bytes)) return 0;
   return largest[0] + largest[(size_t)count * (size_t)series_count - 1];
 }
 

@@ -92,11 +92,10 @@ static int charts(const char *path, int sessions) {
   void *memory = malloc(bytes);
   if (!ratings || !largest || !memory) return 1;
   for (int t = 0; t < sessions; t++) time[t] = t + 1;
+  const struct alliance_pass pass = {rules, 3, ALLIANCE_HINDSIGHT, time, sessions, ratings, patients};
   for (int round = 0; round < 3; round++) {
     double start = processor_seconds();
-    if (alliance_largest_scores(largest, rules, 3, ALLIANCE_HINDSIGHT, &w.truth, time, sessions, ratings, patients,
-                                memory, bytes))
-      return 1;
+    if (alliance_largest_scores(largest, &pass, &w.truth, memory, bytes)) return 1;
     double seconds = processor_seconds() - start;
     best = seconds < best ? seconds : best;
   }

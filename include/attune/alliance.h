@@ -263,13 +263,20 @@ int alliance_evidence(const struct alliance_series *series, const struct allianc
 enum alliance_rater alliance_first_rater(const struct alliance_estimate *estimate);
 
 /* Several rules over many patients in one pass. `ratings` holds a row of `sessions` ratings for each patient, none
- * missing, at the times `time`; rules are any but ALLIANCE_MODEL. largest[k * patients + p] becomes the largest score
- * of rules[k] over the course of patient p, which a limit is held against: to the last bit that of alliance_detect().
- */
-enum alliance_status alliance_largest_scores(double *largest, const enum alliance_rule *rules, int count,
-                                             enum alliance_view view, const struct alliance_estimate *estimate,
-                                             const double *time, int sessions, const double *ratings, size_t patients,
-                                             void *memory, size_t bytes);
+ * missing, at the times `time`; rules are any but ALLIANCE_MODEL. */
+struct alliance_pass {
+  const enum alliance_rule *rules;
+  int count; /* of rules */
+  enum alliance_view view;
+  const double *time;
+  int sessions;
+  const double *ratings;
+  size_t patients;
+};
+/* largest[k * patients + p] becomes the largest score of rules[k] over the course of patient p, which a limit is held
+ * against: to the last bit that of alliance_detect(). */
+enum alliance_status alliance_largest_scores(double *largest, const struct alliance_pass *pass,
+                                             const struct alliance_estimate *estimate, void *memory, size_t bytes);
 /* Bytes that alliance_largest_scores() and alliance_threshold_find() need for a series of `count` sessions. */
 size_t alliance_memory(int count, int simulations);
 

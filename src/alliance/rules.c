@@ -385,17 +385,17 @@ LANES_CLONES static bool course_load(struct course *c, const double *rows, size_
   return all > 0;
 }
 
-enum alliance_status alliance_largest_scores(double *largest, const enum alliance_rule *rules, int count,
-                                             enum alliance_view view, const struct alliance_estimate *e,
-                                             const double *time, int sessions, const double *ratings, size_t patients,
-                                             void *memory, size_t bytes) {
+enum alliance_status alliance_largest_scores(double *largest, const struct alliance_pass *pass,
+                                             const struct alliance_estimate *e, void *memory, size_t bytes) {
+  const enum alliance_rule *rules = pass->rules;
+  int count = pass->count, sessions = pass->sessions;
   const struct alliance_rater_estimate *r = &e->rater[alliance_first_rater(e)];
   struct room room = room_in(memory, bytes);
   struct rule_terms terms;
   struct course course;
   struct marks marks[ALLIANCE_RULES];
   double when = 0;
-  if ((unsigned)view > ALLIANCE_HINDSIGHT || count < 1 || count >= ALLIANCE_RULES || sessions < 1)
+  if ((unsigned)pass->view > ALLIANCE_HINDSIGHT || count < 1 || count >= ALLIANCE_RULES || sessions < 1)
     return ALLIANCE_RANGE;
   if (sessions > ALLIANCE_SERIES_MAX) return ALLIANCE_TOO_LONG;
   for (int k = 0; k < count; k++) {
@@ -403,16 +403,16 @@ enum alliance_status alliance_largest_scores(double *largest, const enum allianc
     if (sessions < alliance_rules[rules[k]].least) return ALLIANCE_TOO_SHORT;
   }
   memset(marks, 0, sizeof marks); /* nothing but the largest score is wanted */
-  for (int t = 0; t < sessions; t++) when += time[t];
+  for (int t = 0; t < sessions; t++) when += pass->time[t];
   double level = r->level + r->slope * (when / sessions - e->time_origin);
-  if (!rule_terms_build(&terms, &room, e, view, sessions) || !course_build(&course, &room, sessions))
+  if (!rule_terms_build(&terms, &room, e, pass->view, sessions) || !course_build(&course, &room, sessions))
     return ALLIANCE_MEMORY;
-  for (size_t p = 0; p < patients; p += LANES) {
-    size_t used = patients - p < LANES ? patients - p : LANES;
-    if (!course_load(&course, ratings + p * (size_t)sessions, used, level)) return ALLIANCE_NOT_FINITE;
+  for (size_t p = 0; p < pass->patients; p += LANES) {
+    size_t used = pass->patients - p < LANES ? pass->patients - p : LANES;
+    if (!course_load(&course, pass->ratings + p * (size_t)sessions, used, level)) return ALLIANCE_NOT_FINITE;
     rules_mark(rules, count, &terms, &course, (int)used, marks);
     for (int k = 0; k < count; k++)
-      memcpy(largest + (size_t)k * patients + p, &marks[k].largest, used * sizeof *largest);
+      memcpy(largest + (size_t)k * pass->patients + p, &marks[k].largest, used * sizeof *largest);
   }
   return ALLIANCE_OK;
 }

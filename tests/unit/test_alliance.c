@@ -426,14 +426,13 @@ static void many_at_once(void **state) {
     for (int t = 0; t < N; t++) ratings[p * N + t] = rows[p][t].rating[0] = p == 5 ? 3 : rows[p][t].rating[0];
   for (int view = 0; view < 2; view++) {
     enum alliance_view v = (enum alliance_view)view;
-    assert_int_equal(alliance_largest_scores(largest, all, RULES, v, &w.truth, time, N, ratings, COUNT, memory, bytes),
-                     ALLIANCE_OK);
+    const struct alliance_pass pass = {all, RULES, v, time, N, ratings, COUNT};
+    assert_int_equal(alliance_largest_scores(largest, &pass, &w.truth, memory, bytes), ALLIANCE_OK);
     for (int k = 0; k < RULES; k++)
       for (int p = 0; p < COUNT; p++) {
         double one, single = -1e300;
-        assert_int_equal(
-            alliance_largest_scores(&one, &all[k], 1, v, &w.truth, time, N, ratings + p * N, 1, memory, bytes),
-            ALLIANCE_OK);
+        const struct alliance_pass alone = {&all[k], 1, v, time, N, ratings + p * N, 1};
+        assert_int_equal(alliance_largest_scores(&one, &alone, &w.truth, memory, bytes), ALLIANCE_OK);
         struct alliance_result r = judge(&w.truth, all[k], v, 1, &series[p]);
         for (int t = 0; t < r.count; t++) single = r.sessions[t].score > single ? r.sessions[t].score : single;
         const double *fused = &largest[k * COUNT + p];
@@ -442,16 +441,12 @@ static void many_at_once(void **state) {
       }
   }
   ratings[17] = NAN;
-  assert_int_equal(
-      alliance_largest_scores(largest, all, RULES, ALLIANCE_ONLINE, &w.truth, time, N, ratings, COUNT, memory, bytes),
-      ALLIANCE_NOT_FINITE);
-  assert_int_equal(
-      alliance_largest_scores(largest, all, RULES, ALLIANCE_ONLINE, &w.truth, time, 10, ratings, 1, memory, bytes),
-      ALLIANCE_TOO_SHORT);
+  const struct alliance_pass whole = {all, RULES, ALLIANCE_ONLINE, time, N, ratings, COUNT};
+  const struct alliance_pass brief = {all, RULES, ALLIANCE_ONLINE, time, 10, ratings, 1};
+  assert_int_equal(alliance_largest_scores(largest, &whole, &w.truth, memory, bytes), ALLIANCE_NOT_FINITE);
+  assert_int_equal(alliance_largest_scores(largest, &brief, &w.truth, memory, bytes), ALLIANCE_TOO_SHORT);
   all[3] = ALLIANCE_MODEL;
-  assert_int_equal(
-      alliance_largest_scores(largest, all, RULES, ALLIANCE_ONLINE, &w.truth, time, N, ratings, COUNT, memory, bytes),
-      ALLIANCE_RANGE);
+  assert_int_equal(alliance_largest_scores(largest, &whole, &w.truth, memory, bytes), ALLIANCE_RANGE);
 }
 
 static void sudden_loss_and_change(void **state) {
