@@ -66,8 +66,8 @@ class Handler:
 class SmtpServer:
     """`refused`: addresses that get a 550. `once`: address -> an answer to DATA given once, or "cut". `taken`: messages."""
 
-    def __init__(self, delay=0.0, certificate=None, login=None):
-        self.port, self.delay, self.login = free_port(), delay, login
+    def __init__(self, delay=0.0, certificate=None, login=None, host="127.0.0.1"):
+        self.host, self.port, self.delay, self.login = host, free_port(), delay, login
         self.refused, self.once, self.taken, self.lock = set(), {}, [], threading.Lock()
         self.certificate, self.controller = certificate, None
 
@@ -83,7 +83,7 @@ class SmtpServer:
             more["tls_context"] = context
         if self.login:
             more.update(authenticator=self.authenticate, auth_required=True, auth_require_tls=bool(self.certificate))
-        self.controller = Controller(Handler(self), hostname="127.0.0.1", port=self.port, **more)
+        self.controller = Controller(Handler(self), hostname=self.host, port=self.port, **more)
         self.controller.start()
 
     def stop(self):
@@ -93,4 +93,4 @@ class SmtpServer:
 
     @property
     def url(self):
-        return f"smtp://127.0.0.1:{self.port}"
+        return f"smtp://{self.host}:{self.port}"

@@ -85,6 +85,16 @@ class Settings(unittest.TestCase):
         server.stop()
         self.assertIn("not reached", self.no("mail", "test", self.home, "p@example.org"))
 
+    def test_nothing_goes_in_the_open_elsewhere(self):
+        """127.0.0.2 is no name of this machine that the program knows: as good as a server elsewhere."""
+        server = self.server(host="127.0.0.2")
+        self.ok("mail", "set", self.home, "--smtp", server.url, "--from", FROM)
+        self.assertIn("SSL", self.no("mail", "test", self.home, "p@example.org"))
+        self.assertEqual(server.taken, [])
+        self.ok("mail", "set", self.home, "--smtp", server.url, "--plain")
+        self.ok("mail", "test", self.home, "p@example.org")
+        self.assertEqual(len(server.taken), 1)
+
     def test_encrypted_with_a_name(self):
         certificate = self.certificate()
         server = self.server(certificate=certificate, login=("me", "right"))
