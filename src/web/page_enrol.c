@@ -30,6 +30,7 @@ static struct enrol_fields enrol_fields(struct request *request, enum person_kin
   fields.list = arena_array(request->arena, fields.count, sizeof *fields.list);
   fields.form = arena_alloc(request->arena, sizeof *fields.form + fields.identity_count * sizeof *fields.form->identity);
   memcpy(fields.list, every_field, sizeof every_field);
+  fields.list[0].required = kind == PERSON_PATIENT; /* a patient has a therapist */
   for (size_t i = 0; i < fields.identity_count; i++)
     fields.list[COUNT(every_field) + i] = (struct field){.name = arena_printf(request->arena, "identity-%zu", i + 1),
                                                          .type = FIELD_IS_TEXT,
@@ -135,7 +136,6 @@ static void page_enrol_try(struct request *request) {
   const struct enrol_fields asked = enrol_fields(request, kind);
   struct fields fields = fields_read(request, asked.list, asked.count, asked.form);
   bool patient = kind == PERSON_PATIENT;
-  if (patient && !*asked.form->therapist) fields_problem(&fields, "therapist", said(request, WORD_FIELD_REQUIRED));
   if (!fields.valid) {
     request->status = 422;
     return draw_enrol(request, kind, &fields);
