@@ -22,12 +22,17 @@ static const struct field new_fields[] = {
     FIELD_TEXT(struct new_account, address, FIELD_OPTIONAL, 0, 254),
 };
 
+/* Roles of the study that have a page: another would lead to nothing. */
+static bool offered(const struct request *request, enum role role) {
+  return study_has_role(request->study, role_name(role)) && route_serves(role);
+}
+
 static void draw_new(struct request *request, const struct fields *fields) {
   const struct study *study = request->study;
   struct option roles[ROLE_WORDS], languages[STUDY_LANGUAGES];
   size_t role_count = 0;
   for (size_t i = 0; i < ROLE_WORDS; i++)
-    if (study_has_role(study, role_name(role_words[i].role)))
+    if (offered(request, role_words[i].role))
       roles[role_count++] = (struct option){role_name(role_words[i].role), said(request, role_words[i].label)};
   struct option *sites = arena_array(request->arena, study->site_count + 1, sizeof *sites);
   sites[0] = (struct option){"", said(request, WORD_ALL_SITES)};
@@ -112,7 +117,7 @@ static void write_roles(struct request *request, const struct account *account) 
   for (size_t i = 0; i < ROLE_WORDS; i++) {
     const char *name = role_name(role_words[i].role);
     bool has = account->roles & role_words[i].role;
-    if (has || study_has_role(request->study, name))
+    if (has || offered(request, role_words[i].role))
       html(out,
            "<label class=\"flag\"><input type=\"checkbox\" name=\"role-%s\" value=\"1\"%s> <span>%s</span></label>",
            name, has ? " checked" : "", said(request, role_words[i].label));
