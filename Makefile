@@ -160,4 +160,4 @@ flags:
 clean:
 	rm -rf build
 
--include $(wildcard $(B)/obj/src/*/*.d $(B)/*/*.d $(B)/fuzz_*.d)
+-include $(wildcard $(B)/obj/src/*/*.d $(B)/obj/*/*.d $(B)/*/*.d $(B)/fuzz_*.d)
