@@ -211,6 +211,13 @@ enum alliance_status alliance_threshold_find_among(struct alliance_threshold *th
                                                    const struct alliance_design *designs, int count,
                                                    enum alliance_rule rule, enum alliance_view view, double false_alarm,
                                                    uint64_t seed, int simulations, void *memory, size_t bytes);
+/* The same for all patients with as many sessions who miss as many of them, whichever these are: the design itself where
+ * nothing is missing, else patterns drawn at random with as much missing. */
+enum alliance_status alliance_threshold_find_alike(struct alliance_threshold *threshold,
+                                                   const struct alliance_estimate *estimate,
+                                                   const struct alliance_design *design, enum alliance_rule rule,
+                                                   enum alliance_view view, double false_alarm, uint64_t seed,
+                                                   int simulations, void *memory, size_t bytes);
 /* The rule's customary limit (alliance_rules[].textbook) without any simulation; ALLIANCE_RANGE if it has none. */
 enum alliance_status alliance_threshold_textbook(struct alliance_threshold *threshold, enum alliance_rule rule,
                                                  enum alliance_view view);

@@ -199,6 +199,8 @@ void members_sort(struct member *members, size_t count);
 uint64_t design_key(const struct alliance_design *design);
 bool design_same(const struct alliance_design *a, const struct alliance_design *b);
 
+#define PATTERNS 32 /* patterns of missing sessions that a shared threshold is simulated over */
+
 /* ---- data into lanes ---- */
 
 enum alliance_status series_check(const struct alliance_series *series, int longest);

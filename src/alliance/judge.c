@@ -157,5 +157,6 @@ size_t alliance_detect_memory(const struct alliance_case *cases, size_t count) {
 
 size_t alliance_memory(int count, int simulations) {
   size_t some = simulations > 0 ? (size_t)simulations : 20000, sessions = count < 1 ? 1 : (size_t)count;
-  return desk_memory(count) + sessions * sizeof(struct alliance_session) + some * sizeof(double) + 2 * 64;
+  return desk_memory(count) + sessions * sizeof(struct alliance_session) + some * sizeof(double) +
+         PATTERNS * sizeof(struct alliance_design) + 4 * 64;
 }

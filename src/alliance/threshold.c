@@ -180,6 +180,58 @@ enum alliance_status alliance_threshold_find(struct alliance_threshold *threshol
                                        bytes);
 }
 
+/* ---- who misses as many sessions ---- */
+
+static int bits(uint64_t x) {
+  return __builtin_popcountll(x);
+}
+
+static uint64_t random_subset(struct stats_stream *stream, int sessions, int count) {
+  uint64_t chosen = 0;
+  for (int t = 0, left = count; t < sessions; t++)
+    if (stats_random_below(stream, (uint64_t)(sessions - t)) < (uint64_t)left) {
+      chosen |= (uint64_t)1 << t;
+      left--;
+    }
+  return chosen;
+}
+
+/* The design itself where nothing is missing, else patterns drawn at random with as much missing. */
+static int class_designs(struct alliance_design *designs, const struct alliance_design *like, uint64_t seed) {
+  uint64_t all = like->count == 64 ? UINT64_MAX : ((uint64_t)1 << like->count) - 1;
+  bool plain = true;
+  for (int r = 0; r < ALLIANCE_RATERS; r++)
+    plain = plain && (like->rated[r] == all || !like->rated[r]) && (like->asked[r] == all || !like->asked[r]);
+  designs[0] = *like;
+  if (plain) return 1;
+  struct stats_stream stream;
+  stats_stream_init(&stream, seed, 0x70617474u, (uint32_t)like->count, (uint32_t)bits(like->rated[0]));
+  for (int d = 0; d < PATTERNS; d++) {
+    designs[d] = *like;
+    for (int r = 0; r < ALLIANCE_RATERS; r++) {
+      designs[d].rated[r] = random_subset(&stream, like->count, bits(like->rated[r]));
+      /* A report is asked with the rating where the counts agree. */
+      designs[d].asked[r] = bits(like->asked[r]) == bits(like->rated[r])
+                                ? designs[d].rated[r]
+                                : random_subset(&stream, like->count, bits(like->asked[r]));
+    }
+  }
+  return PATTERNS;
+}
+
+enum alliance_status alliance_threshold_find_alike(struct alliance_threshold *threshold,
+                                                   const struct alliance_estimate *e,
+                                                   const struct alliance_design *design, enum alliance_rule rule,
+                                                   enum alliance_view view, double false_alarm, uint64_t seed,
+                                                   int simulations, void *memory, size_t bytes) {
+  struct room room = room_in(memory, bytes);
+  struct alliance_design *designs = room_take(&room, PATTERNS, sizeof *designs);
+  if (!designs) return ALLIANCE_MEMORY;
+  int count = class_designs(designs, design, seed);
+  return alliance_threshold_find_among(threshold, e, designs, count, rule, view, false_alarm, seed, simulations,
+                                       room.at, (size_t)(room.end - room.at));
+}
+
 enum alliance_status alliance_threshold_textbook(struct alliance_threshold *threshold, enum alliance_rule rule,
                                                  enum alliance_view view) {
   if ((unsigned)rule >= ALLIANCE_RULES || (unsigned)view > ALLIANCE_HINDSIGHT) return ALLIANCE_RANGE;

@@ -2,10 +2,6 @@
 
 #include <stdlib.h>
 
-#include "attune/stats_random.h"
-
-#define PATTERNS 32 /* patterns of missing sessions that a shared threshold is simulated over */
-
 void run_start(struct run *run, const struct run_options *options, const struct alliance_estimate *estimate) {
   *run = (struct run){.options = *options, .estimate = *estimate};
 }
@@ -35,10 +31,6 @@ static enum err engine_failed(struct error *error, enum alliance_status status) 
 
 /* ---- thresholds ---- */
 
-static int bits(uint64_t x) {
-  return __builtin_popcountll(x);
-}
-
 static uint64_t hash_word(uint64_t hash, uint64_t word) {
   hash = (hash ^ word) * 1099511628211u;
   return hash ^ hash >> 29;
@@ -58,39 +50,6 @@ static uint64_t times_class(const struct alliance_series *series, int count) {
   for (int t = 1; t < count; t++)
     if (series->sessions[t].time - series->sessions[t - 1].time != 1) return 1;
   return count && series->sessions[0].time == 1 ? 2 : hash_times(series, count);
-}
-
-static uint64_t random_subset(struct stats_stream *stream, int sessions, int count) {
-  uint64_t chosen = 0;
-  for (int t = 0, left = count; t < sessions; t++)
-    if (stats_random_below(stream, (uint64_t)(sessions - t)) < (uint64_t)left) {
-      chosen |= (uint64_t)1 << t;
-      left--;
-    }
-  return chosen;
-}
-
-/* The design itself where nothing is missing, else patterns drawn at random with as much missing. */
-static int class_designs(struct alliance_design *designs, const struct alliance_design *like, uint64_t seed) {
-  uint64_t all = like->count == 64 ? UINT64_MAX : ((uint64_t)1 << like->count) - 1;
-  bool plain = true;
-  for (int r = 0; r < ALLIANCE_RATERS; r++)
-    plain = plain && (like->rated[r] == all || !like->rated[r]) && (like->asked[r] == all || !like->asked[r]);
-  designs[0] = *like;
-  if (plain) return 1;
-  struct stats_stream stream;
-  stats_stream_init(&stream, seed, 0x70617474u, (uint32_t)like->count, (uint32_t)bits(like->rated[0]));
-  for (int d = 0; d < PATTERNS; d++) {
-    designs[d] = *like;
-    for (int r = 0; r < ALLIANCE_RATERS; r++) {
-      designs[d].rated[r] = random_subset(&stream, like->count, bits(like->rated[r]));
-      /* A report is asked with the rating where the counts agree. */
-      designs[d].asked[r] = bits(like->asked[r]) == bits(like->rated[r])
-                                ? designs[d].rated[r]
-                                : random_subset(&stream, like->count, bits(like->asked[r]));
-    }
-  }
-  return PATTERNS;
 }
 
 static struct run_class class_of(const struct run *run, const struct alliance_series *series) {
@@ -123,15 +82,11 @@ static enum alliance_status threshold_find(const struct run *run, struct allianc
   const struct run_options *o = &run->options;
   if (o->textbook) return alliance_threshold_textbook(threshold, o->rule, o->view);
   size_t need = alliance_memory(design->count, o->simulations);
-  struct alliance_design *designs = malloc(PATTERNS * sizeof *designs);
   void *memory = malloc(need);
-  if (!designs || !memory) die("out of memory judging ratings");
-  int count = class_designs(designs, design, o->seed);
-  enum alliance_status status =
-      alliance_threshold_find_among(threshold, &run->estimate, designs, count, o->rule, o->view, o->false_alarm,
-                                    o->seed, o->simulations, memory, need);
+  if (!memory) die("out of memory judging ratings");
+  enum alliance_status status = alliance_threshold_find_alike(threshold, &run->estimate, design, o->rule, o->view,
+                                                              o->false_alarm, o->seed, o->simulations, memory, need);
   free(memory);
-  free(designs);
   return status;
 }
 

@@ -9,7 +9,7 @@
 #include "attune/operating.h"
 #include "attune/stats_random.h"
 
-#define PATTERNS 16
+#define PATTERNS_DRAWN 16
 #define KINDS_MAX 16 /* lengths and courses in a mixture */
 #define DEPTHS_MAX 4
 
@@ -35,9 +35,9 @@ struct known {
 struct setting {
   const struct operating *spec;
   struct alliance_world world;
-  struct alliance_design design[PATTERNS];
-  struct plan *plan[PATTERNS];
-  struct known *known[2][PATTERNS]; /* of the best and of the informed detector, for the cell at hand */
+  struct alliance_design design[PATTERNS_DRAWN];
+  struct plan *plan[PATTERNS_DRAWN];
+  struct known *known[2][PATTERNS_DRAWN]; /* of the best and of the informed detector, for the cell at hand */
   struct mixture drawn, mixture[2]; /* of the patients; of the two detectors */
   int patterns;
   struct alliance_session *rows; /* LANES patients */
@@ -321,7 +321,7 @@ static bool cell_good(const struct operating_cell *cell) {
 
 /* Patterns of missing sessions, at least two ratings in each. */
 static void patterns_draw(struct setting *s) {
-  s->patterns = s->spec->missing > 0 ? PATTERNS : 1;
+  s->patterns = s->spec->missing > 0 ? PATTERNS_DRAWN : 1;
   for (int d = 0; d < s->patterns; d++) {
     struct stats_stream stream;
     stats_stream_init(&stream, s->spec->seed, 0x70617474u, (uint32_t)d, 1);
@@ -430,7 +430,7 @@ enum alliance_status operating_limit(double *least, const struct operating *spec
 
 size_t operating_memory(const struct operating *spec) {
   if (!spec_good(spec)) return 0;
-  size_t n = (size_t)spec->sessions, patterns = spec->missing > 0 ? PATTERNS : 1;
+  size_t n = (size_t)spec->sessions, patterns = spec->missing > 0 ? PATTERNS_DRAWN : 1;
   return sizeof(struct setting) + LANES * ALLIANCE_SESSIONS_MAX * sizeof(struct alliance_session) +
          sizeof(struct bench) + (size_t)LANES * (size_t)rules * ALLIANCE_SESSIONS_MAX * sizeof(double) +
          rules_memory(spec->sessions) + (n + 1) * (n + 1) * sizeof(double) +
