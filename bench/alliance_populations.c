@@ -3,9 +3,9 @@
  * sample gives the estimate and the thresholds (asked: .05, online); fresh patients of the same population show the
  * alarms.
  *
- *     build/bench/alliance_populations [PATIENTS [SAMPLES [SIMULATIONS [POPULATION]]]]
+ *     build/bench/alliance_populations [PATIENTS [SAMPLES [SIMULATIONS [POPULATION [SESSIONS [KNOWN]]]]]]
  *
- * Prints a Markdown table: for 6, 12 and 20 sessions the false alarms and their standard deviation between samples; the
+ * POPULATION -1 and SESSIONS 0 are all; KNOWN 0 leaves the last columns out. Prints a Markdown table: for 6, 12 and 20 sessions the false alarms and their standard deviation between samples; the
  * detected share of tensions of one and of two sessions, as the limit is and at 5% false alarms to the point; and the
  * same of a detector that knows the population's law, level and spread of the patient apart, where it can be written
  * down. */
@@ -97,32 +97,43 @@ static double log_density(const struct population *p, double x, double mean, dou
   return log(core > 1e-300 ? core : 1e-300);
 }
 
-/* The largest log odds that a tension of this length has begun, of any onset, from session `from` on. */
-static void knowing(double largest[2], const struct population *p, const struct person *person, int length) {
-  static double total[MOST][MOST + 1]; /* [prefix][onset], onset == sessions: none; sums over level and spread */
+/* The largest log odds that a tension of one or two sessions has begun; and the largest from the onset on. */
+static void knowing(double largest[2], const struct population *p, const struct person *person) {
+  static double total[MOST][2 * MOST + 1]; /* [prefix][onset and length], the last: none; sums over level and spread */
   int n = person->sessions, spreads = p->spread > 0 ? SPREADS : 1;
   memset(total, 0, sizeof total);
   for (int g = 0; g < LEVELS * spreads; g++) {
     double a = (g % LEVELS - LEVELS / 2) * 8.0 / (LEVELS - 1), b = spreads > 1 ? (g / LEVELS - SPREADS / 2) * 6.0 / (SPREADS - 1) : 0;
     double level = p->mean + p->level_sd * a, s = p->s * exp(p->spread * b), weight = exp(-.5 * (a * a + b * b));
-    for (int onset = 1; onset <= n; onset++) {
-      double sum = 0, last = 0;
+    double plain[MOST], lost[2][2][MOST]; /* log densities: [in a tension at the rating before][now] */
+    int last = -1;
+    for (int t = 0; t < n; t++) {
+      for (int k = 0; k < 4; k++) {
+        double mean = level + p->bend * log(t + 1) - (k & 1 ? 3 * s : 0), phi = last >= 0 ? pow(p->rho, t - last) : 0;
+        double before = last >= 0 ? person->rows[last].rating[0] - level - p->bend * log(last + 1) + (k & 2 ? 3 * s : 0) : 0;
+        bool rated = person->rows[t].rated[0];
+        lost[k >> 1][k & 1][t] = rated ? log_density(p, person->rows[t].rating[0], mean + phi * before, s * sqrt(1 - phi * phi)) : 0;
+      }
+      plain[t] = lost[0][0][t];
+      if (person->rows[t].rated[0]) last = t;
+    }
+    for (int h = 0; h <= 2 * n; h++) {
+      int onset = h / 2, length = h == 2 * n ? 0 : 1 + h % 2;
+      double sum = 0;
+      bool before = false;
       for (int t = 0; t < n; t++) {
-        double dip = t >= onset && t < onset + length ? 3 * s : 0, mean = level + p->bend * log(t + 1) - dip, phi = t ? p->rho : 0;
-        if (person->rows[t].rated[0]) {
-          double x = person->rows[t].rating[0];
-          sum += log_density(p, x, mean + phi * last, s * sqrt(1 - phi * phi));
-          last = x - mean;
-        }
-        total[t][onset] += weight * exp(sum);
+        bool now = t >= onset && t < onset + length;
+        sum += length ? lost[before][now][t] : plain[t];
+        if (person->rows[t].rated[0]) before = now;
+        total[t][h] += weight * exp(sum);
       }
     }
   }
   largest[0] = largest[1] = -1e300;
   for (int t = 1; t < n; t++) {
     double begun = 0;
-    for (int onset = 1; onset <= t; onset++) begun += total[t][onset];
-    double score = log(begun) - log(total[t][n]);
+    for (int h = 2; h < 2 * (t + 1); h++) begun += total[t][h];
+    double score = log(begun) - log(total[t][2 * n]);
     if (!person->rows[t].rated[0]) continue;
     largest[0] = score > largest[0] ? score : largest[0];
     if (t >= person->onset) largest[1] = score > largest[1] ? score : largest[1];
@@ -143,17 +154,17 @@ static void known_detects(double detected[2], const struct population *p, int se
   static double calm[KNOWING];
   struct person person;
   double largest[2];
+  for (int k = 0; k < KNOWING; k++) {
+    draw(&person, p, sessions, 0, 77, (uint32_t)k);
+    knowing(largest, p, &person);
+    calm[k] = largest[0];
+  }
+  double limit = limit_at(calm, KNOWING);
   for (int length = 1; length <= 2; length++) {
     int hits = 0;
     for (int k = 0; k < KNOWING; k++) {
-      draw(&person, p, sessions, 0, 77, (uint32_t)k);
-      knowing(largest, p, &person, length);
-      calm[k] = largest[0];
-    }
-    double limit = limit_at(calm, KNOWING);
-    for (int k = 0; k < KNOWING; k++) {
       draw(&person, p, sessions, length, 78, (uint32_t)k);
-      knowing(largest, p, &person, length);
+      knowing(largest, p, &person);
       hits += largest[1] >= limit;
     }
     detected[length - 1] = (double)hits / KNOWING;
@@ -166,6 +177,7 @@ struct seen {
   double false_alarm, detected[2], even[2]; /* even: at 5% to the point */
 };
 
+static double factor; /* of the limits, by the mirrored sample */
 static struct alliance_threshold thresholds[MOST + 1];
 static bool made[MOST + 1];
 
@@ -203,7 +215,7 @@ static void judge(double *largest, const struct alliance_estimate *e, const stru
     largest[k] = -1e300;
     for (int t = length ? people[k].onset : 1; t < cases[k].result.count; t++) {
       if (!people[k].rows[t].rated[0]) continue;
-      double score = log(cases[k].result.sessions[t].score) - log(cases[k].threshold->limit);
+      double score = log(cases[k].result.sessions[t].score) - log(cases[k].threshold->limit * factor);
       largest[k] = score > largest[k] ? score : largest[k];
     }
   }
@@ -216,7 +228,21 @@ static double share_from(const double *largest, double limit) {
   return (double)count / FRESH;
 }
 
-static struct alliance_estimate learn(const struct population *p, int sessions, int patients, uint64_t seed) {
+static void mirror(const struct alliance_estimate *e, const struct person *people, size_t patients, int simulations) {
+  struct alliance_case *cases = calloc(patients, sizeof *cases);
+  struct alliance_mirror found;
+  if (!cases) abort();
+  for (size_t k = 0; k < patients; k++)
+    cases[k] = (struct alliance_case){.series = {people[k].rows, people[k].sessions}, .threshold = threshold_for(e, &people[k], simulations)};
+  size_t bytes = alliance_mirror_memory(cases, patients);
+  void *memory = malloc(bytes);
+  if (!memory || alliance_mirror_find(&found, cases, patients, e, .05, memory, bytes)) abort();
+  factor = found.factor;
+  free(memory);
+  free(cases);
+}
+
+static struct alliance_estimate learn(const struct population *p, int sessions, int patients, int simulations, uint64_t seed) {
   struct alliance_settings settings = {.bounded = p->bounded, .low = 1, .high = 7, .step = p->bounded ? 1 : 0};
   struct person *people = calloc((size_t)patients, sizeof *people);
   struct alliance_series *series = calloc((size_t)patients, sizeof *series);
@@ -229,6 +255,8 @@ static struct alliance_estimate learn(const struct population *p, int sessions, 
     series[k] = (struct alliance_series){people[k].rows, sessions};
   }
   if (alliance_estimate_sample(&e, series, (size_t)patients, &settings, memory, bytes)) abort();
+  memset(made, 0, sizeof made);
+  mirror(&e, people, (size_t)patients, simulations);
   free(people);
   free(series);
   free(memory);
@@ -238,13 +266,7 @@ static struct alliance_estimate learn(const struct population *p, int sessions, 
 static struct seen see(const struct population *p, int sessions, int patients, int simulations, uint64_t seed) {
   static double calm[FRESH], tense[FRESH];
   struct seen seen;
-  struct alliance_estimate e = learn(p, sessions, patients, seed);
-  memset(made, 0, sizeof made);
-  if (getenv("SHOW")) {
-    static char text[ALLIANCE_ESTIMATE_TEXT];
-    alliance_estimate_write(text, sizeof text, &e);
-    fprintf(stderr, "%s\n", text);
-  }
+  struct alliance_estimate e = learn(p, sessions, patients, simulations, seed);
   judge(calm, &e, p, sessions, 0, seed + 1000000, simulations);
   seen.false_alarm = share_from(calm, 0);
   double even = limit_at(calm, FRESH);
@@ -259,13 +281,14 @@ static struct seen see(const struct population *p, int sessions, int patients, i
 int main(int argc, char **argv) {
   static const int lengths[] = {6, 12, 20};
   int patients = argc > 1 ? atoi(argv[1]) : 120, samples = argc > 2 ? atoi(argv[2]) : 40;
-  int simulations = argc > 3 ? atoi(argv[3]) : 20000, only = argc > 4 ? atoi(argv[4]) : -1;
-  bool known = !getenv("UNKNOWN");
+  int simulations = argc > 3 ? atoi(argv[3]) : 20000, only = argc > 4 ? atoi(argv[4]) : -1, sessions = argc > 5 ? atoi(argv[5]) : 0;
+  bool known = argc > 6 ? atoi(argv[6]) : true; /* slow */
   printf("| ratings, samples of %d | sessions | false alarms (SD) | one session | two | at .05: one | two | law known: one | two |\n"
          "|:--|--:|--:|--:|--:|--:|--:|--:|--:|\n", patients);
   for (int k = 0; k < (int)(sizeof populations / sizeof *populations); k++) {
     const struct population *p = &populations[k];
     for (int n = 0; n < 3 && (only < 0 || only == k); n++) {
+      if (sessions && sessions != lengths[n]) continue;
       struct seen sum = {0};
       double square = 0, best[2];
       for (int sample = 0; sample < samples; sample++) {

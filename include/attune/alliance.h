@@ -54,7 +54,7 @@
 #define ALLIANCE_DEPTHS 5  /* 1, 2, 3, 4 and 6 residual standard deviations */
 #define ALLIANCE_CLASSES 3 /* of shapes: each has a distribution of depths of its own */
 #define ALLIANCE_SHAPES 10
-#define ALLIANCE_ESTIMATE_VERSION 2 /* changes when the meaning of the figures does */
+#define ALLIANCE_ESTIMATE_VERSION 3 /* changes when the meaning of the figures does */
 #define ALLIANCE_ESTIMATE_TEXT 4096 /* bytes that hold any estimate as text */
 
 enum alliance_rater { ALLIANCE_PATIENT, ALLIANCE_THERAPIST, ALLIANCE_RATERS };
@@ -122,7 +122,6 @@ enum alliance_view {
 struct alliance_settings {
   bool ignore_rater[ALLIANCE_RATERS]; /* leave this rater's ratings out */
   bool ignore_reports;                /* leave direct reports out */
-  bool autocorrelation;               /* estimate the lag-1 correlation of the residuals (else 0) */
   bool bounded;                       /* the scale ends at low and high: band and simulations respect it */
   double low, high, step;             /* step: the distance between two answers, 0 for a continuous scale */
   int iterations;                     /* of expectation-maximisation; 0 means 200 */
@@ -140,11 +139,22 @@ struct alliance_rater_estimate {
   double level_se, slope_se, level_sd_se, residual_sd_se;
 };
 
+/* The normal behind a rater's answers on a bounded scale, before they are cut off at its ends and rounded, where many are
+ * at an end: thresholds are simulated with it. All 0: the figures of the ratings themselves serve. */
+struct alliance_latent {
+  double level, level_sd, residual_sd, spread;
+};
+
 struct alliance_estimate {
   int version;
   double time_origin; /* level is the expected rating at this time */
   struct alliance_rater_estimate rater[ALLIANCE_RATERS];
+  struct alliance_latent latent[ALLIANCE_RATERS];
   double residual_correlation;   /* between the raters, same session */
+  double spread;                 /* SD over patients of the logarithm of their own s over residual_sd; 0: all alike */
+  /* Residuals have heavier tails than a normal: they are those of t with tail_df degrees of freedom (0: normal) times
+   * tail_scale, and further than `furthest` from a patient's course count as that far; both in units of residual_sd. */
+  double tail_df, tail_scale, furthest;
   double prevalence;             /* share of patients with a tension */
   double shape[ALLIANCE_SHAPES]; /* shares, sum 1; the order is that of docs/operating-characteristics/defaults.md */
   /* Shares of depths, sum 1 each: of one session; of other episodes that end soon; of four sessions or more. */
@@ -268,6 +278,30 @@ int alliance_evidence(const struct alliance_series *series, const struct allianc
                       enum alliance_rule rule);
 /* The first rater in use: expected ratings and the classical rules are theirs. */
 enum alliance_rater alliance_first_rater(const struct alliance_estimate *estimate);
+
+/* The limit that the data check, for the model: the cases of the sample, with the thresholds that were found for them,
+ * judged as they are and turned over about the mean course. Where more patients alarm turned over than were asked for
+ * and chance explains, limits are to be multiplied by `factor`; else it is 1. Says nothing (patients == 0) of other
+ * rules and where many ratings are at an end of the scale. */
+struct alliance_mirror {
+  int patients, alarms; /* judged turned over, less those who alarm as they are; of these the alarms */
+  double factor;
+  /* Kelly's measure of all deviations, as they are: (q90 + q10 - 2 q50) / (q90 - q10). Well below 0 ratings fall further
+   * than they rise even outside tensions, which cannot be told from them: alarms may be more than asked. */
+  double skew;
+};
+#define ALLIANCE_SKEWED (-0.12)
+enum alliance_status alliance_mirror_find(struct alliance_mirror *mirror, const struct alliance_case *cases, size_t count,
+                                          const struct alliance_estimate *estimate, double false_alarm, void *memory,
+                                          size_t bytes);
+size_t alliance_mirror_memory(const struct alliance_case *cases, size_t count);
+
+/* The rate of false alarms per patient that is kept, with the interval in which nine of ten samples of this size leave
+ * it: measured in simulation (docs/detection.md). With no sample (patients == 0) as for ten patients. */
+struct alliance_rate {
+  double rate, low, high;
+};
+struct alliance_rate alliance_rate_of(const struct alliance_estimate *estimate, double false_alarm);
 
 /* Several rules over many patients in one pass. `ratings` holds a row of `sessions` ratings for each patient, none
  * missing, at the times `time`; rules are any but ALLIANCE_MODEL. */

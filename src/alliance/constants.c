@@ -72,6 +72,10 @@ static bool gain_build(struct gain *gain, struct room *room, const struct consta
   gain->log_det = stats_log(det);
   for (int s = 0; s < t; s++)
     if (c->rated >> s & 1 && c->last[s] != 1) gain->log_det -= stats_log(c->last[s]);
+  gain->density = -0.5 * gain->log_det;
+  if (c->scale != 1)
+    for (int s = 0; s < t; s++)
+      if (c->rated >> s & 1) gain->density -= stats_log(c->scale);
   for (int s = 0; s < t; s++) {
     double k0 = gain->row[s][0], k1 = gain->row[s][1];
     gain->row[s][0] = gain->m[0] * k0 + gain->m[1] * k1;
@@ -129,22 +133,25 @@ static void episodes_weigh(struct constants *c, const struct episodes *episodes,
 
 bool constants_build(struct constants *c, struct room *room, const struct episodes *episodes,
                      const struct alliance_estimate *estimate, enum alliance_rater rater,
-                     const struct alliance_design *design) {
+                     const struct alliance_design *design, double scale) {
   const struct alliance_rater_estimate *r = &estimate->rater[rater];
   c->rater = r;
+  c->scale = scale;
+  c->inverse = 1 / scale;
   c->sessions = design->count;
   c->rated = design->rated[rater];
   c->reports = estimate->reports && design->asked[rater] != 0;
   c->any = c->rated != 0 || c->reports;
   for (int t = 0; t < design->count; t++) c->time[t] = design->time[t] - estimate->time_origin;
   correlation_build(c);
+  c->most = estimate->furthest > 0 ? estimate->furthest / scale : 1e300;
   c->gain = room_take(room, (size_t)episodes->prefixes, sizeof *c->gain);
   c->depth = room_take(room, (size_t)episodes->count + LANES, sizeof *c->depth);
   c->weight = room_take(room, (size_t)episodes->count + LANES, sizeof *c->weight);
   c->q = room_take(room, (size_t)episodes->count + LANES, sizeof *c->q);
   if (!c->gain || !c->depth || !c->weight || !c->q) return false;
 
-  double s = r->residual_sd, level = r->level_sd / s, slope = r->slope_sd / s;
+  double s = r->residual_sd * scale, level = r->level_sd / s, slope = r->slope_sd / s;
   double o[3] = {level * level, r->level_slope_correlation * level * slope, slope * slope};
   for (int p = 0; p < episodes->prefixes; p++) {
     const struct prefix *prefix = &episodes->prefix[p];

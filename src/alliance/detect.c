@@ -36,7 +36,7 @@ static double clip(double x, const struct alliance_estimate *e) {
 static void finding_band(struct alliance_finding *out, const struct alliance_estimate *e, enum alliance_rater r,
                          const struct alliance_session *session, double mean, double variance) {
   const struct alliance_rater_estimate *rater = &e->rater[r];
-  double centre = rater->level + rater->slope * (session->time - e->time_origin) + mean * rater->residual_sd;
+  double centre = mean_course(e, rater, session->time) + mean * rater->residual_sd;
   double sd = rater->residual_sd * sqrt(variance);
   out->time = session->time;
   out->expected = clip(centre, e);
@@ -138,7 +138,7 @@ static void judge_lane(struct alliance_finding *out, struct span *span, const st
   enum alliance_rater r = plan->first;
   const struct constants *c = &plan->rater[r];
   const struct gain *gain = &c->gain[0];
-  const struct whole *whole = &work->now.whole;
+  const struct whole *whole = &work->now.whole[0];
   int n = plan->episodes.sessions;
   double level[2] = {0, 0}, begun = 0, repaired = 0;
   for (int t = 0; t < n; t++) {
@@ -177,7 +177,7 @@ void model_judge(struct alliance_finding *const out[LANES], struct span span[LAN
     judge_online(out, plan, e, threshold, series, count, heard, work);
     return;
   }
-  posterior_whole(&work->now.whole, plan, &work->ratings, false);
+  posterior_whole(&work->now.whole[0], &work->now.whole[1], plan, &work->ratings);
   for (int u = 0; u < count; u++) judge_lane(out[u], &span[u], plan, e, threshold, &series[u], u, heard, work);
 }
 

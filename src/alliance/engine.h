@@ -93,6 +93,7 @@ struct gain {
   double m[3]; /* M = (covariance^-1 + Z'KZ)^-1, symmetric: 00, 01, 11, in units of s */
   double zkz[3];
   double log_det;   /* of the correlation and covariance of the rated sessions, V / s^2 */
+  double density;   /* log of the density of residuals of 0, in units of the sample's s, but for (2 pi)^(-n/2) */
   double (*b)[2];   /* b[p] = Z'K [t>=p], p = 0..t */
   double (*row)[2]; /* row[t] = M (Z'K)_t: level and slope from residuals */
 };
@@ -103,6 +104,8 @@ double correlation_over(double log_rho, double apart);
 
 struct constants {
   const struct alliance_rater_estimate *rater;
+  double scale, inverse; /* the patient's own s over the sample's; 1 / scale */
+  double most; /* `furthest` in units of the node's own s: what is further from the patient's own course counts as that far */
   bool any;     /* a rating or a report: otherwise this rater says nothing */
   bool reports; /* some report was asked */
   int sessions;
@@ -123,7 +126,7 @@ void constants_forms(double *form, const struct constants *constants, const stru
 
 bool constants_build(struct constants *constants, struct room *room, const struct episodes *episodes,
                      const struct alliance_estimate *estimate, enum alliance_rater rater,
-                     const struct alliance_design *design);
+                     const struct alliance_design *design, double scale);
 size_t constants_memory(const struct episodes *episodes);
 
 /* ---- the posterior of eight patients ---- */
@@ -133,9 +136,23 @@ struct ratings {
   lanes report[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX];   /* log of the report's likelihood ratio; 0 where not asked */
 };
 
+/* Patients differ in how much they vary: the logarithm of a patient's own s over the sample's is normal, and is summed
+ * over at NODES_MAX even distances. Where the sample shows no such differences there is one node. */
+#define NODES_MAX 9
+#define SPREAD_NONE 0.05 /* below: one node */
+#define SPREAD_LARGEST 2.0
+struct node {
+  double log_share, scale, place; /* scale: s of these patients over the sample's */
+  struct constants rater[ALLIANCE_RATERS];
+};
+/* The nodes' places in standard deviations of that logarithm; returns how many. */
+int nodes_find(double at[NODES_MAX], double share[NODES_MAX], double spread);
+
 struct plan {
   struct episodes episodes;
-  struct constants rater[ALLIANCE_RATERS];
+  int nodes;
+  struct node *node;
+  const struct constants *rater; /* of the node in the middle: all nodes have the same sessions */
   int raters;                /* used: 1 or 2 */
   enum alliance_rater first; /* the only, or the first one used */
   double perceived[3];
@@ -160,6 +177,11 @@ void posterior_prefix(struct verdict *verdict, const struct plan *plan, int pref
 void posterior_sums(lanes *u, const struct constants *constants, const struct gain *gain, int sessions,
                     const struct ratings *ratings, enum alliance_rater rater);
 
+/* How ratings count: what is further from the patient's course than tensions are expected to be counts as that far, so
+ * that a gross error is no more than a session of tension. The course is found with them, in a few rounds. `residual` of
+ * the prefix, in units of the node's own s. */
+void residuals_work(lanes *residual, const struct constants *constants, const struct gain *gain, int sessions);
+
 /* Level and slope of the plan's prefix by shrinkage (deviations from the sample's, units of s), given residuals to
  * which any dip was added back. */
 void posterior_level(lanes level[2], const struct constants *constants, const struct gain *gain, int sessions,
@@ -168,7 +190,9 @@ void posterior_level(lanes level[2], const struct constants *constants, const st
 /* Everything about the whole course (hindsight plan): what that view needs, and what estimation learns from. */
 struct whole {
   struct verdict verdict;
+  lanes worked[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX]; /* residuals in units of the node's s, as they count */
   lanes log_ratio;                                   /* log of the marginal likelihood ratio to "no episode" */
+  lanes density;                                     /* log of the likelihood of "no episode" and of the node's share */
   lanes begins[ALLIANCE_SESSIONS_MAX];               /* P(first fall at t) */
   lanes returns[ALLIANCE_SESSIONS_MAX];              /* P(half-way returned at t) */
   lanes dip[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX]; /* E[depth w_t] */
@@ -181,7 +205,11 @@ struct whole {
   lanes noticed[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX]; /* P(in an episode at t that this rater notices) */
   lanes square[ALLIANCE_RATERS][3];                      /* E[depth^2 b b'], b = Z'Kw */
 };
-void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings, bool learning);
+/* `work` is scratch, of the same size. */
+void posterior_whole(struct whole *whole, struct whole *work, const struct plan *plan, const struct ratings *ratings);
+/* The same for one node, with what estimation learns from. */
+void posterior_node(struct whole *whole, const struct plan *plan, const struct node *node,
+                    const struct ratings *ratings, bool learning);
 
 /* ---- estimates ---- */
 
@@ -201,9 +229,33 @@ bool design_same(const struct alliance_design *a, const struct alliance_design *
 
 #define PATTERNS 32 /* patterns of missing sessions that a shared threshold is simulated over */
 
+/* ---- parts of an estimate ---- */
+
+#define TAILS_BINS 32
+#define TAILS_APART 0.25
+struct tails {
+  double count[TAILS_BINS]; /* of residuals above the course, in units of s */
+};
+void tails_add(struct tails *tails, double residual, double weight);
+/* Sets tail_df, tail_scale and furthest. */
+void tails_settle(struct alliance_estimate *estimate, const struct tails *tails);
+
+/* Sets the latent figures. */
+void latent_find(struct alliance_estimate *estimate, const struct alliance_series *series, size_t count);
+/* The latent figures, or where there are none those of the ratings as they are. */
+struct alliance_latent latent_of(const struct alliance_estimate *estimate, int rater);
+/* The share of the rater's ratings at an end of the scale. Above CROWDED differences between patients' spreads and heavy
+ * tails are not looked for in the ratings as they are: who rates at the top varies less for that reason alone. */
+double scale_crowding(const struct alliance_series *series, size_t count, int rater,
+                      const struct alliance_settings *settings);
+#define CROWDED 0.1
+
 /* ---- data into lanes ---- */
 
 enum alliance_status series_check(const struct alliance_series *series, int longest);
+
+/* What the sample rates at this time on average. */
+double mean_course(const struct alliance_estimate *estimate, const struct alliance_rater_estimate *rater, double time);
 
 /* Puts one series into one lane. */
 void ratings_set(struct ratings *ratings, int lane, const struct alliance_estimate *estimate,
@@ -275,7 +327,7 @@ void rule_judge(struct alliance_finding *const out[LANES], const struct alliance
 struct bench {
   struct ratings ratings;
   union {
-    struct whole whole;
+    struct whole whole[2]; /* the second is scratch */
     struct {
       struct verdict verdict;
       lanes clean[ALLIANCE_SESSIONS_MAX]; /* residuals with the tension of their own time added back */

@@ -13,6 +13,8 @@
 #define PRIOR_PATIENTS 3.0 /* weight of the prior on the covariance of level and slope, in patients */
 #define PRIOR_EPISODES 20.0
 #define PRIOR_PREVALENCE 10.0
+#define PRIOR_SPREAD 0.1 /* of patients' spreads, with the weight of PRIOR_PATIENTS */
+#define PRIOR_PAIRS 20.0
 #define PREVALENCE 0.25 /* 25.4% of 605 courses (Larsson et al. 2018) */
 
 static void shares_set(struct alliance_estimate *e, const struct episode_shares *shares) {
@@ -47,120 +49,195 @@ struct tally {
   double patients, ratings;
   double prevalence, shape[ALLIANCE_SHAPES], depth[ALLIANCE_CLASSES][ALLIANCE_DEPTHS], perceived[3];
   double log_likelihood;
+  double spread; /* sum of the squared places of the patients' spreads, in units of the present spread */
   struct tally_rater {
     double patients;
     double u[2], uu[3];   /* sums of E u and E uu' (deviations, units of s), with the posterior covariance */
     double n, a, b;       /* ratings, A and B */
     double zwz[3];        /* information on the means */
+    double lag[2];        /* sums of E e_t e_(t-1) and of E (e_t^2 + e_(t-1)^2) / 2 over neighbours */
     double reports[2][2]; /* [in a noticed episode][reported] */
   } rater[ALLIANCE_RATERS];
+  struct tails tails;
   double together[3]; /* sums of e_P e_T, e_P^2, e_T^2 where both rated */
 };
 
-static void tally_rater(struct tally *tally, const struct plan *plan, const struct whole *whole, int r, int lane,
-                        const struct ratings *ratings, const struct alliance_series *series,
-                        double residual[ALLIANCE_SESSIONS_MAX]) {
-  const struct constants *c = &plan->rater[r];
+/* What one patient and rater bring at one node, all sums weighted by the chance that the patient belongs there. With
+ * e = r - Zu, y = Ke, v = Z'K dip and Q = E[depth^2 bb'], in units of the node's own s. */
+struct brought {
+  const struct plan *plan;
+  const struct node *node;
+  const struct whole *whole;
+  const struct ratings *ratings;
+  const struct alliance_series *series;
+  int lane;
+  double weight;
+};
+
+struct course_read {
+  double given[ALLIANCE_SESSIONS_MAX], x[ALLIANCE_SESSIONS_MAX], e[ALLIANCE_SESSIONS_MAX], y[ALLIANCE_SESSIONS_MAX]; /* where rated; y else 0 */
+  double u[2], mv[2], s[3]; /* E u without a tension, what tensions add, and their covariance M Q M */
+};
+
+static void course_find(struct course_read *out, const struct brought *in, int r) {
+  const struct constants *c = &in->node->rater[r];
   const struct gain *g = &c->gain[0];
-  struct tally_rater *t = &tally->rater[r];
-  int n = plan->episodes.sessions;
-  double u[2] = {0, 0}, v[2] = {0, 0};
+  int n = in->plan->episodes.sessions;
+  out->u[0] = out->u[1] = 0;
   for (int s = 0; s < n; s++) {
-    double x = ratings->residual[r][s][lane];
-    u[0] += g->row[s][0] * x;
-    u[1] += g->row[s][1] * x;
+    out->given[s] = in->ratings->residual[r][s][in->lane] * c->inverse;
+    out->x[s] = in->whole->worked[r][s][in->lane];
+    out->u[0] += g->row[s][0] * out->x[s];
+    out->u[1] += g->row[s][1] * out->x[s];
   }
-  /* e = r - Zu, y = Ke; v = Z'K dip; B = dip'y - second-moment terms. */
-  double e[ALLIANCE_SESSIONS_MAX], y[ALLIANCE_SESSIONS_MAX];
-  double a = 0, b = 0, zy[2] = {0, 0};
+  double v[2] = {0, 0};
   for (int s = 0; s < n; s++) {
-    y[s] = 0;
+    out->y[s] = 0;
     if (!(c->rated >> s & 1)) continue;
-    e[s] = ratings->residual[r][s][lane] - u[0] - u[1] * c->time[s];
-    y[s] = e[s] * c->diagonal[s];
-    int p = c->previous[s];
-    if (p >= 0) {
-      y[s] += e[p] * c->before[s];
-      y[p] += e[s] * c->before[s];
-    }
-  }
-  for (int s = 0; s < n; s++) {
-    double dip = whole->dip[r][s][lane];
-    if (!(c->rated >> s & 1)) continue;
-    a += e[s] * y[s];
-    b += dip * y[s];
-    zy[0] += y[s];
-    zy[1] += y[s] * c->time[s];
+    double dip = in->whole->dip[r][s][in->lane];
     v[0] += dip * (g->b[s][0] - g->b[s + 1][0]);
     v[1] += dip * (g->b[s][1] - g->b[s + 1][1]);
-    t->n += 1;
+    out->e[s] = out->x[s] - out->u[0] - out->u[1] * c->time[s];
+    out->y[s] = out->e[s] * c->diagonal[s];
+    int p = c->previous[s];
+    if (p < 0) continue;
+    out->y[s] += out->e[p] * c->before[s];
+    out->y[p] += out->e[s] * c->before[s];
   }
-  double quadratic = 0, rated = 0;
-  for (int s = 0; s < n; s++) {
-    if (!(c->rated >> s & 1)) continue;
-    quadratic += ratings->residual[r][s][lane] * y[s];
-    rated += 1;
-  }
-  tally->log_likelihood -= 0.5 * (quadratic + g->log_det) + rated * stats_log(c->rater->residual_sd);
   const double *m = g->m;
-  double q[3] = {whole->square[r][0][lane], whole->square[r][1][lane], whole->square[r][2][lane]};
-  double mv[2] = {m[0] * v[0] + m[1] * v[1], m[1] * v[0] + m[2] * v[1]};
-  /* M Q M, Q = E[depth^2 bb']. */
+  double q[3] = {in->whole->square[r][0][in->lane], in->whole->square[r][1][in->lane],
+                 in->whole->square[r][2][in->lane]};
+  out->mv[0] = m[0] * v[0] + m[1] * v[1];
+  out->mv[1] = m[1] * v[0] + m[2] * v[1];
   double mq[4] = {m[0] * q[0] + m[1] * q[1], m[0] * q[1] + m[1] * q[2], m[1] * q[0] + m[2] * q[1],
                   m[1] * q[1] + m[2] * q[2]};
-  double s00 = mq[0] * m[0] + mq[1] * m[1], s01 = mq[0] * m[1] + mq[1] * m[2], s11 = mq[2] * m[1] + mq[3] * m[2];
-  const double *z = g->zkz;
-  a += -2 * (zy[0] * mv[0] + zy[1] * mv[1]);
-  a += z[0] * s00 + 2 * z[1] * s01 + z[2] * s11;
+  out->s[0] = mq[0] * m[0] + mq[1] * m[1];
+  out->s[1] = mq[0] * m[1] + mq[1] * m[2];
+  out->s[2] = mq[2] * m[1] + mq[3] * m[2];
+}
+
+/* A and B of the head of this file. */
+static void tally_spread(struct tally_rater *t, const struct brought *in, const struct course_read *read, int r) {
+  const struct constants *c = &in->node->rater[r];
+  const double *m = c->gain[0].m, *z = c->gain[0].zkz;
+  double a = 0, b = 0, zy[2] = {0, 0};
+  for (int s = 0; s < in->plan->episodes.sessions; s++) {
+    if (!(c->rated >> s & 1)) continue;
+    a += read->e[s] * read->y[s];
+    b += in->whole->dip[r][s][in->lane] * read->y[s];
+    zy[0] += read->y[s];
+    zy[1] += read->y[s] * c->time[s];
+    t->n += in->weight;
+  }
+  a += -2 * (zy[0] * read->mv[0] + zy[1] * read->mv[1]);
+  a += z[0] * read->s[0] + 2 * z[1] * read->s[1] + z[2] * read->s[2];
   a += z[0] * m[0] + 2 * z[1] * m[1] + z[2] * m[2];
-  b -= m[0] * q[0] + 2 * m[1] * q[1] + m[2] * q[2];
-  t->a += a;
-  t->b += b;
-  t->patients += 1;
-  t->u[0] += u[0] + mv[0];
-  t->u[1] += u[1] + mv[1];
+  b -= m[0] * in->whole->square[r][0][in->lane] + 2 * m[1] * in->whole->square[r][1][in->lane] +
+       m[2] * in->whole->square[r][2][in->lane];
+  t->a += in->weight * a;
+  t->b += in->weight * b;
+}
+
+static void tally_level(struct tally_rater *t, const struct brought *in, const struct course_read *read, int r) {
+  const struct gain *g = &in->node->rater[r].gain[0];
+  const double *m = g->m, *z = g->zkz, *u = read->u, *mv = read->mv;
+  double scale = in->node->scale, first = in->weight * scale, second = first * scale, other = in->weight / (scale * scale);
+  t->patients += in->weight;
+  t->u[0] += first * (u[0] + mv[0]);
+  t->u[1] += first * (u[1] + mv[1]);
   double am[4] = {z[0] * m[0] + z[1] * m[1], z[0] * m[1] + z[1] * m[2], z[1] * m[0] + z[2] * m[1],
                   z[1] * m[1] + z[2] * m[2]};
-  t->zwz[0] += z[0] - am[0] * z[0] - am[1] * z[1];
-  t->zwz[1] += z[1] - am[0] * z[1] - am[1] * z[2];
-  t->zwz[2] += z[2] - am[2] * z[1] - am[3] * z[2];
-  t->uu[0] += u[0] * u[0] + 2 * u[0] * mv[0] + s00 + m[0];
-  t->uu[1] += u[0] * u[1] + u[0] * mv[1] + u[1] * mv[0] + s01 + m[1];
-  t->uu[2] += u[1] * u[1] + 2 * u[1] * mv[1] + s11 + m[2];
-  for (int s = 0; s < n; s++) {
-    double in = whole->noticed[r][s][lane];
-    int8_t reported = series->sessions[s].reported[r];
+  t->zwz[0] += other * (z[0] - am[0] * z[0] - am[1] * z[1]);
+  t->zwz[1] += other * (z[1] - am[0] * z[1] - am[1] * z[2]);
+  t->zwz[2] += other * (z[2] - am[2] * z[1] - am[3] * z[2]);
+  t->uu[0] += second * (u[0] * u[0] + 2 * u[0] * mv[0] + read->s[0] + m[0]);
+  t->uu[1] += second * (u[0] * u[1] + u[0] * mv[1] + u[1] * mv[0] + read->s[1] + m[1]);
+  t->uu[2] += second * (u[1] * u[1] + 2 * u[1] * mv[1] + read->s[2] + m[2]);
+}
+
+/* Posterior means of the residuals, tensions set apart, go to `residual`; neighbours' products with the posterior
+ * covariance of level and slope to the tally. */
+static void tally_residuals(struct tally_rater *t, struct tails *tails, const struct brought *in,
+                            const struct course_read *read, int r, double residual[ALLIANCE_SESSIONS_MAX]) {
+  const struct constants *c = &in->node->rater[r];
+  const double *m = c->gain[0].m;
+  for (int s = 0; s < in->plan->episodes.sessions; s++) {
+    double noticed = in->whole->noticed[r][s][in->lane];
+    int8_t reported = in->series->sessions[s].reported[r];
     if (reported >= 0) {
-      t->reports[1][reported > 0] += in;
-      t->reports[0][reported > 0] += 1 - in;
+      t->reports[1][reported > 0] += in->weight * noticed;
+      t->reports[0][reported > 0] += in->weight * (1 - noticed);
     }
     residual[s] = 0;
-    if (c->rated >> s & 1)
-      residual[s] = ratings->residual[r][s][lane] - u[0] - mv[0] - (u[1] + mv[1]) * c->time[s] + whole->dip[r][s][lane];
+    if (!(c->rated >> s & 1)) continue;
+    residual[s] = read->x[s] - read->u[0] - read->mv[0] - (read->u[1] + read->mv[1]) * c->time[s] +
+                  in->whole->dip[r][s][in->lane];
+    double own = m[0] + 2 * m[1] * c->time[s] + m[2] * c->time[s] * c->time[s]; /* what the course takes of its noise */
+    if (own < 0.9)
+      tails_add(tails, (in->ratings->residual[r][s][in->lane] * c->inverse - read->x[s] + residual[s]) / sqrt(1 - own),
+                in->weight * (1 - noticed));
+    int p = c->previous[s];
+    if (p < 0) continue;
+    double here = m[0] + 2 * m[1] * c->time[s] + m[2] * c->time[s] * c->time[s];
+    double there = m[0] + 2 * m[1] * c->time[p] + m[2] * c->time[p] * c->time[p];
+    double both = m[0] + m[1] * (c->time[s] + c->time[p]) + m[2] * c->time[s] * c->time[p];
+    t->lag[0] += in->weight * (residual[s] * residual[p] + both);
+    t->lag[1] += in->weight * 0.5 * (residual[s] * residual[s] + residual[p] * residual[p] + here + there);
   }
 }
 
-static void tally_lane(struct tally *tally, const struct plan *plan, const struct whole *whole, int lane,
-                       const struct ratings *ratings, const struct alliance_series *series) {
+static void tally_node(struct tally *tally, const struct brought *in) {
   double residual[ALLIANCE_RATERS][ALLIANCE_SESSIONS_MAX];
-  tally->patients += 1;
-  tally->log_likelihood += whole->log_ratio[lane];
-  tally->prevalence += whole->verdict.begun[lane];
-  for (int s = 0; s < ALLIANCE_SHAPES; s++) tally->shape[s] += whole->shape[s][lane];
-  for (int k = 0; k < 3; k++) tally->perceived[k] += whole->verdict.part[k][lane];
+  const struct plan *plan = in->plan;
+  const struct whole *whole = in->whole;
+  double weight = in->weight;
+  int lane = in->lane;
+  tally->spread += weight * in->node->place * in->node->place;
+  tally->prevalence += weight * whole->verdict.begun[lane];
+  for (int s = 0; s < ALLIANCE_SHAPES; s++) tally->shape[s] += weight * whole->shape[s][lane];
+  for (int k = 0; k < 3; k++) tally->perceived[k] += weight * whole->verdict.part[k][lane];
   for (int n = 0; n < plan->raters; n++) {
     int r = plan->raters > 1 ? n : (int)plan->first;
+    struct course_read read;
+    struct tally_rater *t = &tally->rater[r];
     for (int c = 0; c < ALLIANCE_CLASSES; c++)
-      for (int d = 0; d < ALLIANCE_DEPTHS; d++) tally->depth[c][d] += whole->depth[r][c][d][lane];
-    tally_rater(tally, plan, whole, r, lane, ratings, series, residual[r]);
+      for (int d = 0; d < ALLIANCE_DEPTHS; d++) tally->depth[c][d] += weight * whole->depth[r][c][d][lane];
+    course_find(&read, in, r);
+    tally_spread(t, in, &read, r);
+    tally_level(t, in, &read, r);
+    tally_residuals(t, &tally->tails, in, &read, r, residual[r]);
   }
   if (plan->raters < 2) return;
   for (int s = 0; s < plan->episodes.sessions; s++) {
-    const bool *rated = series->sessions[s].rated;
+    const bool *rated = in->series->sessions[s].rated;
     if (!rated[0] || !rated[1]) continue;
-    tally->together[0] += residual[0][s] * residual[1][s];
-    tally->together[1] += residual[0][s] * residual[0][s];
-    tally->together[2] += residual[1][s] * residual[1][s];
+    tally->together[0] += weight * residual[0][s] * residual[1][s];
+    tally->together[1] += weight * residual[0][s] * residual[0][s];
+    tally->together[2] += weight * residual[1][s] * residual[1][s];
+  }
+}
+
+/* `whole` has a place for each node of the plan. */
+static void tally_lane(struct tally *tally, struct brought *in, const struct whole *whole) {
+  const struct plan *plan = in->plan;
+  double at[NODES_MAX], most = -1e300, sum = 0;
+  for (int k = 0; k < plan->nodes; k++) {
+    at[k] = whole[k].density[in->lane] + whole[k].log_ratio[in->lane];
+    most = at[k] > most ? at[k] : most;
+  }
+  for (int k = 0; k < plan->nodes; k++) sum += at[k] = plan->nodes > 1 ? stats_exp(at[k] - most) : 1;
+  for (int k = 0; k < plan->nodes; k++) {
+    in->weight = at[k] / sum;
+    if (in->weight < 1e-12) continue;
+    in->node = &plan->node[k];
+    in->whole = &whole[k];
+    tally_node(tally, in);
+  }
+  tally->patients += 1;
+  tally->log_likelihood += most + (plan->nodes > 1 ? stats_log(sum) : 0);
+  for (int n = 0; n < plan->raters; n++) {
+    const struct constants *c = &plan->rater[plan->raters > 1 ? n : (int)plan->first];
+    tally->log_likelihood -= __builtin_popcountll(c->rated) * stats_log(c->rater->residual_sd);
   }
 }
 
@@ -207,7 +284,7 @@ static enum alliance_status sample_tally(struct tally *tally, const struct sampl
   for (size_t at = 0; at < sample->count;) {
     struct room scratch = room;
     struct ratings *ratings = room_take(&scratch, 1, sizeof *ratings);
-    struct whole *whole = room_take(&scratch, 1, sizeof *whole);
+    struct whole *whole = room_take(&scratch, NODES_MAX, sizeof *whole);
     struct plan *plan = room_take(&scratch, 1, sizeof *plan);
     struct alliance_design design = design_used(&sample->series[sample->members[at].index], e, sample->reports);
     if (!ratings || !whole || !plan || !plan_build(plan, &scratch, e, &design, ALLIANCE_HINDSIGHT, false))
@@ -216,9 +293,12 @@ static enum alliance_status sample_tally(struct tally *tally, const struct sampl
     for (size_t end; (end = members_alike(sample, e, at, LANES, &design)) > at; at = end) {
       for (size_t m = at; m < end; m++)
         ratings_set(ratings, (int)(m - at), e, sample->series[sample->members[m].index].sessions, design.count);
-      posterior_whole(whole, plan, ratings, true);
-      for (size_t m = at; m < end; m++)
-        tally_lane(tally, plan, whole, (int)(m - at), ratings, &sample->series[sample->members[m].index]);
+      for (int k = 0; k < plan->nodes; k++) posterior_node(&whole[k], plan, &plan->node[k], ratings, true);
+      for (size_t m = at; m < end; m++) {
+        struct brought in = {.plan = plan, .ratings = ratings, .lane = (int)(m - at)};
+        in.series = &sample->series[sample->members[m].index];
+        tally_lane(tally, &in, whole);
+      }
     }
   }
   return ALLIANCE_OK;
@@ -264,14 +344,31 @@ static void update_kinds(struct alliance_estimate *e, const struct tally *tally,
     update_shares(e->depth[c], tally->depth[c], supposed->depth[c], ALLIANCE_DEPTHS, episodes[c]);
 }
 
+/* Where hardly any differences are left they fall away for good: with one node nothing says how large they are. */
+static void update_spread(struct alliance_estimate *e, const struct tally *tally) {
+  double square = e->spread * e->spread * tally->spread + PRIOR_PATIENTS * PRIOR_SPREAD * PRIOR_SPREAD;
+  e->spread = e->spread < SPREAD_NONE ? 0 : sqrt(square / (tally->patients + PRIOR_PATIENTS));
+  if (e->spread > SPREAD_LARGEST) e->spread = SPREAD_LARGEST;
+}
+
+/* Neighbours are one usual distance apart; PRIOR_PAIRS more are supposed independent. */
+static void update_correlation(struct alliance_rater_estimate *r, const struct tally_rater *t, double spread) {
+  double rho = t->lag[0] / (t->lag[1] + PRIOR_PAIRS);
+  r->autocorrelation = rho > 1e-6 ? stats_exp(stats_log(rho) * spread) : 0;
+  if (r->autocorrelation > 0.9) r->autocorrelation = 0.9;
+}
+
 static void update(struct alliance_estimate *e, const struct tally *tally, const struct sample *sample) {
   static const double noticed[3] = {0.4, 0.3, 0.3};
+  update_spread(e, tally);
   e->prevalence = (tally->prevalence + PRIOR_PREVALENCE * PREVALENCE) / (tally->patients + PRIOR_PREVALENCE);
   update_kinds(e, tally, &episodes_common);
   update_shares(e->perceived, tally->perceived, noticed, 3, PRIOR_EPISODES);
   for (int r = 0; r < ALLIANCE_RATERS; r++)
-    if (e->rater[r].used && tally->rater[r].patients > 0)
+    if (e->rater[r].used && tally->rater[r].patients > 0) {
       update_rater(&e->rater[r], &tally->rater[r], sample->spread, sample->least_sd[r]);
+      update_correlation(&e->rater[r], &tally->rater[r], sample->spread);
+    }
   if (tally->together[1] > 0 && tally->together[2] > 0) {
     double rho = tally->together[0] / sqrt(tally->together[1] * tally->together[2]);
     e->residual_correlation = rho > 0.95 ? 0.95 : rho < -0.95 ? -0.95 : rho;
@@ -340,6 +437,7 @@ static bool start(struct alliance_estimate *e, double least_sd[ALLIANCE_RATERS],
                   size_t count, const struct alliance_settings *settings) {
   *e = alliance_estimate_default(0, 1, 1, 0);
   shares_set(e, &episodes_common);
+  e->spread = 0.3;
   bool any = false;
   double time = 0, ratings = 0;
   for (int r = 0; r < ALLIANCE_RATERS; r++) {
@@ -396,8 +494,9 @@ static double change_between(const struct alliance_estimate *a, const struct all
                    (x->residual_sd - y->residual_sd) / x->residual_sd, (x->slope_sd - y->slope_sd) / x->residual_sd};
     for (int k = 0; k < 4; k++) largest = d[k] > largest ? d[k] : -d[k] > largest ? -d[k] : largest;
   }
-  double d = a->prevalence - b->prevalence;
-  return d > largest ? d : -d > largest ? -d : largest;
+  double d[2] = {a->prevalence - b->prevalence, a->spread - b->spread};
+  for (int k = 0; k < 2; k++) largest = d[k] > largest ? d[k] : -d[k] > largest ? -d[k] : largest;
+  return largest;
 }
 
 /* How far the sample pins the figures down. Ratings in a tension say little: all information counts without them.
@@ -405,11 +504,13 @@ static double change_between(const struct alliance_estimate *a, const struct all
  * samples of 120 patients with 4 to 30 sessions (bench/alliance_calibration); s is widened for it as a variance is
  * divided by its degrees of freedom. */
 #define SPENT 12.0
+#define SPENT_SHORT 2.0 /* in short courses more of it, whatever the sample's size: over the square of their length */
 
 static void precision_set(struct alliance_rater_estimate *r, const struct tally_rater *t, double prevalence) {
   double free = t->n - 1.5 * t->patients - prevalence * t->patients, calm = 1 - 0.5 * prevalence;
   free = free > 2 ? free : 2;
-  r->residual_sd *= sqrt(1 + SPENT / (free > SPENT ? free : SPENT));
+  double each = t->n / (t->patients > 1 ? t->patients : 1);
+  r->residual_sd *= sqrt(1 + SPENT / (free > SPENT ? free : SPENT) + SPENT_SHORT / (each * each));
   r->residual_sd_se = sqrt(1 / (2 * free));
   r->level_sd_se = sqrt(1 / (2 * (t->patients > 2 ? t->patients : 2) * calm));
   double det = t->zwz[0] * t->zwz[2] - t->zwz[1] * t->zwz[1], s = r->residual_sd;
@@ -440,6 +541,7 @@ static struct figures figures_of(struct alliance_estimate *e, double spread) {
   figures_add(&f, e->depth[0], ALLIANCE_CLASSES * ALLIANCE_DEPTHS, 1);
   figures_add(&f, e->perceived, 3, 1);
   figures_add(&f, &e->residual_correlation, 1, 1);
+  figures_add(&f, &e->spread, 1, 1);
   for (int n = 0; n < ALLIANCE_RATERS; n++) {
     struct alliance_rater_estimate *r = &e->rater[n];
     if (!r->used) continue;
@@ -449,6 +551,7 @@ static struct figures figures_of(struct alliance_estimate *e, double spread) {
     figures_add(&f, &r->slope_sd, 1, r->residual_sd * spread);
     figures_add(&f, &r->residual_sd, 1, r->residual_sd);
     figures_add(&f, &r->level_slope_correlation, 1, 1);
+    figures_add(&f, &r->autocorrelation, 1, 1);
     figures_add(&f, &r->report_in_tension, 1, 1);
     figures_add(&f, &r->report_otherwise, 1, 1);
   }
@@ -465,13 +568,13 @@ static bool all_above(const double *x, int count, double least) {
 static bool possible(const struct alliance_estimate *e, const double least_sd[ALLIANCE_RATERS]) {
   if (!(e->prevalence > 0 && e->prevalence < 1) || !all_above(e->shape, ALLIANCE_SHAPES, 0) ||
       !all_above(e->depth[0], ALLIANCE_CLASSES * ALLIANCE_DEPTHS, 0) || !all_above(e->perceived, 3, 0) ||
-      !(fabs(e->residual_correlation) <= 0.95))
+      !(fabs(e->residual_correlation) <= 0.95) || !(e->spread >= 0 && e->spread <= SPREAD_LARGEST))
     return false;
   for (int n = 0; n < ALLIANCE_RATERS; n++) {
     const struct alliance_rater_estimate *r = &e->rater[n];
     if (!r->used) continue;
     if (!(r->residual_sd >= least_sd[n] && r->level_sd > 0 && r->slope_sd > 0) ||
-        !(fabs(r->level_slope_correlation) <= 0.999) || !(r->report_otherwise > 0 && r->report_in_tension < 1) ||
+        !(fabs(r->level_slope_correlation) <= 0.999) || !(r->autocorrelation >= 0 && r->autocorrelation <= 0.9) || !(r->report_otherwise > 0 && r->report_in_tension < 1) ||
         r->report_in_tension < r->report_otherwise)
       return false;
   }
@@ -532,40 +635,36 @@ static enum alliance_status climb(struct alliance_estimate *e, struct tally *tal
   return ALLIANCE_OK;
 }
 
-static void correlate(struct alliance_estimate *e, double rho) {
-  for (int r = 0; r < ALLIANCE_RATERS; r++) e->rater[r].autocorrelation = rho;
+/* What a part of the model must add to the logarithm of the likelihood to be kept. */
+#define WORTH 1.0
+
+/* Differences between patients' spreads that the sample hardly shows are left out. */
+static enum alliance_status spread_settle(struct alliance_estimate *e, struct tally *tally, const struct sample *sample,
+                                          int most, struct room room) {
+  struct alliance_estimate alike = *e;
+  struct tally with = *tally;
+  if (!(e->spread > 0)) return ALLIANCE_OK;
+  alike.spread = 0;
+  enum alliance_status status = climb(&alike, tally, sample, most, room);
+  if (status) return status;
+  if (tally->log_likelihood > with.log_likelihood - WORTH)
+    *e = alike;
+  else
+    *tally = with;
+  return ALLIANCE_OK;
 }
 
-/* The lag-1 correlation, one for both raters, by the profile of the likelihood: golden section on 0..0.8, each point
- * climbed to from the best so far. */
-static enum alliance_status profile(struct alliance_estimate *e, struct tally *tally, const struct sample *sample,
-                                    int most, struct room room) {
-  const double golden = 0.6180339887498949;
-  double low = 0, high = 0.8, at[2] = {high - golden * high, golden * high}, value[2] = {0, 0};
-  int steps = most < 30 ? most : 30;
-  bool known[2] = {false, false};
-  enum alliance_status status = climb(e, tally, sample, steps, room);
-  double zero = tally->log_likelihood;
-  for (int round = 0; !status && round < 9; round++) {
-    for (int k = 0; k < 2 && !status; k++) {
-      if (known[k]) continue;
-      correlate(e, at[k]);
-      status = climb(e, tally, sample, steps, room);
-      value[k] = tally->log_likelihood;
-    }
-    int worse = value[0] < value[1] ? 0 : 1, better = !worse;
-    if (worse == 0)
-      low = at[0];
-    else
-      high = at[1];
-    at[worse] = at[better];
-    value[worse] = value[better];
-    at[better] = worse == 0 ? low + golden * (high - low) : high - golden * (high - low);
-    known[worse] = true;
-    known[better] = false;
+/* Heavy tails, where the sample shows them: what is far from a patient's course then counts less, which moves all other
+ * figures, which move the tails. */
+static enum alliance_status tails_climb(struct alliance_estimate *e, struct tally *tally, const struct sample *sample,
+                                        int most, struct room room) {
+  enum alliance_status status = ALLIANCE_OK;
+  for (int round = 0; round < 3 && !status; round++) {
+    double before = e->tail_df;
+    tails_settle(e, &tally->tails);
+    if (e->tail_df == before) break;
+    status = climb(e, tally, sample, most, room);
   }
-  double best = value[0] > value[1] ? at[0] : at[1], most_likely = value[0] > value[1] ? value[0] : value[1];
-  correlate(e, most_likely > zero ? best : 0);
   return status;
 }
 
@@ -592,9 +691,13 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
   members_sort(sample.members, sample.count);
   int most = settings->iterations ? settings->iterations : 200;
   struct tally tally = {0};
-  enum alliance_status status = ALLIANCE_OK;
-  if (settings->autocorrelation) status = profile(e, &tally, &sample, most, room);
-  if (!status) status = climb(e, &tally, &sample, most, room);
+  bool crowded = false;
+  for (int r = 0; r < ALLIANCE_RATERS; r++)
+    crowded = crowded || (e->rater[r].used && scale_crowding(series, count, r, settings) > CROWDED);
+  if (crowded) e->spread = 0;
+  enum alliance_status status = climb(e, &tally, &sample, most, room);
+  if (!status && !crowded) status = spread_settle(e, &tally, &sample, most, room);
+  if (!status && !crowded) status = tails_climb(e, &tally, &sample, most, room);
   if (status) return status;
   /* What is worth watching for is not what is common: supposed from the start it would be taken for what was seen. */
   struct episode_shares watched =
@@ -604,11 +707,12 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
   e->log_likelihood = tally.log_likelihood;
   for (int r = 0; r < ALLIANCE_RATERS; r++)
     if (e->rater[r].used) precision_set(&e->rater[r], &tally.rater[r], e->prevalence);
+  if (crowded) latent_find(e, series, count);
   return ALLIANCE_OK;
 }
 
 size_t alliance_estimate_memory(size_t count, int longest) {
   int n = longest < ALLIANCE_SESSIONS_MAX ? longest : ALLIANCE_SESSIONS_MAX;
-  return count * sizeof(struct member) + sizeof(struct ratings) + sizeof(struct whole) +
+  return count * sizeof(struct member) + sizeof(struct ratings) + NODES_MAX * sizeof(struct whole) +
          plan_memory(n, ALLIANCE_HINDSIGHT) + 8 * 64;
 }

@@ -12,12 +12,37 @@ static int count_of(double x) {
   return x >= 0 && x <= 2147483647.0 ? (int)x : -1;
 }
 
+/* What version 3 has and version 2 had not. */
+static bool visit_later(struct alliance_estimate *e, visit_figure *visit, void *state) {
+  static const char *const raters[ALLIANCE_RATERS] = {"patient", "therapist"};
+  char name[64];
+  bool good = visit(state, "spread", &e->spread) && visit(state, "tail_df", &e->tail_df) &&
+              visit(state, "tail_scale", &e->tail_scale) && visit(state, "furthest", &e->furthest);
+  for (int r = 0; good && r < ALLIANCE_RATERS; r++) {
+    struct alliance_latent *one = &e->latent[r];
+    const struct {
+      const char *name;
+      double *value;
+    } figures[] = {{"level", &one->level},
+                   {"level_sd", &one->level_sd},
+                   {"residual_sd", &one->residual_sd},
+                   {"spread", &one->spread}};
+    for (size_t k = 0; good && k < sizeof figures / sizeof *figures; k++) {
+      snprintf(name, sizeof name, "%s.latent.%s", raters[r], figures[k].name);
+      good = visit(state, name, figures[k].value);
+    }
+  }
+  return good;
+}
+
 static bool visit_all(struct alliance_estimate *e, visit_figure *visit, void *state) {
   static const char *const raters[ALLIANCE_RATERS] = {"patient", "therapist"};
   double version = e->version, reports = e->reports, bounded = e->bounded, patients = e->patients;
   double ratings = e->ratings, iterations = e->iterations;
   char name[64];
-  bool good = visit(state, "version", &version) && visit(state, "time_origin", &e->time_origin);
+  bool good = visit(state, "version", &version);
+  e->version = count_of(version);
+  good = good && visit(state, "time_origin", &e->time_origin);
   for (int r = 0; good && r < ALLIANCE_RATERS; r++) {
     struct alliance_rater_estimate *one = &e->rater[r];
     double used = one->used;
@@ -45,6 +70,7 @@ static bool visit_all(struct alliance_estimate *e, visit_figure *visit, void *st
     one->used = used != 0;
   }
   good = good && visit(state, "residual_correlation", &e->residual_correlation);
+  if (e->version > 2) good = good && visit_later(e, visit, state);
   good = good && visit(state, "prevalence", &e->prevalence);
   for (int k = 0; good && k < ALLIANCE_SHAPES; k++) {
     snprintf(name, sizeof name, "shape.%d", k);
@@ -62,7 +88,6 @@ static bool visit_all(struct alliance_estimate *e, visit_figure *visit, void *st
   good = good && visit(state, "low", &e->low) && visit(state, "high", &e->high) && visit(state, "step", &e->step);
   good = good && visit(state, "patients", &patients) && visit(state, "ratings", &ratings);
   good = good && visit(state, "iterations", &iterations) && visit(state, "log_likelihood", &e->log_likelihood);
-  e->version = count_of(version);
   e->reports = reports != 0;
   e->bounded = bounded != 0;
   e->patients = count_of(patients);
@@ -137,8 +162,20 @@ static bool rater_good(const struct alliance_rater_estimate *r) {
          r->report_otherwise > 0 && r->report_otherwise < 1 && r->report_in_tension > 0 && r->report_in_tension < 1;
 }
 
+static bool later_good(const struct alliance_estimate *e) {
+  bool good = e->spread >= 0 && e->spread <= SPREAD_LARGEST && (e->tail_df == 0 || (e->tail_df > 2 && e->tail_df <= 1000)) &&
+              (e->tail_df == 0 || (e->tail_scale > 0 && e->tail_scale <= 10)) && e->furthest >= 0 && e->furthest <= 1e6;
+  for (int r = 0; r < ALLIANCE_RATERS; r++) {
+    const struct alliance_latent *one = &e->latent[r];
+    good = good && one->level >= -ESTIMATE_MOST && one->level <= ESTIMATE_MOST && one->level_sd >= 0 &&
+           one->level_sd <= ESTIMATE_MOST && one->residual_sd >= 0 && one->residual_sd <= ESTIMATE_MOST &&
+           one->spread >= 0 && one->spread <= SPREAD_LARGEST;
+  }
+  return good;
+}
+
 static bool estimate_good(const struct alliance_estimate *e) {
-  bool good = e->version == ALLIANCE_ESTIMATE_VERSION && share(e->prevalence) && e->residual_correlation > -1 &&
+  bool good = (e->version == ALLIANCE_ESTIMATE_VERSION || e->version == 2) && share(e->prevalence) && later_good(e) && e->residual_correlation > -1 &&
               e->residual_correlation < 1 && (e->rater[0].used || e->rater[1].used) &&
               e->time_origin >= -ESTIMATE_MOST && e->time_origin <= ESTIMATE_MOST && e->patients >= 0 &&
               e->ratings >= 0 && e->iterations >= 0;

@@ -4,6 +4,8 @@
  * ratio exp(-d w'y - d^2 q / 2), and w'y = (U_i + U_j - U_k - U_l) / 2. So with F_p = exp(U_p / 2) the ratio for
  * every depth is a power of F_k F_l / (F_i F_j): t exponentials a prefix, products for all the rest. Where such
  * products could leave the range of a double, the same sums are made of exponentials less their largest exponent. */
+#include <math.h>
+
 #include "alliance/engine.h"
 #include "attune/stats_math.h"
 
@@ -14,7 +16,9 @@ struct side {
   lanes fall[PAIRS_MAX], back[PAIRS_MAX];                                 /* 1 / (F_i F_j), F_k F_l */
   lanes begin[ALLIANCE_SESSIONS_MAX + 1], end[ALLIANCE_SESSIONS_MAX + 1]; /* the same of reports */
   lanes u[ALLIANCE_SESSIONS_MAX + 1], reported[ALLIANCE_SESSIONS_MAX + 1];
-  lanes largest; /* bound on the exponents */
+  lanes largest;   /* bound on the exponents */
+  lanes quadratic; /* r'W r */
+  lanes worked[ALLIANCE_SESSIONS_MAX];
   const double (*depth)[ALLIANCE_DEPTHS], (*weight)[ALLIANCE_DEPTHS];
   const double *q;
   const double (*share)[ALLIANCE_DEPTHS];
@@ -34,17 +38,41 @@ LANES_INLINE void level_of(lanes level[2], const struct gain *gain, int sessions
   level[1] = b;
 }
 
-LANES_CLONES void posterior_level(lanes level[2], const struct constants *c, const struct gain *gain, int sessions,
-                                  const lanes *residual) {
-  (void)c;
-  level_of(level, gain, sessions, residual);
+#define ROUNDS 4
+
+LANES_INLINE void work_any(lanes *residual, const struct constants *c, const struct gain *gain, int sessions) {
+  lanes level[2], given[ALLIANCE_SESSIONS_MAX];
+  for (int s = 0; s < sessions; s++) given[s] = residual[s];
+  for (int round = 0; round < ROUNDS; round++) {
+    level_of(level, gain, sessions, residual);
+    for (int s = 0; s < sessions; s++) {
+      if (!(c->rated >> s & 1)) continue;
+      lanes mean = level[0] + level[1] * c->time[s], own = given[s] - mean;
+      residual[s] = mean + lanes_smaller(lanes_larger(own, lanes_of(-c->most)), lanes_of(c->most));
+    }
+  }
 }
 
-/* y = K (r - Z level), summed from the end into u. */
+LANES_CLONES void residuals_work(lanes *residual, const struct constants *c, const struct gain *gain, int sessions) {
+  work_any(residual, c, gain, sessions);
+}
+
+LANES_CLONES void posterior_level(lanes level[2], const struct constants *c, const struct gain *gain, int sessions,
+                                  const lanes *residual) {
+  lanes worked[ALLIANCE_SESSIONS_MAX];
+  for (int s = 0; s < sessions; s++) worked[s] = residual[s] * c->inverse;
+  if (c->most < 1e299) work_any(worked, c, gain, sessions);
+  level_of(level, gain, sessions, worked);
+  level[0] *= c->scale;
+  level[1] *= c->scale;
+}
+
+/* y = K (r - Z level) in units of the node's own s, summed from the end into u. */
 LANES_INLINE void side_sums(struct side *side, const struct constants *c, const struct gain *gain, int t,
                             const struct ratings *ratings, enum alliance_rater rater) {
-  const lanes *residual = ratings->residual[rater];
-  lanes level[2], y[ALLIANCE_SESSIONS_MAX], e[ALLIANCE_SESSIONS_MAX];
+  lanes level[2], y[ALLIANCE_SESSIONS_MAX], e[ALLIANCE_SESSIONS_MAX], *residual = side->worked;
+  for (int s = 0; s < t; s++) residual[s] = ratings->residual[rater][s] * c->inverse;
+  if (c->most < 1e299) work_any(residual, c, gain, t);
   level_of(level, gain, t, residual);
   int last = -1;
   for (int s = 0; s < t; s++) {
@@ -59,6 +87,8 @@ LANES_INLINE void side_sums(struct side *side, const struct constants *c, const 
     last = s;
   }
   if (last >= 0) y[last] += e[last] * (c->last[last] - c->diagonal[last]);
+  side->quadratic = lanes_of(0);
+  for (int s = 0; s < t; s++) side->quadratic += residual[s] * y[s];
   lanes u = lanes_of(0), reported = lanes_of(0), u_largest = u, reported_largest = u;
   side->u[t] = u;
   side->reported[t] = reported;
@@ -162,6 +192,7 @@ LANES_CLONES static void side_finish(struct side *side, const struct prefix *pre
 /* Weights of the three ways to notice and of no episode, all less one exponent when careful. */
 struct weights {
   lanes both, only[ALLIANCE_RATERS], calm, shift;
+  lanes density; /* log of the likelihood of no episode times the node's share */
 };
 
 static bool any_above(lanes x, double limit) {
@@ -201,14 +232,21 @@ LANES_INLINE struct weights weights_at(const struct weights *w, lanes a, lanes b
   return here;
 }
 
+LANES_CLONES static void density_add(lanes *density, const struct side *side, const struct gain *gain) {
+  *density += gain->density - 0.5 * side->quadratic;
+}
+
 /* Prepares the sides of a prefix; true when the careful way is needed. */
-static bool sides_prepare(struct side side[ALLIANCE_RATERS], struct weights *w, const struct plan *plan, int p,
-                          const struct ratings *ratings) {
+static bool sides_prepare(struct side side[ALLIANCE_RATERS], struct weights *w, const struct plan *plan,
+                          const struct node *node, int p, const struct ratings *ratings) {
   const struct prefix *prefix = &plan->episodes.prefix[p];
   lanes largest = lanes_of(0);
+  w->density = lanes_of(node->log_share);
   for (int n = 0; n < plan->raters; n++) {
     enum alliance_rater r = plan->raters > 1 ? (enum alliance_rater)n : plan->first;
-    side_prepare(&side[n], &plan->rater[r], &plan->rater[r].gain[p], prefix->sessions, ratings, r);
+    const struct gain *gain = &node->rater[r].gain[p];
+    side_prepare(&side[n], &node->rater[r], gain, prefix->sessions, ratings, r);
+    density_add(&w->density, &side[n], gain);
     side[n].share = (const double(*)[ALLIANCE_DEPTHS])plan->episodes.share;
     largest += side[n].largest;
   }
@@ -224,6 +262,7 @@ static bool sides_prepare(struct side side[ALLIANCE_RATERS], struct weights *w, 
 /* ---- on line: sums of one prefix ---- */
 
 struct sums {
+  lanes calm;
   lanes total[KINDS]; /* by kind of episode; over all ways to notice */
   lanes both, only[ALLIANCE_RATERS];
   lanes dip;
@@ -325,13 +364,11 @@ LANES_INLINE lanes odds_of(lanes begun, lanes calm) {
   return lanes_smaller(begun / under, lanes_of(1e300));
 }
 
-LANES_CLONES static void verdict_set(struct verdict *v, const struct plan *plan, const struct sums *s,
-                                     const lanes *calm_weight) {
-  lanes calm = *calm_weight;
-  lanes begun = (s->total[0] + s->total[1]) + (s->total[2] + s->total[3]), all = begun + calm;
+LANES_CLONES static void verdict_set(struct verdict *v, const struct plan *plan, const struct sums *s) {
+  lanes begun = (s->total[0] + s->total[1]) + (s->total[2] + s->total[3]), all = begun + s->calm;
   v->begun = begun / all;
   v->repaired = (s->total[KIND_RETURNING] + s->total[KIND_RETURNED]) / all;
-  v->odds = odds_of(begun, calm);
+  v->odds = odds_of(begun, s->calm);
   v->dip = s->dip / all;
   lanes only = s->only[0] / all;
   v->part[0] = s->both / all;
@@ -339,21 +376,56 @@ LANES_CLONES static void verdict_set(struct verdict *v, const struct plan *plan,
   v->part[2] = plan->raters > 1 ? s->only[1] / all : plan->first == ALLIANCE_THERAPIST ? only : lanes_of(0);
 }
 
-static void prefix_judge(struct verdict *verdict, const struct plan *plan, int p, const struct ratings *ratings,
-                         bool dips) {
+/* Sums of one node, less the exponent w->shift. */
+static void node_sums(struct sums *sums, struct weights *w, const struct plan *plan, const struct node *node, int p,
+                      const struct ratings *ratings, bool dips) {
   const struct prefix *prefix = &plan->episodes.prefix[p];
   struct side side[ALLIANCE_RATERS];
-  struct weights w;
-  struct sums sums;
-  bool careful = sides_prepare(side, &w, plan, p, ratings);
+  bool careful = sides_prepare(side, w, plan, node, p, ratings);
   if (careful)
-    sums_careful(&sums, plan, prefix, side, &w);
+    sums_careful(sums, plan, prefix, side, w);
   else if (plan->raters == 1 && !plan->rater[plan->first].reports)
     /* cppcheck-suppress uninitvar -- filled by the call, through a choice of functions that it does not follow */
-    (dips ? sums_plain : sums_odds)(&sums, &plan->episodes, prefix, side);
+    (dips ? sums_plain : sums_odds)(sums, &plan->episodes, prefix, side);
   else
-    sums_fast(&sums, plan, prefix, side, &w);
-  verdict_set(verdict, plan, &sums, &w.calm);
+    sums_fast(sums, plan, prefix, side, w);
+  sums->calm = w->calm;
+}
+
+/* Joins what a node says: both less an exponent, *log_all that of `all` (at first far below any). Depths become those in
+ * units of the sample's s. */
+LANES_CLONES static void sums_join(struct sums *all, lanes *log_all, const struct sums *one, const lanes *log_one,
+                                   double scale) {
+  lanes most = lanes_larger(*log_all, *log_one), old = lanes_exp_down(*log_all - most);
+  lanes new = lanes_exp_down(*log_one - most);
+  for (int kind = 0; kind < KINDS; kind++) all->total[kind] = all->total[kind] * old + one->total[kind] * new;
+  all->calm = all->calm * old + one->calm * new;
+  all->both = all->both * old + one->both * new;
+  for (int r = 0; r < ALLIANCE_RATERS; r++) all->only[r] = all->only[r] * old + one->only[r] * new;
+  all->dip = all->dip * old + one->dip * (new * scale);
+  *log_all = most;
+}
+
+LANES_CLONES static void weights_log(lanes *log_weight, const struct weights *w) {
+  *log_weight = w->density + w->shift;
+}
+
+static void prefix_judge(struct verdict *verdict, const struct plan *plan, int p, const struct ratings *ratings,
+                         bool dips) {
+  struct sums all, one;
+  struct weights w;
+  node_sums(&all, &w, plan, &plan->node[0], p, ratings, dips);
+  if (plan->nodes > 1) {
+    lanes log_all = lanes_of(-1e300), log_one;
+    one = all;
+    memset(&all, 0, sizeof all);
+    for (int k = 0; k < plan->nodes; k++) {
+      if (k) node_sums(&one, &w, plan, &plan->node[k], p, ratings, dips);
+      weights_log(&log_one, &w);
+      sums_join(&all, &log_all, &one, &log_one, plan->node[k].scale);
+    }
+  }
+  verdict_set(verdict, plan, &all);
 }
 
 void posterior_prefix(struct verdict *verdict, const struct plan *plan, int p, const struct ratings *ratings) {
@@ -389,13 +461,12 @@ LANES_INLINE void whole_add(struct whole *whole, int r, const struct constants *
   whole->square[r][2] += square * (b1 * b1);
 }
 
-LANES_INLINE void whole_any(struct whole *whole, lanes best[1], const struct plan *plan, const struct side *side,
-                            const struct weights *w, bool careful, bool learning) {
+LANES_INLINE void whole_any(struct whole *whole, lanes best[1], const struct plan *plan, const struct constants *c,
+                            const struct side *side, const struct weights *w, bool careful, bool learning) {
   const struct episodes *list = &plan->episodes;
   const struct prefix *prefix = &list->prefix[0];
   const bool two = plan->raters > 1;
   const int a_is = two ? ALLIANCE_PATIENT : plan->first;
-  const struct constants *c = plan->rater;
   lane_bits likeliest = {0};
   lanes largest = lanes_of(-1);
   for (int h = prefix->first; h < prefix->end[KIND_RETURNED]; h++) {
@@ -431,19 +502,19 @@ LANES_INLINE void whole_any(struct whole *whole, lanes best[1], const struct pla
   for (int u = 0; u < LANES; u++) whole->likeliest[u] = (int)likeliest[u];
 }
 
-LANES_CLONES static void whole_fast(struct whole *whole, lanes best[1], const struct plan *plan,
+LANES_CLONES static void whole_fast(struct whole *whole, lanes best[1], const struct plan *plan, const struct constants *c,
                                     const struct side *side, const struct weights *w) {
-  whole_any(whole, best, plan, side, w, false, false);
+  whole_any(whole, best, plan, c, side, w, false, false);
 }
 
-LANES_CLONES static void whole_learning(struct whole *whole, lanes best[1], const struct plan *plan,
-                                        const struct side *side, const struct weights *w) {
-  whole_any(whole, best, plan, side, w, false, true);
+LANES_CLONES static void whole_learning(struct whole *whole, lanes best[1], const struct plan *plan, const struct constants *c,
+                                    const struct side *side, const struct weights *w) {
+  whole_any(whole, best, plan, c, side, w, false, true);
 }
 
-LANES_CLONES static void whole_careful(struct whole *whole, lanes best[1], const struct plan *plan,
-                                       const struct side *side, const struct weights *w) {
-  whole_any(whole, best, plan, side, w, true, true);
+LANES_CLONES static void whole_careful(struct whole *whole, lanes best[1], const struct plan *plan, const struct constants *c,
+                                    const struct side *side, const struct weights *w) {
+  whole_any(whole, best, plan, c, side, w, true, true);
 }
 
 /* Sums become shares; steps become profiles over sessions. */
@@ -481,18 +552,62 @@ LANES_CLONES static void whole_scale(struct whole *whole, const struct plan *pla
   whole->log_ratio = all;
 }
 
-void posterior_whole(struct whole *whole, const struct plan *plan, const struct ratings *ratings, bool learning) {
+void posterior_node(struct whole *whole, const struct plan *plan, const struct node *node,
+                    const struct ratings *ratings, bool learning) {
   struct side side[ALLIANCE_RATERS];
   struct weights w;
   lanes best[1];
   memset(whole, 0, sizeof *whole);
-  bool careful = sides_prepare(side, &w, plan, 0, ratings);
+  bool careful = sides_prepare(side, &w, plan, node, 0, ratings);
   if (careful)
-    whole_careful(whole, best, plan, side, &w);
+    whole_careful(whole, best, plan, node->rater, side, &w);
   else
-    (learning ? whole_learning : whole_fast)(whole, best, plan, side, &w);
+    (learning ? whole_learning : whole_fast)(whole, best, plan, node->rater, side, &w);
   whole_scale(whole, plan, &w.calm, best);
   for (int u = 0; u < LANES; u++) whole->log_ratio[u] = stats_log(whole->log_ratio[u]) + w.shift[u];
+  whole->density = w.density;
+  for (int n = 0; n < plan->raters; n++)
+    memcpy(whole->worked[plan->raters > 1 ? n : (int)plan->first], side[n].worked,
+           (size_t)plan->episodes.sessions * sizeof(lanes));
+}
+
+/* Adds what a node says: sums of shares weighted by how likely the ratings are there. *log_all is the logarithm of the
+ * likelihood so far. Depths become those in units of the sample's s. */
+LANES_CLONES static void whole_join(struct whole *all, lanes *log_all, const struct whole *one, int sessions,
+                                    double scale) {
+  lanes log_one = one->density + one->log_ratio, most = lanes_larger(*log_all, log_one);
+  lanes old = lanes_exp_down(*log_all - most), new = lanes_exp_down(log_one - most), sum = old + new;
+  old /= sum;
+  new /= sum;
+  for (int t = 0; t < sessions; t++) {
+    all->begins[t] = all->begins[t] * old + one->begins[t] * new;
+    all->returns[t] = all->returns[t] * old + one->returns[t] * new;
+    for (int r = 0; r < ALLIANCE_RATERS; r++) all->dip[r][t] = all->dip[r][t] * old + one->dip[r][t] * (new * scale);
+  }
+  for (int k = 0; k < 3; k++) all->verdict.part[k] = all->verdict.part[k] * old + one->verdict.part[k] * new;
+  all->verdict.begun = all->verdict.begun * old + one->verdict.begun * new;
+  all->verdict.repaired = all->verdict.repaired * old + one->verdict.repaired * new;
+  lane_bits better = new > old;
+  for (int u = 0; u < LANES; u++) all->likeliest[u] = better[u] ? one->likeliest[u] : all->likeliest[u];
+  all->likeliest_share = lanes_where(better, one->likeliest_share, all->likeliest_share);
+  for (int u = 0; u < LANES; u++) (*log_all)[u] = most[u] + stats_log(sum[u]);
+}
+
+LANES_CLONES static void whole_odds(struct whole *whole) {
+  whole->verdict.odds = odds_of(whole->verdict.begun, 1.0 - whole->verdict.begun);
+}
+
+void posterior_whole(struct whole *whole, struct whole *work, const struct plan *plan, const struct ratings *ratings) {
+  posterior_node(whole, plan, &plan->node[0], ratings, false);
+  if (plan->nodes == 1) return;
+  lanes log_all = lanes_of(-1e300);
+  *work = *whole;
+  memset(whole, 0, sizeof *whole);
+  for (int k = 0; k < plan->nodes; k++) {
+    if (k) posterior_node(work, plan, &plan->node[k], ratings, false);
+    whole_join(whole, &log_all, work, plan->episodes.sessions, plan->node[k].scale);
+  }
+  whole_odds(whole);
 }
 
 /* ---- plans ---- */
@@ -507,16 +622,48 @@ bool plan_build(struct plan *plan, struct room *room, const struct alliance_esti
   plan->raters = estimate->rater[0].used && estimate->rater[1].used ? 2 : 1;
   memcpy(plan->perceived, estimate->perceived, sizeof plan->perceived);
   if (!episodes_build(&plan->episodes, room, design->count, view, merge, estimate)) return false;
-  memset(plan->rater, 0, sizeof plan->rater);
-  for (int r = 0; r < ALLIANCE_RATERS; r++)
-    if (estimate->rater[r].used && !constants_build(&plan->rater[r], room, &plan->episodes, estimate, r, design))
-      return false;
+  double place[NODES_MAX], share[NODES_MAX];
+  plan->nodes = nodes_find(place, share, estimate->spread);
+  plan->node = room_take(room, (size_t)plan->nodes, sizeof *plan->node);
+  if (!plan->node) return false;
+  memset(plan->node, 0, (size_t)plan->nodes * sizeof *plan->node);
+  for (int k = 0; k < plan->nodes; k++) {
+    struct node *node = &plan->node[k];
+    node->place = place[k];
+    node->scale = plan->nodes > 1 ? stats_exp(estimate->spread * place[k]) : 1;
+    node->log_share = plan->nodes > 1 ? stats_log(share[k]) : 0;
+    for (int r = 0; r < ALLIANCE_RATERS; r++)
+      if (estimate->rater[r].used &&
+          !constants_build(&node->rater[r], room, &plan->episodes, estimate, r, design, node->scale))
+        return false;
+  }
+  plan->rater = plan->node[plan->nodes / 2].rater;
   return true;
+}
+
+#define NODES_APART 0.6 /* in standard deviations */
+
+int nodes_find(double at[NODES_MAX], double share[NODES_MAX], double spread) {
+  double sum = 0, square = 0;
+  at[0] = 0;
+  share[0] = 1;
+  if (!(spread >= SPREAD_NONE)) return 1;
+  for (int k = 0; k < NODES_MAX; k++) {
+    at[k] = NODES_APART * (k - NODES_MAX / 2);
+    share[k] = stats_normal_density(at[k]);
+    sum += share[k];
+  }
+  for (int k = 0; k < NODES_MAX; k++) {
+    share[k] /= sum;
+    square += share[k] * at[k] * at[k];
+  }
+  for (int k = 0; k < NODES_MAX; k++) at[k] /= sqrt(square);
+  return NODES_MAX;
 }
 
 size_t plan_memory(int sessions, enum alliance_view view) {
   size_t lists = episodes_memory(sessions, view);
   struct episodes bound = {.sessions = sessions, .prefixes = view == ALLIANCE_ONLINE ? sessions : 1};
   bound.count = (int)(lists / EPISODE_BYTES);
-  return lists + 2 * constants_memory(&bound) + 64;
+  return lists + NODES_MAX * (2 * constants_memory(&bound) + sizeof(struct node)) + 128;
 }

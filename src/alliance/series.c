@@ -70,6 +70,10 @@ static double report_log_ratio(const struct alliance_rater_estimate *r, int8_t r
                   : stats_log((1 - r->report_in_tension) / (1 - r->report_otherwise));
 }
 
+double mean_course(const struct alliance_estimate *e, const struct alliance_rater_estimate *r, double time) {
+  return r->level + r->slope * (time - e->time_origin);
+}
+
 void ratings_set(struct ratings *ratings, int lane, const struct alliance_estimate *estimate,
                  const struct alliance_session *sessions, int count) {
   for (int r = 0; r < ALLIANCE_RATERS; r++) {
@@ -78,7 +82,7 @@ void ratings_set(struct ratings *ratings, int lane, const struct alliance_estima
     double ratio[2] = {report_log_ratio(e, 0), report_log_ratio(e, 1)};
     for (int t = 0; t < count; t++) {
       const struct alliance_session *s = &sessions[t];
-      double mean = e->level + e->slope * (s->time - estimate->time_origin);
+      double mean = mean_course(estimate, e, s->time);
       ratings->residual[r][t][lane] = s->rated[r] ? (s->rating[r] - mean) / e->residual_sd : 0;
       ratings->report[r][t][lane] = s->reported[r] >= 0 ? ratio[s->reported[r] > 0] : 0;
     }

@@ -22,14 +22,19 @@ static void simulate_calm(struct alliance_session *out, const struct alliance_es
   double log_rho[ALLIANCE_RATERS] = {0};
   bool two = e->rater[0].used && e->rater[1].used;
   double shared = two ? e->residual_correlation : 0, own = sqrt(1 - shared * shared);
+  double apart = latent_of(e, (int)alliance_first_rater(e)).spread > 0 ? stats_random_normal(&stream) : 0;
+  double shift[ALLIANCE_RATERS] = {0};
   for (int r = 0; r < ALLIANCE_RATERS; r++) {
     const struct alliance_rater_estimate *rater = &e->rater[r];
     if (!rater->used) continue;
     double a = stats_random_normal(&stream), b = stats_random_normal(&stream), c = rater->level_slope_correlation;
-    double level_sd = rater->level_sd * stats_exp(rater->level_sd_se * stats_random_normal(&stream));
+    struct alliance_latent latent = latent_of(e, r);
+    shift[r] = latent.level - rater->level;
+    double level_sd = latent.level_sd * stats_exp(rater->level_sd_se * stats_random_normal(&stream));
     u[r][0] = level_sd * a + rater->level_se * stats_random_normal(&stream);
     u[r][1] = rater->slope_sd * (c * a + sqrt(1 - c * c) * b) + rater->slope_se * stats_random_normal(&stream);
-    s[r] = rater->residual_sd * stats_exp(rater->residual_sd_se * stats_random_normal(&stream));
+    s[r] = latent.residual_sd * stats_exp(rater->residual_sd_se * stats_random_normal(&stream));
+    if (apart != 0) s[r] *= stats_exp(latent.spread * apart);
     if (rater->autocorrelation > 0) log_rho[r] = stats_log(rater->autocorrelation);
   }
   for (int t = 0; t < design->count; t++) {
@@ -41,12 +46,13 @@ static void simulate_calm(struct alliance_session *out, const struct alliance_es
       out[t].reported[r] = -1;
       if (!rater->used) continue;
       noise[r] = stats_random_normal(&stream);
+      if (e->tail_df > 0) noise[r] *= e->tail_scale * sqrt(e->tail_df / stats_random_chi2(&stream, e->tail_df));
       if (two && r == ALLIANCE_THERAPIST) noise[r] = shared * noise[0] + own * noise[r];
       double phi = t > 0 ? correlation_over(log_rho[r], design->time[t] - when[r]) : 0;
       last[r] = phi * last[r] + sqrt(1 - phi * phi) * noise[r];
       when[r] = design->time[t];
       double offset = design->time[t] - e->time_origin;
-      out[t].rating[r] = answer_given(rater->level + u[r][0] + (rater->slope + u[r][1]) * offset + s[r] * last[r], e);
+      out[t].rating[r] = answer_given(mean_course(e, rater, design->time[t]) + shift[r] + u[r][0] + u[r][1] * offset + s[r] * last[r], e);
       if (design->asked[r] >> t & 1) out[t].reported[r] = stats_random_uniform(&stream) < rater->report_otherwise;
     }
   }

@@ -11,7 +11,7 @@
 struct detect_options {
   const char *rule, *higher_is, *scale;
   double false_alarm;
-  bool hindsight, json, textbook, autocorrelation, no_reports, operating;
+  bool hindsight, json, textbook, diagnose, no_reports, operating;
   int64_t seed, simulations, threads;
   struct operating_options characteristic;
 };
@@ -62,6 +62,7 @@ static enum err detect_stream(struct input *input, const char *path, const struc
   struct input_block block = {0};
   struct alliance_estimate estimate;
   struct run run = {0};
+  struct alliance_mirror mirror;
   struct output output;
   struct buf text = buf_in(input->arena, 4096);
   bool whole = false, worse = input->sign < 0;
@@ -72,7 +73,9 @@ static enum err detect_stream(struct input *input, const char *path, const struc
     if (!whole)
       fprintf(stderr, "attune: many patients; the estimate rests on %d of them, spread over the file\n",
               estimate.patients);
-    err = flow(stdout, &run, input, &block, &output, &text, (size_t)o->threads, error);
+    err = run_check(&run, &block, &mirror, error);
+    if (!err) diagnose(&run, &mirror, &block, o->diagnose);
+    if (!err) err = flow(stdout, &run, input, &block, &output, &text, (size_t)o->threads, error);
     buf_clear(&text);
     if (!err) output_finish(&output, &text, &run);
     if (!err) err = text_write(&text, stdout, error);
@@ -93,7 +96,7 @@ static int detect_file(const char *path, const struct detect_options *o) {
                                     .seed = (uint64_t)o->seed,
                                     .simulations = (int)o->simulations,
                                     .textbook = o->textbook};
-  struct alliance_settings settings = {.ignore_reports = o->no_reports, .autocorrelation = o->autocorrelation};
+  struct alliance_settings settings = {.ignore_reports = o->no_reports};
   if (!worse && strcmp(o->higher_is, "better")) return usage("--higher-is takes worse or better");
   if (rule < 0)
     return usage("there is no such rule; the rules are model, pooled-sd, individuals-chart, own-sd, reliable-change, "
@@ -136,7 +139,7 @@ int command_detect(int argc, char **argv) {
       {"hindsight", NULL, "judge every session by the whole course", .flag = &o.hindsight},
       {"scale", "LOW:HIGH[:STEP]", "the ends of the rating scale, and the distance between two answers",
        .text = &o.scale},
-      {"autocorrelation", NULL, "estimate the correlation of neighbouring sessions too", .flag = &o.autocorrelation},
+      {"diagnose", NULL, "print what the sample says of its own ratings, on standard error", .flag = &o.diagnose},
       {"no-reports", NULL, "leave the column `reported` out", .flag = &o.no_reports},
       {"seed", "S", "of the simulation behind the threshold (1)", .integer = &o.seed},
       {"simulations", "N", "simulated patients behind a threshold (20000)", .integer = &o.simulations},

@@ -35,6 +35,9 @@ enum err flow(FILE *to, struct run *run, struct input *input, struct input_block
               const struct buf *head, size_t threads, struct error *error);
 enum err text_write(const struct buf *text, FILE *to, struct error *error);
 
+/* detect_diagnose.c: warns on stderr where something is large; `all` prints the rest too. */
+void diagnose(const struct run *run, const struct alliance_mirror *mirror, const struct input_block *block, bool all);
+
 /* detect_operating.c */
 struct operating_options {
   int64_t sessions, trials, seed;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 void run_start(struct run *run, const struct run_options *options, const struct alliance_estimate *estimate) {
-  *run = (struct run){.options = *options, .estimate = *estimate};
+  *run = (struct run){.options = *options, .estimate = *estimate, .factor = 1};
 }
 
 void run_free(struct run *run) {
@@ -103,6 +103,7 @@ static const struct alliance_threshold *threshold_for(struct run *run, const str
     free(found);
     return NULL;
   }
+  found->threshold.limit *= run->factor;
   *(run->last ? &run->last->next : &run->first) = found;
   run->last = *bucket = found;
   return &found->threshold;
@@ -133,6 +134,25 @@ enum err run_meet(struct run *run, struct run_block *out, const struct input_blo
     out->cases[p] = (struct alliance_case){.series = {block->sessions + patient->first, patient->count}};
     err = case_meet(run, &out->cases[p], error);
   }
+  return err;
+}
+
+enum err run_check(struct run *run, const struct input_block *block, struct alliance_mirror *mirror,
+                   struct error *error) {
+  struct run_block sample = {0};
+  *mirror = (struct alliance_mirror){.factor = 1};
+  if (run->options.rule != ALLIANCE_MODEL || run->options.textbook) return OK;
+  enum err err = run_meet(run, &sample, block, error);
+  run->patients = run->too_short = run->too_long = 0; /* they will be met again */
+  if (!err) {
+    size_t need = alliance_mirror_memory(sample.cases, block->count);
+    enum alliance_status status = alliance_mirror_find(mirror, sample.cases, block->count, &run->estimate,
+                                                       run->options.false_alarm, memory_of(&sample.engine, need), need);
+    if (status) err = engine_failed(error, status);
+  }
+  run->factor = mirror->factor;
+  for (struct run_threshold *t = run->first; t; t = t->next) t->threshold.limit *= run->factor;
+  run_block_free(&sample);
   return err;
 }
 

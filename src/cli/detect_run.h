@@ -33,6 +33,7 @@ struct run {
   struct run_options options;
   struct alliance_estimate estimate;
   struct run_threshold *first, *last, *bucket[RUN_BUCKETS];
+  double factor; /* of the model's limits: above 1 where the mirrored sample asks for stricter ones */
   size_t too_short, too_long, patients;
 };
 
@@ -49,6 +50,10 @@ struct run_block {
 };
 
 void run_start(struct run *run, const struct run_options *options, const struct alliance_estimate *estimate);
+/* Compares the model's limits with the mirrored sample, of which this is all or the first part, before any block is met;
+ * limits found later are as much stricter. */
+enum err run_check(struct run *run, const struct input_block *block, struct alliance_mirror *mirror,
+                   struct error *error);
 /* Says who can be judged and finds the thresholds: blocks in the file's order. */
 enum err run_meet(struct run *run, struct run_block *out, const struct input_block *block, struct error *error);
 /* Fills out->cases[].result. Any thread, for a block that was met. */

@@ -147,10 +147,10 @@ static void to_alliance(const struct detector *detector, const struct detection_
 /* ---- judging ---- */
 
 /* The threshold for a course of this length: the shortest that is ready and long enough, else the longest ready. */
-static struct alliance_threshold threshold_for(const struct detector *detector, size_t count) {
+static int threshold_index(const struct detector *detector, size_t count) {
   int i = 0;
   while (i + 1 < detector->ready && (size_t)length_at(detector, i) < count) i++;
-  return detector->thresholds[i];
+  return i;
 }
 
 static double six_decimals(double value) {
@@ -215,7 +215,7 @@ static struct judging judging_now(struct detector *detector, struct arena *arena
   char judged_by[sizeof detector->judged_by];
   pthread_mutex_lock(&detector->lock);
   struct judging now = {.estimate = detector->estimate,
-                        .threshold = threshold_for(detector, course->count),
+                        .threshold = detector->thresholds[threshold_index(detector, course->count)],
                         .basis = basis_now(detector)};
   memcpy(judged_by, detector->judged_by, sizeof judged_by);
   pthread_mutex_unlock(&detector->lock);
@@ -447,6 +447,27 @@ static bool recall(struct detector *detector, struct db *open) {
   return good;
 }
 
+/* The limits that the sample itself asks for: stricter where it would alarm turned over. */
+static enum err mirror_check(struct detector *fresh, const struct sample *sample, struct arena *arena,
+                             struct error *error) {
+  struct alliance_case *cases = arena_array(arena, sample->patients + 1, sizeof *cases);
+  struct alliance_mirror mirror;
+  if (sample->ratings < LEARN_LEAST || fresh->rule != ALLIANCE_MODEL) return OK;
+  for (size_t p = 0; p < sample->patients; p++) {
+    int i = threshold_index(fresh, (size_t)sample->series[p].count);
+    cases[p] = (struct alliance_case){.series = sample->series[p], .threshold = &fresh->thresholds[i]};
+  }
+  size_t bytes = alliance_mirror_memory(cases, sample->patients);
+  void *memory = malloc(bytes);
+  if (!memory) die("out of memory");
+  enum alliance_status status =
+      alliance_mirror_find(&mirror, cases, sample->patients, &fresh->estimate, fresh->false_alarm, memory, bytes);
+  free(memory);
+  if (status) return fail(error, ERR_STATE, "detector", "", "the limits cannot be checked: %s", alliance_status_text(status));
+  for (int i = 0; i < fresh->ready; i++) fresh->thresholds[i].limit *= mirror.factor;
+  return OK;
+}
+
 static enum err learn_from(struct detector *detector, struct db *open, struct error *error) {
   struct arena arena = {0};
   struct sample sample = {0};
@@ -454,6 +475,7 @@ static enum err learn_from(struct detector *detector, struct db *open, struct er
   enum err err = sample_read(&fresh, open, &arena, &sample, error);
   if (!err) err = sample_estimate(&fresh, &sample, error);
   if (!err) err = find_thresholds(&fresh, lengths_needed(&fresh, sample.longest), error);
+  if (!err) err = mirror_check(&fresh, &sample, &arena, error);
   arena_free(&arena);
   if (err) return err;
   estimate_name(&fresh);

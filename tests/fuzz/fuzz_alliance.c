@@ -106,7 +106,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                        .low = 0,
                                        .high = 16,
                                        .step = flags & 2 ? 1 : 0,
-                                       .autocorrelation = (flags & 132) == 132,
                                        .ignore_reports = flags & 8,
                                        .ignore_rater = {flags & 16, flags & 32},
                                        .iterations = flags & 64 ? 20 : 3};

@@ -53,7 +53,7 @@ static void command(const struct input_block *block, const struct alliance_estim
 static void judge_block(const struct input_block *block, int which) {
   struct alliance_series series[8];
   struct alliance_estimate e, back;
-  struct alliance_settings settings = {.autocorrelation = which & 16, .iterations = 5};
+  struct alliance_settings settings = {.iterations = 5};
   char text[ALLIANCE_ESTIMATE_TEXT];
   int longest = 1;
   size_t count = block->count < 8 ? block->count : 8;

@@ -179,14 +179,13 @@ static void estimate_arrives(void **state) {
 static void estimate_finds_autocorrelation(void **state) {
   (void)state;
   struct alliance_world w = world_of(SESSIONS);
-  struct alliance_settings settings = {.autocorrelation = true};
   struct alliance_estimate e;
   people(&w, 4, PATIENTS);
-  assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, &settings, memory, bytes), ALLIANCE_OK);
+  assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, NULL, memory, bytes), ALLIANCE_OK);
   assert_true(e.rater[0].autocorrelation < 0.08);
   w.truth.rater[0].autocorrelation = 0.4;
   people(&w, 4, PATIENTS);
-  assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, &settings, memory, bytes), ALLIANCE_OK);
+  assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, NULL, memory, bytes), ALLIANCE_OK);
   assert_true(fabs(e.rater[0].autocorrelation - 0.4) < 0.1);
 }
 
@@ -194,7 +193,6 @@ static void estimate_finds_autocorrelation(void **state) {
 static void sessions_of_one_moment(void **state) {
   (void)state;
   struct alliance_world w = world_of(6);
-  struct alliance_settings settings = {.autocorrelation = true};
   struct alliance_estimate e;
   struct alliance_threshold threshold;
   struct alliance_result r;
@@ -203,7 +201,7 @@ static void sessions_of_one_moment(void **state) {
     rows[p][0].time = 0;
     rows[p][1].time = 1e-320;
   }
-  assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, &settings, memory, bytes), ALLIANCE_OK);
+  assert_int_equal(alliance_estimate_sample(&e, series, PATIENTS, NULL, memory, bytes), ALLIANCE_OK);
   assert_true(isfinite(e.log_likelihood) && isfinite(e.rater[0].level) && e.rater[0].residual_sd > 0);
   e.rater[0].autocorrelation = 0.4; /* these ratings speak against it */
   struct alliance_design design = alliance_design_of(&series[0]);

@@ -173,6 +173,45 @@ static void brute(struct answer *a, const struct problem *p, int t) {
   a->dip = a->profile[used[0] ? 0 : 1][t - 1];
 }
 
+/* The logarithm of the density of the first t sessions' ratings without a tension, but for a constant. */
+static real calm_log(const struct problem *p, int t) {
+  real zero[MOST] = {0}, sum = 0;
+  for (int r = 0; r < 2; r++) {
+    struct dense dense;
+    if (!p->estimate.rater[r].used) continue;
+    dense_build(&dense, p, r, t);
+    sum += dense_log(&dense, p, r, zero, 0);
+    for (int a = 0; a < dense.n; a++) sum -= logl(dense.factor[a][a]);
+  }
+  return sum;
+}
+
+/* Patients whose own s differ: every node by itself, weighted by how likely the ratings are there. */
+static void brute_spread(struct answer *out, const struct problem *p, int t) {
+  double place[NODES_MAX], share[NODES_MAX];
+  int nodes = nodes_find(place, share, p->estimate.spread);
+  real most = 0;
+  *out = (struct answer){0};
+  for (int k = nodes - 1; k >= 0; k--) { /* from the widest, where no ratings are very unlikely */
+    struct problem own = *p;
+    struct answer one;
+    real scale = expl((real)p->estimate.spread * place[k]);
+    own.estimate.spread = 0;
+    for (int r = 0; r < 2; r++) own.estimate.rater[r].residual_sd = (double)(scale * p->estimate.rater[r].residual_sd);
+    brute(&one, &own, t);
+    real at = calm_log(&own, t);
+    if (k == nodes - 1) most = at;
+    real weight = share[k] * expl(at - most);
+    out->total += weight * one.total;
+    out->calm += weight * one.calm;
+    out->begun += weight * one.begun;
+    out->repaired += weight * one.repaired;
+    out->dip += weight * scale * one.dip;
+    for (int m = 0; m < 3; m++) out->part[m] += weight * one.part[m];
+    for (int s = 0; s < t; s++) out->begins[s] += weight * one.begins[s];
+  }
+}
+
 /* ---- random problems ---- */
 
 static void shares(struct stats_stream *s, double *out, int count) {
@@ -263,6 +302,46 @@ static void check_online(const struct problem *p, int lane, bool extreme) {
   }
 }
 
+static void check_spread(struct problem *p, struct stats_stream *stream) {
+  static struct ratings ratings;
+  static struct whole whole, work;
+  struct plan plan;
+  struct verdict v;
+  struct answer a = {0};
+  int n = p->design.count;
+  p->estimate.spread = 0.06 + stats_random_uniform(stream);
+  struct room room = room_in(memory, bytes);
+  assert_true(plan_build(&plan, &room, &p->estimate, &p->design, ALLIANCE_ONLINE, true));
+  assert_int_equal(plan.nodes, NODES_MAX);
+  memset(&ratings, 0, sizeof ratings);
+  ratings_set(&ratings, 3, &p->estimate, p->sessions, n);
+  for (int t = 1; t <= n; t++) {
+    posterior_prefix(&v, &plan, t - 1, &ratings);
+    brute_spread(&a, p, t);
+    same(v.begun[3], a.begun / a.total, false);
+    same(v.repaired[3], a.repaired / a.total, false);
+    same(v.dip[3], a.dip / a.total, false);
+    for (int k = 0; k < 3; k++) same(v.part[k][3], a.part[k] / a.total, false);
+  }
+  room = room_in(memory, bytes);
+  assert_true(plan_build(&plan, &room, &p->estimate, &p->design, ALLIANCE_HINDSIGHT, true));
+  posterior_whole(&whole, &work, &plan, &ratings);
+  same(whole.verdict.begun[3], a.begun / a.total, false);
+  for (int t = 0; t < n; t++) same(whole.begins[t][3], a.begins[t] / a.total, false);
+}
+
+static void unequal_spreads(void **state) {
+  (void)state;
+  struct stats_stream stream;
+  stats_stream_init(&stream, 12, 0, 0, 0);
+  for (int k = 0; k < 300; k++) {
+    struct problem p;
+    make_problem(&p, &stream, false);
+    if (p.design.count > 7) continue;
+    check_spread(&p, &stream);
+  }
+}
+
 static void check_whole(const struct problem *p, int lane, bool extreme) {
   static struct ratings ratings;
   static struct whole w, seen;
@@ -273,8 +352,8 @@ static void check_whole(const struct problem *p, int lane, bool extreme) {
   assert_true(plan_build(&plan, &room, &p->estimate, &p->design, ALLIANCE_HINDSIGHT, false));
   memset(&ratings, 0, sizeof ratings);
   ratings_set(&ratings, lane, &p->estimate, p->sessions, n);
-  posterior_whole(&seen, &plan, &ratings, false);
-  posterior_whole(&w, &plan, &ratings, true);
+  posterior_node(&seen, &plan, &plan.node[0], &ratings, false);
+  posterior_node(&w, &plan, &plan.node[0], &ratings, true);
   /* What is seen does not depend on learning from it. */
   assert_memory_equal(&seen.verdict, &w.verdict, sizeof w.verdict);
   assert_memory_equal(seen.begins, w.begins, sizeof w.begins);
@@ -339,6 +418,7 @@ static void exponentials(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(exponentials),
                                      cmocka_unit_test_setup_teardown(random_series, start, stop),
-                                     cmocka_unit_test_setup_teardown(extreme_series, start, stop)};
+                                     cmocka_unit_test_setup_teardown(extreme_series, start, stop),
+                                     cmocka_unit_test_setup_teardown(unequal_spreads, start, stop)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
