@@ -60,7 +60,8 @@ static struct network *network_take(struct connections *connections, const char 
   snprintf(network->name, sizeof network->name, "%s", name);
   struct network **bucket = bucket_of(connections, name);
   network->next = *bucket;
-  return *bucket = network;
+  *bucket = network;
+  return network;
 }
 
 static void network_leave(struct connections *connections, struct network *network) {

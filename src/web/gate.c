@@ -1,6 +1,7 @@
 #include "web/gate.h"
 
 #include "base/log.h"
+#include "base/log.h"
 #include "people/refusal.h"
 #include "trial/occasion.h"
 #include "trial/person.h"
@@ -260,8 +261,11 @@ static bool choose_reader(struct request *request) {
     refuse_lost(request);
     return false;
   }
-  if (request->route->reader == READER_OPEN && (request->route->roles & ROLES_MASKED))
-    die("the route %s would hand the open reader to a masked role", request->route->path);
+  if (request->route->reader == READER_OPEN && (request->route->roles & ROLES_MASKED)) { /* no such row compiles */
+    log_line(LOG_ERROR, "route", "%s would hand the open reader to a masked role", request->route->path);
+    refuse_lost(request);
+    return false;
+  }
   request->db = reader_db(request->seat, request->route->reader);
   return true;
 }
