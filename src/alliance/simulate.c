@@ -80,15 +80,6 @@ static void draw_truth(struct alliance_truth *truth, const struct alliance_world
   truth->noticed[ALLIANCE_THERAPIST] = !e->rater[ALLIANCE_PATIENT].used || who != 1;
 }
 
-double answer_given(double x, const struct alliance_estimate *e) {
-  if (!e->bounded) return x;
-  if (x <= e->low) return e->low;
-  if (x >= e->high) return e->high;
-  if (!(e->step > 0)) return x;
-  double steps = (x - e->low) / e->step + 0.5, value = e->low + (double)(int64_t)steps * e->step;
-  return value > e->high ? e->high : value;
-}
-
 struct person {
   double level[ALLIANCE_RATERS], slope[ALLIANCE_RATERS], last[ALLIANCE_RATERS];
 };
