@@ -21,3 +21,16 @@ unsigned text_distance(const char *a, const char *b) {
   }
   return row[n];
 }
+
+const char *nearest_name(const char *name, const char *const *names, size_t count) {
+  const char *best = NULL;
+  unsigned least = 3;
+  for (size_t i = 0; i < count; i++) {
+    unsigned distance = text_distance(name, names[i]);
+    if (distance < least && distance < strlen(name)) {
+      best = names[i];
+      least = distance;
+    }
+  }
+  return best;
+}

@@ -98,6 +98,8 @@ struct form {
 
 const struct form_item *form_item(const struct form *form, const char *name); /* NULL when there is none */
 const char *form_type_name(enum form_type type);                              /* "select_one" */
+/* "select_one agree" gives the type and the list's name; false when it is no type. */
+bool form_type_read(const char *text, enum form_type *type, const char **list);
 bool form_type_asked(enum form_type type); /* waits for an answer (not a note, group or calculation) */
 /* The label of that item's choice or labelled end point; NULL when it has none. */
 const struct words *form_choice_label(const struct form_item *item, const char *value);

@@ -1,6 +1,7 @@
 #include "study/form_read.h"
 
 #include "base/buf.h"
+#include "base/nearest.h"
 
 struct check {
   struct form_reader *reader;
@@ -19,22 +20,6 @@ static void say(const struct check *check, enum study_severity severity, const c
 }
 
 #define TEXT(...) arena_printf(check->reader->arena, __VA_ARGS__)
-
-bool form_type_asked(enum form_type type) {
-  return type != FORM_NOTE && type != FORM_CALCULATE && type != FORM_GROUP && type != FORM_GROUP_END;
-}
-
-const struct form_item *form_item(const struct form *form, const char *name) {
-  for (size_t i = 0; i < form->item_count; i++)
-    if (form->items[i].type != FORM_GROUP_END && !strcmp(form->items[i].name, name)) return &form->items[i];
-  return NULL;
-}
-
-const struct words *form_choice_label(const struct form_item *item, const char *value) {
-  for (size_t i = 0; i < item->choice_count; i++)
-    if (!strcmp(item->choices[i].name, value)) return &item->choices[i].label;
-  return NULL;
-}
 
 /* --- groups ------------------------------------------------------------------------------------------------------ */
 

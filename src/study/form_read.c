@@ -1,6 +1,7 @@
 #include "study/form_read.h"
 
 #include "base/csv.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 
 /* --- a sheet: the rows of one CSV file -------------------------------------------------------------------------- */
@@ -124,38 +125,6 @@ static bool name_valid(const char *name) {
   return true;
 }
 
-/* Edit distance up to 2 (insert, delete, replace), enough to recognise a slip. */
-static int slip_distance(const char *a, const char *b) {
-  size_t left = strlen(a), right = strlen(b);
-  if (left > 60 || right > 60) return 9;
-  int row[62];
-  for (size_t j = 0; j <= right; j++) row[j] = (int)j;
-  for (size_t i = 1; i <= left; i++) {
-    int corner = row[0];
-    row[0] = (int)i;
-    for (size_t j = 1; j <= right; j++) {
-      int change = corner + (a[i - 1] != b[j - 1]);
-      corner = row[j];
-      int least = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-      row[j] = change < least ? change : least;
-    }
-  }
-  return row[right];
-}
-
-const char *nearest_name(const char *name, const char *const *names, size_t count) {
-  const char *best = NULL;
-  int best_distance = 3;
-  for (size_t i = 0; i < count; i++) {
-    int distance = slip_distance(name, names[i]);
-    if (distance < best_distance && distance < (int)strlen(name)) {
-      best = names[i];
-      best_distance = distance;
-    }
-  }
-  return best;
-}
-
 /* The value of KEY in "key=value key=value", or NULL. */
 static const char *parameter(struct arena *arena, const char *parameters, const char *key) {
   size_t length = strlen(key);
@@ -256,50 +225,7 @@ static void read_choices(struct form_reader *reader) {
   csv_close(sheet.csv);
 }
 
-/* --- one row of a form ---------------------------------------------------------------------------------------------
- */
-
-static const struct {
-  const char *name;
-  enum form_type type;
-  bool listed; /* a list's name follows */
-} types[] = {
-    {"note", FORM_NOTE, false},
-    {"select_one", FORM_SELECT_ONE, true},
-    {"select_multiple", FORM_SELECT_MULTIPLE, true},
-    {"integer", FORM_INTEGER, false},
-    {"decimal", FORM_DECIMAL, false},
-    {"range", FORM_RANGE, false},
-    {"text", FORM_TEXT, false},
-    {"date", FORM_DATE, false},
-    {"calculate", FORM_CALCULATE, false},
-    {"begin group", FORM_GROUP, false},
-    {"begin_group", FORM_GROUP, false},
-    {"end group", FORM_GROUP_END, false},
-    {"end_group", FORM_GROUP_END, false},
-};
-
-const char *form_type_name(enum form_type type) {
-  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-    if (types[i].type == type) return types[i].name;
-  return "";
-}
-
-/* "select_one agree" gives the type and the list; false when it is no type. */
-static bool read_type(const char *text, enum form_type *type, const char **list) {
-  *list = NULL;
-  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-    size_t length = strlen(types[i].name);
-    if (strncmp(text, types[i].name, length)) continue;
-    *type = types[i].type;
-    if (!types[i].listed && !text[length]) return true;
-    if (types[i].listed && text[length] == ' ') {
-      *list = text + length + strspn(text + length, " ");
-      return **list != 0;
-    }
-  }
-  return false;
-}
+/* --- one row of a form ------------------------------------------------------------------------------------------ */
 
 static const struct expression *read_expression(struct sheet *sheet, const char *column, const char *text,
                                                 const char *where) {
@@ -454,7 +380,7 @@ static void read_item(struct sheet *sheet, struct form_draft *draft) {
                              .shown_if_item = FORM_NONE,
                              .line = (int)sheet->row.line,
                              .name = name};
-  if (!read_type(type, &item->type, &list)) {
+  if (!form_type_read(type, &item->type, &list)) {
     finding_add(reader->findings, STUDY_BROKEN, "type-unknown", sheet_place(sheet, "type", name),
                 "Use note, select_one LIST, select_multiple LIST, integer, decimal, range, text, date, calculate, "
                 "begin group or end group.",

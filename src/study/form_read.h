@@ -38,7 +38,4 @@ void form_read_all(struct form_reader *reader, const struct form **forms, size_t
 
 void form_check(struct form_reader *reader, struct form_draft *draft);
 
-/* The name among `names` that was probably meant, or NULL. */
-const char *nearest_name(const char *name, const char *const *names, size_t count);
-
 #endif

@@ -1,8 +1,8 @@
 #include "study/schema.h"
 
 #include "base/buf.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
-#include "study/form_read.h"
 #include "study/pattern.h"
 #include "study/position.h"
 

@@ -1,5 +1,5 @@
 #include "base/clock.h"
-#include "study/form_read.h"
+#include "base/nearest.h"
 #include "study/study_read.h"
 
 #define TEXT(...) arena_printf(reading->scratch, __VA_ARGS__)

@@ -4,12 +4,6 @@
 #include "study/schema.h"
 #include "study/study_read.h"
 
-void study_say(struct study_reading *reading, enum study_severity severity, const char *id, const char *pointer,
-               const char *cure, const char *text) {
-  struct study_place place = schema_place("study.json", reading->file->bytes, reading->file->length, pointer);
-  finding_add(reading->findings, severity, id, place, cure, "%s", text);
-}
-
 /* The published schema travels inside the program. */
 static void check_shape(struct study_reading *reading) {
   const struct embedded *file = embedded_find("studies/study.schema.json");

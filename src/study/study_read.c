@@ -1,5 +1,13 @@
 #include "study/study_read.h"
 
+#include "study/schema.h"
+
+void study_say(struct study_reading *reading, enum study_severity severity, const char *id, const char *pointer,
+               const char *cure, const char *text) {
+  struct study_place place = schema_place("study.json", reading->file->bytes, reading->file->length, pointer);
+  finding_add(reading->findings, severity, id, place, cure, "%s", text);
+}
+
 static const char *text(const struct study_reading *reading, const json_t *object, const char *key) {
   const char *value = json_text(object, key, NULL);
   return value ? arena_text(reading->arena, value) : "";
