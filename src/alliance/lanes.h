@@ -1,4 +1,4 @@
-/* lanes.h: eight patients side by side.
+/* lanes.h (inside): eight patients side by side.
  *
  * The engine works on eight series of the same design at once, one in each lane, so that each lane sees the same
  * operations in the same order whatever vector unit the machine has: the results are the same bytes everywhere (only

@@ -1,4 +1,4 @@
-/* csv_scan.h: what the two uses of the CSV reader share (csv.c and csv_columns.c only). */
+/* csv_scan.h (inside): what the two uses of the CSV reader share. */
 #ifndef ATTUNE_BASE_CSV_SCAN_H
 #define ATTUNE_BASE_CSV_SCAN_H
 

@@ -1,4 +1,4 @@
-/* body.h: inside src/ledger/ only: entries as text, bodies under their subjects' keys. */
+/* body.h (inside): entries as text, bodies under their subjects' keys. */
 #ifndef ATTUNE_LEDGER_BODY_H
 #define ATTUNE_LEDGER_BODY_H
 

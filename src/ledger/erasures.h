@@ -1,4 +1,4 @@
-/* erasures.h: inside src/ledger/ only: what surrounds the commit of an erasure: the lines in HOME/erasures, and that
+/* erasures.h (inside): what surrounds the commit of an erasure: the lines in HOME/erasures, and that
  * nothing of what was erased is left in the database's files. */
 #ifndef ATTUNE_LEDGER_ERASURES_H
 #define ATTUNE_LEDGER_ERASURES_H

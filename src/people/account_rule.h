@@ -1,4 +1,4 @@
-/* account_rule.h: inside src/people/ only: who may change accounts, and what holds of them. */
+/* account_rule.h (inside): who may change accounts, and what holds of them. */
 #ifndef ATTUNE_PEOPLE_ACCOUNT_RULE_H
 #define ATTUNE_PEOPLE_ACCOUNT_RULE_H
 

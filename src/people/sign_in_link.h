@@ -1,4 +1,4 @@
-/* sign_in_link.h: inside src/people/ only. */
+/* sign_in_link.h (inside): a link for one sign-in, put there by whoever may make it. */
 #ifndef ATTUNE_PEOPLE_SIGN_IN_LINK_H
 #define ATTUNE_PEOPLE_SIGN_IN_LINK_H
 

@@ -1,4 +1,4 @@
-/* model_base.h: memory and errors of the model files. */
+/* model_base.h (inside): memory and errors of the model files. */
 #ifndef ATTUNE_STATS_MODEL_BASE_H
 #define ATTUNE_STATS_MODEL_BASE_H
 

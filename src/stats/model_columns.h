@@ -1,4 +1,4 @@
-/* model_columns.h: columns made from columns, and groups of rows (the accuracy files only). */
+/* model_columns.h (inside): columns made from columns, and groups of rows. */
 #ifndef ATTUNE_STATS_MODEL_COLUMNS_H
 #define ATTUNE_STATS_MODEL_COLUMNS_H
 

@@ -1,4 +1,4 @@
-/* model_work.h: what the parts of a fitted model share (the model files only). */
+/* model_work.h (inside): what the parts of a fitted model share. */
 #ifndef ATTUNE_STATS_MODEL_WORK_H
 #define ATTUNE_STATS_MODEL_WORK_H
 

@@ -1,4 +1,4 @@
-/* power_draw.h: one trial drawn from a design (the power files only). */
+/* power_draw.h (inside): one trial drawn from a design. */
 #ifndef ATTUNE_STATS_POWER_DRAW_H
 #define ATTUNE_STATS_POWER_DRAW_H
 

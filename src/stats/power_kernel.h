@@ -1,4 +1,4 @@
-/* power_kernel.h: REML for the one shape of model that power needs, from sufficient statistics (the power files only).
+/* power_kernel.h (inside): REML for the one shape of model that power needs, from sufficient statistics.
  *
  * All matrices are 2 x 2 in the space of Z = [1, time] that a patient's sessions span; arms have means of their own, so
  * X'V^-1X falls apart by arm. With D2, D3 the covariances of patients and therapists relative to sigma2, G_t = Z'Z of a

@@ -1,4 +1,4 @@
-/* store_engine.h: inside src/store/ only: what a back end gives, and what store.c keeps.
+/* store_engine.h (inside): what a back end gives, and what store.c keeps.
  *
  * A back end allocates its own structure whose first member is struct db. The functions of struct engine carry the
  * names of those in store.h and their contracts; store.c adds nothing to a call but the choice of the engine. */

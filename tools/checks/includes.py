@@ -1,5 +1,6 @@
 """includes.py: who may lean on whom. A room may include the rooms in its row and all that those stand on, nothing
-else; each library has the few files that may include it. ARCHITECTURE.md explains the rooms."""
+else; a header marked (inside) is for its own room; each library has the few files that may include it. ARCHITECTURE.md
+explains the rooms."""
 import fnmatch
 import re
 
@@ -71,6 +72,17 @@ def room_of(path):
     return found.group(1) if found else None
 
 
+INSIDE = re.compile(r"/\* \w+\.h \(inside\)")  # how the manual of a header begins that is for its room alone
+
+
+def check_inside(files, path, line, name):
+    """Includes of another room's inside header; and headers that say so in other words, which nobody would find."""
+    target = f"src/{name}"
+    if target in files and INSIDE.match(files[target]) and room_of(target) != room_of(path):
+        return [Fault(path, line, f"{name} is inside {room_of(target)}: its other headers say what the room offers")]
+    return []
+
+
 def check_library(path, line, name):
     for pattern, owners in LIBRARIES.items():
         if fnmatch.fnmatch(name, pattern) and not any(fnmatch.fnmatch(path, o) for o in owners):
@@ -88,8 +100,10 @@ def check(files):
             faults.append(Fault(path, 1, f"room {room} is not in the table of tools/checks/includes.py"))
             continue
         allowed = closure(room)
+        if path.endswith(".h") and re.search(r"\binside src/|\bfiles only\)", text[:200]):
+            faults.append(Fault(path, 1, f'an inside header begins "/* {path.split("/")[-1]} (inside): ..."'))
         for line, name, quoted in includes(text):
-            faults += check_library(path, line, name)
+            faults += check_library(path, line, name) + (check_inside(files, path, line, name) if quoted else [])
             target = room_of(f"src/{name}") if not name.startswith("attune/") else room_of(f"include/{name}")
             if (room, target) in NOT_YET:
                 used.add((room, target))
@@ -132,8 +146,12 @@ PLANTED = [
     ({"src/alliance/a.c": "void f(void) { double t = time(NULL); }\n"}, "no time() in it"),
     ({"src/misc/a.c": ""}, "not in the table"),
     ({"src/base/a.c": '#include "buf.h"\n'}, "by its room"),
+    ({"src/cli/a.c": '#include "store/b.h"\n', "src/store/b.h": "/* b.h (inside): what a back end gives.\n */\n"}, "store/b.h is inside store"),
+    ({"src/store/b.h": "/* b.h: inside src/store/ only: what a back end gives. */\n"}, "an inside header begins"),
 ]
 SOUND = [
+    {"src/store/a.c": '#include "store/b.h"\n', "src/store/b.h": "/* b.h (inside): what a back end gives. */\n"},
+    {"src/cli/a.c": '#include "store/b.h"\n', "src/store/b.h": "/* b.h: (inside) the room, what a back end gives. */\n"},
     {"src/trial/visit.c": '#include "base/buf.h"\n#include "ledger/ledger.h"\n#include "attune/stats.h"\n#include "study/form.h"\n'},
     {"src/web/server.c": '#include <microhttpd.h>\n#include "report/flow.h"\n'},
     {"src/alliance/a.c": '#include "attune/alliance.h"\n#include "attune/stats.h"\n#include <math.h>\n/* time( */\nint f(void) { return o.time(1); }\n'},
