@@ -170,8 +170,16 @@ class ByteIdentical(unittest.TestCase):
         for pair in pairs.values():
             if pair:
                 pair.post_each()
+                self.refusals(pair)
         self.assertEqual(self.differences, [])
         self.check_coverage()
+
+    def refusals(self, pair):
+        """What is answered before anyone is asked who they are (400, 404, 405), and to who may not (403)."""
+        base = f"/{self.study}"
+        for method, path, status in (("GET", base + "/caseload?%zz", 400), ("GET", "/?%", 400), ("PUT", base + "/caseload", 405), ("PUT", base + "/overview?%zz", 405),
+                                     ("GET", base + "/patients", 404), ("GET", base + "/flagged", 403)):
+            self.assertEqual(pair.both(method, path).status, status)
 
     def coordinator_acts(self, pair):
         """Enrols, records a session, reminds, takes note that someone leaves: first with what a form refuses, then well."""
