@@ -65,17 +65,17 @@ static enum err detect_stream(struct input *input, const char *path, const struc
   struct alliance_mirror mirror;
   struct output output;
   struct buf text = buf_in(input->arena, 4096);
-  bool whole = false, worse = input->sign < 0;
-  enum err err = sample_estimate(&estimate, settings, input, &block, path, worse, &whole, error);
+  struct sample sample = {.settings = settings, .path = path, .input = input, .first = &block};
+  enum err err = sample_estimate(&estimate, &sample, error);
   if (!err) {
     run_start(&run, run_options, &estimate);
-    output_start(&output, &text, &run, o->json, input->sign, whole);
-    if (!whole)
+    output_start(&output, &text, &run, o->json, input->sign, sample.whole);
+    if (!sample.whole)
       fprintf(stderr, "attune: many patients; the estimate rests on %d of them, spread over the file\n",
               estimate.patients);
     err = run_check(&run, &block, &mirror, error);
     if (!err) diagnose(&run, &mirror, &block, o->diagnose);
-    if (!err) err = flow(stdout, &run, input, &block, &output, &text, (size_t)o->threads, error);
+    if (!err) err = flow(&(struct flowing){stdout, &run, input, &block, &output, &text, (size_t)o->threads}, error);
     buf_clear(&text);
     if (!err) output_finish(&output, &text, &run);
     if (!err) err = text_write(&text, stdout, error);

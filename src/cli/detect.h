@@ -10,9 +10,14 @@
 int command_detect(int argc, char **argv);
 
 /* detect_sample.c: the estimate from a file: all of it, or evenly spaced parts of a large one. */
-enum err sample_estimate(struct alliance_estimate *estimate, const struct alliance_settings *settings,
-                         struct input *input, struct input_block *first, const char *path, bool worse, bool *whole,
-                         struct error *error);
+struct sample {
+  const struct alliance_settings *settings;
+  const char *path;
+  struct input *input;
+  struct input_block *first; /* filled: the file's first block */
+  bool whole;                /* set: the first block is the whole file */
+};
+enum err sample_estimate(struct alliance_estimate *estimate, struct sample *sample, struct error *error);
 #define SAMPLE_PATIENTS 1000 /* more than these: the estimate rests on a sample of about as many */
 
 /* detect_output.c: findings as text. */
@@ -31,8 +36,16 @@ void output_finish(const struct output *output, struct buf *out, const struct ru
 /* detect_flow.c: writes the head, judges the block at hand and all that follow, on `threads` threads, and writes what
  * they say; the bytes do not depend on the threads. The block is freed. After a fault in the file, what was read before
  * it is written still. */
-enum err flow(FILE *to, struct run *run, struct input *input, struct input_block *block, const struct output *output,
-              const struct buf *head, size_t threads, struct error *error);
+struct flowing {
+  FILE *to;
+  struct run *run;
+  struct input *input;
+  struct input_block *block;
+  const struct output *output;
+  const struct buf *head;
+  size_t threads;
+};
+enum err flow(const struct flowing *flowing, struct error *error);
 enum err text_write(const struct buf *text, FILE *to, struct error *error);
 
 /* detect_diagnose.c: warns on stderr where something is large; `all` prints the rest too. */

@@ -123,21 +123,23 @@ static void slots_free(struct flow *flow) {
   free(flow->slots);
 }
 
-enum err flow(FILE *to, struct run *run, struct input *input, struct input_block *block, const struct output *output,
-              const struct buf *head, size_t threads, struct error *error) {
-  size_t helpers = threads - 1, started = 0;
-  struct flow flow = {.run = run, .output = output, .to = to, .slot_count = threads > 1 ? threads + 1 : 1};
+enum err flow(const struct flowing *flowing, struct error *error) {
+  size_t helpers = flowing->threads - 1, started = 0;
+  struct flow flow = {.run = flowing->run,
+                      .output = flowing->output,
+                      .to = flowing->to,
+                      .slot_count = helpers ? helpers + 2 : 1};
   pthread_t *helper = calloc(helpers + 1, sizeof *helper);
   flow.slots = calloc(flow.slot_count, sizeof *flow.slots);
   if (!helper || !flow.slots) die("out of memory judging ratings");
-  flow.slots[0].block = *block;
-  *block = (struct input_block){0};
+  flow.slots[0].block = *flowing->block;
+  *flowing->block = (struct input_block){0};
   pthread_mutex_init(&flow.mutex, NULL);
   pthread_cond_init(&flow.waiting, NULL);
   pthread_cond_init(&flow.judged, NULL);
   while (started < helpers && !pthread_create(&helper[started], NULL, judge_all, &flow)) started++;
-  enum err err = text_write(head, to, error);
-  if (!err) err = flow_run(&flow, input, error);
+  enum err err = text_write(flowing->head, flowing->to, error);
+  if (!err) err = flow_run(&flow, flowing->input, error);
   pthread_mutex_lock(&flow.mutex);
   flow.over = true;
   pthread_cond_broadcast(&flow.waiting);

@@ -73,33 +73,30 @@ static void window_read(struct input_block *sample, int fd, off_t at, const char
   free(text);
 }
 
-static enum err estimate_windows(struct alliance_estimate *estimate, const struct alliance_settings *settings,
-                                 const struct input_block *first, const char *path, bool worse, struct error *error) {
+static enum err estimate_windows(struct alliance_estimate *estimate, const struct sample *of, struct error *error) {
   struct input_block sample = {0};
   struct stat status;
   char header[8192];
-  int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+  int fd = strcmp(of->path, "-") ? open(of->path, O_RDONLY | O_CLOEXEC) : -1;
   ssize_t got = fd >= 0 && !fstat(fd, &status) && S_ISREG(status.st_mode) ? pread(fd, header, sizeof header, 0) : 0;
   char *line = got > 0 ? memchr(header, '\n', (size_t)got) : NULL;
   if (line) {
     size_t length = (size_t)(line - header) + 1;
     for (int w = 0; w < WINDOWS; w++)
       window_read(&sample, fd, (off_t)length - 1 + (status.st_size - (off_t)length) / WINDOWS * w, header, length,
-                  worse);
+                  of->input->sign < 0);
   }
   if (fd >= 0) close(fd);
-  enum err err = estimate_from(estimate, settings, sample.count >= 100 ? &sample : first, error);
+  enum err err = estimate_from(estimate, of->settings, sample.count >= 100 ? &sample : of->first, error);
   block_free(&sample);
   return err;
 }
 
-enum err sample_estimate(struct alliance_estimate *estimate, const struct alliance_settings *settings,
-                         struct input *input, struct input_block *first, const char *path, bool worse, bool *whole,
-                         struct error *error) {
-  enum err err = input_fill(input, first, SAMPLE_PATIENTS, error);
+enum err sample_estimate(struct alliance_estimate *estimate, struct sample *sample, struct error *error) {
+  enum err err = input_fill(sample->input, sample->first, SAMPLE_PATIENTS, error);
   if (err) return err;
-  if (!first->count) return fail(error, ERR_INPUT, "detect-empty", "", "%s has a header but no rows", path);
-  *whole = input->done;
-  if (*whole) return estimate_from(estimate, settings, first, error);
-  return estimate_windows(estimate, settings, first, path, worse, error);
+  if (!sample->first->count) return fail(error, ERR_INPUT, "detect-empty", "", "%s has a header but no rows", sample->path);
+  sample->whole = sample->input->done;
+  if (sample->whole) return estimate_from(estimate, sample->settings, sample->first, error);
+  return estimate_windows(estimate, sample, error);
 }

@@ -56,7 +56,7 @@ static enum err run_on(char **bytes, size_t *length, size_t file_bytes, enum all
   assert_int_equal(input_fill(&input, &block, 1000, error), OK);
   run_start(&run, &options, &estimate);
   output_start(&output, &head, &run, json, 1, false);
-  enum err err = flow(to, &run, &input, &block, &output, &head, threads, error);
+  enum err err = flow(&(struct flowing){to, &run, &input, &block, &output, &head, threads}, error);
   buf_clear(&head);
   output_finish(&output, &head, &run);
   if (!err) assert_int_equal(text_write(&head, to, error), OK);
