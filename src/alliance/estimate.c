@@ -437,7 +437,6 @@ static bool start(struct alliance_estimate *e, double least_sd[ALLIANCE_RATERS],
                   size_t count, const struct alliance_settings *settings) {
   *e = alliance_estimate_default(0, 1, 1, 0);
   shares_set(e, &episodes_common);
-  e->spread = 0.3;
   bool any = false;
   double time = 0, ratings = 0;
   for (int r = 0; r < ALLIANCE_RATERS; r++) {
@@ -638,19 +637,24 @@ static enum alliance_status climb(struct alliance_estimate *e, struct tally *tal
 /* What a part of the model must add to the logarithm of the likelihood to be kept. */
 #define WORTH 1.0
 
-/* Differences between patients' spreads that the sample hardly shows are left out. */
-static enum alliance_status spread_settle(struct alliance_estimate *e, struct tally *tally, const struct sample *sample,
-                                          int most, struct room room) {
-  struct alliance_estimate alike = *e;
-  struct tally with = *tally;
-  if (!(e->spread > 0)) return ALLIANCE_OK;
-  alike.spread = 0;
-  enum alliance_status status = climb(&alike, tally, sample, most, room);
+#define SPREAD_FIRST 0.25
+#define SPREAD_TRIED 12 /* steps after which it shows */
+
+/* Differences between patients' spreads, from where all are alike; what the sample hardly shows is left out. */
+static enum alliance_status spread_try(struct alliance_estimate *e, struct tally *tally, const struct sample *sample,
+                                       int most, struct room room) {
+  struct alliance_estimate unlike = *e;
+  struct tally alike = *tally;
+  int first = most < SPREAD_TRIED ? most : SPREAD_TRIED;
+  unlike.spread = SPREAD_FIRST;
+  enum alliance_status status = climb(&unlike, tally, sample, first, room);
+  if (!status && tally->log_likelihood > alike.log_likelihood && most > first)
+    status = climb(&unlike, tally, sample, most - first, room);
   if (status) return status;
-  if (tally->log_likelihood > with.log_likelihood - WORTH)
-    *e = alike;
+  if (unlike.spread > 0 && tally->log_likelihood > alike.log_likelihood + WORTH)
+    *e = unlike;
   else
-    *tally = with;
+    *tally = alike;
   return ALLIANCE_OK;
 }
 
@@ -694,9 +698,8 @@ enum alliance_status alliance_estimate_sample(struct alliance_estimate *e, const
   bool crowded = false;
   for (int r = 0; r < ALLIANCE_RATERS; r++)
     crowded = crowded || (e->rater[r].used && scale_crowding(series, count, r, settings) > CROWDED);
-  if (crowded) e->spread = 0;
   enum alliance_status status = climb(e, &tally, &sample, most, room);
-  if (!status && !crowded) status = spread_settle(e, &tally, &sample, most, room);
+  if (!status && !crowded) status = spread_try(e, &tally, &sample, most, room);
   if (!status && !crowded) status = tails_climb(e, &tally, &sample, most, room);
   if (status) return status;
   /* What is worth watching for is not what is common: supposed from the start it would be taken for what was seen. */
