@@ -291,7 +291,7 @@ static void a_hundred_by_a_hundred(void **state) {
   enum { SIDE = 100, EACH = 23, MANY = SIDE * EACH };
   static double y[MANY], time[MANY], arm[MANY];
   static int32_t a[MANY], b[MANY];
-  static char text[SIDE][8];
+  static char text[SIDE][12];
   const char *level[SIDE];
   struct arena arena;
   size_t told[2] = {0};
