@@ -105,16 +105,19 @@ $(B)/unit/%: tests/unit/%.c $(B)/libattune.a
 	@echo '  LD $@'
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -Itests/unit -MMD -MP -o $@ $< $(B)/libattune.a $(LIBS) -lcmocka
 
-# Programs with a planted fault, which a harness must catch: a few functions of the library wrapped at link time.
+# Programs with a planted fault, which a harness must catch: a few functions of the library wrapped at link time. Their
+# names (__wrap_...) are the linker's, so that no header declares them.
+PLANT = $(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 $(B)/fault/attune-reply-early: tests/fault/plants/reply_early.c $(B)/obj/$(MAIN:.c=.o) $(B)/libattune.a
 	@mkdir -p $(@D)
 	@echo '  LD $@'
-	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) -Wl,--wrap=db_commit,--wrap=db_begin -o $@ $^ $(LIBS)
+	$(PLANT) -Wl,--wrap=db_commit,--wrap=db_begin
 
 $(B)/fault/attune-mail-early: tests/fault/plants/mail_early.c $(B)/obj/$(MAIN:.c=.o) $(B)/libattune.a
 	@mkdir -p $(@D)
 	@echo '  LD $@'
-	$(Q)$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(ALL_LDFLAGS) -Wl,--wrap=mail_line_send -o $@ $^ $(LIBS)
+	$(PLANT) -Wl,--wrap=mail_line_send
 
 $(B)/fault/%: tests/fault/%.c $(B)/libattune.a
 	@mkdir -p $(@D)

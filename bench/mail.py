@@ -13,7 +13,7 @@ from fdatasync import probe
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests/http"))
-from smtp_server import SmtpServer, free_port  # noqa: E402
+from smtp_server import SmtpServer, free_port  # noqa: E402  (after the path)
 
 
 def main():

@@ -50,7 +50,7 @@ static double form2(const double m[3], double time) {
   return m[0] + 2 * m[1] * time + m[2] * time * time;
 }
 
-/* ---- on line ---- */
+/* ---- online ---- */
 
 static void expect_online(struct alliance_finding *const out[LANES], const struct plan *plan,
                           const struct alliance_estimate *e, const struct alliance_series *series, int count, int t,

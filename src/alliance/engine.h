@@ -50,7 +50,7 @@ struct prefix {
 
 struct episodes {
   int sessions, prefixes, count;
-  struct prefix *prefix; /* prefix[p]; on line p = 0..n-1 for t = p+1, in hindsight p = 0 for t = n */
+  struct prefix *prefix; /* prefix[p]; online p = 0..n-1 for t = p+1, in hindsight p = 0 for t = n */
   struct episode *episode;
   double *prior;                    /* by episode; includes the prevalence */
   double (*share)[ALLIANCE_DEPTHS]; /* by episode: of each depth, sum 1 */

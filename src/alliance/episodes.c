@@ -23,7 +23,7 @@ const struct episode_shares episodes_common = {
     {{0.07, 0.13, 0.32, 0.43, 0.05}, {0.08, 0.23, 0.55, 0.13, 0.01}, {0.16, 0.57, 0.20, 0.06, 0.01}}};
 
 /* By the sessions of a course; between these lengths in proportion. Chosen so that the worst cell of
- * docs/operating-characteristics is as good as it can be, on line first, and otherwise near what is common. */
+ * docs/operating-characteristics is as good as it can be, online first, and otherwise near what is common. */
 static const struct {
   int sessions;
   struct episode_shares shares;

@@ -259,7 +259,7 @@ static bool sides_prepare(struct side side[ALLIANCE_RATERS], struct weights *w, 
   return careful;
 }
 
-/* ---- on line: sums of one prefix ---- */
+/* ---- online: sums of one prefix ---- */
 
 struct sums {
   lanes calm;

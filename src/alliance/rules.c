@@ -7,7 +7,7 @@
  * Sources: individuals chart: Shewhart 1931, Montgomery, Introduction to Statistical Quality Control (d2 = 1.128);
  * CUSUM: Page 1954 (Biometrika 41:100); EWMA: Roberts 1959 (Technometrics 1:239); reliable change: Jacobson & Truax
  * 1991; sudden losses: Tang & DeRubeis 1999, turned downwards; one change of the mean with the variance unknown:
- * Smith 1975 (Biometrika 62:407), on line as in Adams & MacKay 2007 (arXiv:0710.3742). */
+ * Smith 1975 (Biometrika 62:407), online as in Adams & MacKay 2007 (arXiv:0710.3742). */
 #include <math.h>
 
 #include "alliance/engine.h"
@@ -293,7 +293,7 @@ static void rule_changepoint(const struct rule_terms *k, const struct course *c,
   out->largest[lane] = score;
 }
 
-/* Score: t of three before against three after, where the step is a reliable change; 0 where it is not. On line it is
+/* Score: t of three before against three after, where the step is a reliable change; 0 where it is not. Online it is
  * known at the third session after. The criterion of 25% of the level before holds on the scale as it stands. */
 static double sudden_score(const double *first, double origin, const struct rule_terms *k) {
   const double *b = first - 3, *a = first;

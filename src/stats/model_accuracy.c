@@ -50,8 +50,7 @@ enum stats_status stats_model_contrast(struct stats_model *model, const double *
   return STATS_OK;
 }
 
-/* --- quantities ----------------------------------------------------------------------------------------------------
- */
+/* --- quantities --------------------------------------------------------------------------------------------------- */
 
 static double weight_of(const struct stats_model *model, const char *name, double *weights, double value) {
   for (size_t j = 0; j < model->p; j++)

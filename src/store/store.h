@@ -5,9 +5,9 @@
  *     HOME/store.json     {"engine": "sqlite"} or {"engine": "postgresql", "connect": "...", "schema": "...",
  *                         "connect_masked": "...", "connect_account": "..."}
  *     HOME/attune.db      the SQLite database (with its -wal and -shm)
- *     HOME/lock           (holds its owner's process number) held exclusively (flock) by the one process that writes a
- * SQLite home HOME/keys/          see store/keys.h HOME/erasures       one line an erasure, kept outside the database
- * so that `restore` can apply them again
+ *     HOME/lock           held exclusively (flock) by the one process that writes a SQLite home; its process number
+ *     HOME/keys/          see store/keys.h
+ *     HOME/erasures       one line an erasure, kept outside the database so that `restore` can apply them again
  *
  * Kinds of connection (one thread at a time each):
  *     DB_WRITER   the ledger's writer thread alone; the only one that writes and, on SQLite, checkpoints the WAL

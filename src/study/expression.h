@@ -8,11 +8,15 @@
  * Functions of XPath 1.0: string concat starts-with contains substring substring-before substring-after string-length
  * normalize-space translate boolean not true false number floor ceiling; and of ODK: if(condition, then, else)
  * selected(list, choice) count-selected(list) coalesce(a, b) regex(value, 'pattern') int(x) round(x[, digits])
- * once(x) (the item's own value if it has one, else x) min(..) max(..) sum(..) abs(x) pow(x, whole number) sqrt(x); and
- * ours, for scores: mean-answered(a, b, ..)     mean of those that hold a number; NaN if none does count-answered(a, b,
- * ..)    how many hold something prorate(least, a, b, ..)    mean of the answered x number of items, if at least
- * `least` are answered; else NaN sum(..) is NaN as soon as one is blank. Refused: paths, attributes, predicates,
- * variables, anything that knows the time or chance (today, now, random, uuid), and node-set functions.
+ * once(x) (the item's own value if it has one, else x) min(..) max(..) sum(..) abs(x) pow(x, whole number) sqrt(x);
+ * and ours, for scores:
+ *
+ *     mean-answered(a, b, ..)     mean of those that hold a number; NaN if none does
+ *     count-answered(a, b, ..)    how many hold something
+ *     prorate(least, a, b, ..)    mean of the answered x number of items, if at least `least` are answered; else NaN
+ *
+ * sum(..) is NaN as soon as one is blank. Refused: paths, attributes, predicates, variables, anything that knows the
+ * time or chance (today, now, random, uuid), and node-set functions.
  *
  * Reference: XLSForm (xlsform.org) and the ODK XForms specification (getodk.github.io/xforms-spec); evaluated by
  * libxml2 in expression.c and nowhere else. A regular expression is matched as a whole (pattern.h).

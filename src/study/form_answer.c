@@ -62,8 +62,7 @@ static void add_problem(struct form_result *result, struct validation *validatio
   result->problems[result->problem_count++] = problem;
 }
 
-/* --- one value -------------------------------------------------------------------------------------------------------
- */
+/* --- one value ---------------------------------------------------------------------------------------------------- */
 
 static const char *trim(struct arena *arena, const char *text) {
   size_t length = strlen(text), from = 0;

@@ -85,8 +85,7 @@ static void resolve(const struct check *check, const struct form_item *item, con
   }
 }
 
-/* --- the order of evaluation ---------------------------------------------------------------------------------------
- */
+/* --- the order of evaluation -------------------------------------------------------------------------------------- */
 
 enum visit { VISIT_NONE, VISIT_OPEN, VISIT_DONE };
 
@@ -145,8 +144,7 @@ static void find_order(const struct check *check) {
   check->form->order = ordering.order;
 }
 
-/* --- words ----------------------------------------------------------------------------------------------------------
- */
+/* --- words -------------------------------------------------------------------------------------------------------- */
 
 static bool words_any(const struct check *check, const struct words *words) {
   for (int i = 0; i < check->reader->language_count; i++)
@@ -228,8 +226,7 @@ static void check_ticks(const struct check *check, const struct form_item *item)
         "a range needs words at both ends");
 }
 
-/* --- when a page may show an item by itself -------------------------------------------------------------------------
- */
+/* --- when a page may show an item by itself ----------------------------------------------------------------------- */
 
 static void find_shown_if(const struct check *check, struct form_item *item) {
   const struct expression *condition = item->relevant;

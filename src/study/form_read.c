@@ -154,8 +154,7 @@ static bool cell_flag(const struct sheet *sheet, const char *column, const char 
   return yes(text);
 }
 
-/* --- choices.csv ---------------------------------------------------------------------------------------------------
- */
+/* --- choices.csv -------------------------------------------------------------------------------------------------- */
 
 static struct choice_list *list_find(struct form_reader *reader, const char *name) {
   for (size_t i = 0; i < reader->list_count; i++)
@@ -439,8 +438,7 @@ static void read_items(struct form_reader *reader, struct form_draft *draft) {
   csv_close(sheet.csv);
 }
 
-/* --- settings.csv ----------------------------------------------------------------------------------------------------
- */
+/* --- settings.csv ------------------------------------------------------------------------------------------------- */
 
 static void check_setting_words(struct sheet *sheet, const struct form *form) {
   for (int language = 0; language < sheet->reader->language_count; language++) {

@@ -192,8 +192,7 @@ void schema_check(const struct schema_check *check, const json_t *value) {
   check_value(check, check->root, value, "");
 }
 
-/* --- the schema itself ----------------------------------------------------------------------------------------------
- */
+/* --- the schema itself -------------------------------------------------------------------------------------------- */
 
 static const char *unsupported_member(const json_t *members) {
   const char *name, *found = NULL;

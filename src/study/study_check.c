@@ -71,8 +71,7 @@ static void check_texts(struct study_reading *reading, const json_t *value, cons
   }
 }
 
-/* --- names that must differ ------------------------------------------------------------------------------------------
- */
+/* --- names that must differ --------------------------------------------------------------------------------------- */
 
 static bool name_before(const json_t *list, size_t index, const char *name) {
   for (size_t i = 0; i < index; i++)

@@ -88,7 +88,7 @@ const char *roles_text(const struct request *request, unsigned roles); /* "train
 /* A site of the study by its name, as people call it. */
 const char *site_words(const struct request *request, const char *name);
 
-/* Whether the feedback words of this request's roles lead somewhere: the page on which this account begins. */
+/* The page on which this account begins: the first in the menu of its roles. */
 const char *home_path(const struct request *request);
 
 #endif

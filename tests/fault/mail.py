@@ -20,7 +20,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests/http"))
-from smtp_server import SmtpServer, free_port  # noqa: E402
+from smtp_server import SmtpServer, free_port  # noqa: E402  (after the path)
 
 PATIENCE = 120  # seconds at the end: what was put off comes after 15 s, what was on its way when the mail server left after 30
 

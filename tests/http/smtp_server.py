@@ -9,8 +9,8 @@ import sys
 import threading
 
 sys.path.append("/usr/lib/python3/dist-packages")  # Debian's package, also where another python3 comes first
-from aiosmtpd.controller import Controller  # noqa: E402
-from aiosmtpd.smtp import AuthResult  # noqa: E402
+from aiosmtpd.controller import Controller  # noqa: E402  (after the path)
+from aiosmtpd.smtp import AuthResult  # noqa: E402  (after the path)
 
 
 def free_port():

@@ -22,7 +22,7 @@ class Settings(unittest.TestCase):
     """What `mail set` takes, and what `mail test` makes of a server."""
 
     def setUp(self):
-        self.scratch = tempfile.TemporaryDirectory(prefix="attune-mail-")  # pylint: disable=consider-using-with
+        self.scratch = tempfile.TemporaryDirectory(prefix="attune-mail-")  # pylint: disable=consider-using-with  (cleaned up below)
         self.addCleanup(self.scratch.cleanup)
         self.home = self.scratch.name + "/home"
         self.ok("init", self.home, "--study", str(ROOT / "studies/practice"))

@@ -21,7 +21,7 @@ WORDS = "seven tall green doors"
 class Real(Served):
     """`attune serve` on a home made from nothing; stopped and started again at will."""
 
-    def __init__(self):  # pylint: disable=super-init-not-called
+    def __init__(self):  # pylint: disable=super-init-not-called  (which would serve the demonstration)
         self.scratch = tempfile.mkdtemp(prefix="attune-real-")
         self.home = self.scratch + "/home"
         self.log_path = self.scratch + "/log"

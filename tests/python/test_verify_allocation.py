@@ -15,7 +15,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-import verify_allocation as verifier  # noqa: E402
+import verify_allocation as verifier  # noqa: E402  (after the path)
 
 ATTUNE = os.environ.get("ATTUNE_PROGRAM", str(ROOT / "build" / "attune"))
 LONG = bool(os.environ.get("ATTUNE_LONG"))

@@ -10,7 +10,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
-import verify_ledger  # noqa: E402
+import verify_ledger  # noqa: E402  (after the path)
 
 ATTUNE = str(ROOT / "build" / "attune")
 

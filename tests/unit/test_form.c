@@ -103,8 +103,7 @@ static const char *problem(void) {
   return result.problem_count ? "several" : "none";
 }
 
-/* --- answers -------------------------------------------------------------------------------------------------------
- */
+/* --- answers ------------------------------------------------------------------------------------------------------ */
 
 static void each_type_takes_its_values(void **state) {
   (void)state;

@@ -48,8 +48,7 @@ static const struct study *load_changed(struct source *source) {
   return study;
 }
 
-/* --- what ships ------------------------------------------------------------------------------------------------------
- */
+/* --- what ships --------------------------------------------------------------------------------------------------- */
 
 static void the_trial_says_what_the_record_says(void **state) {
   (void)state;

@@ -2,7 +2,10 @@
 
 A row is WORD(NAME, "English", "French"): neither empty, the same places {1}, {2} ... in both (in any order), the same
 conversions if there are any, no name twice, no markup; and no row that no page uses. French has a no-break space, written
-\\u00a0, before : ; ? ! % and inside guillemets, and no forms with a median dot."""
+\\u00a0, before : ; ? ! % and inside guillemets, and no forms with a median dot; so has the French of studies/."""
+import csv
+import io
+import json
 import re
 
 from .ctext import joined, tokens
@@ -39,11 +42,34 @@ def rows(stream):
             i += 1
 
 
+def french_of(path, text):
+    """(line, text) of every French text of a study: "fr" in its JSON, columns ending in (fr) in its sheets."""
+    if path.endswith(".json"):
+        for found in re.finditer(r'"fr"\s*:\s*("(?:[^"\\]|\\.)*")', text):
+            yield text.count("\n", 0, found.start()) + 1, json.loads(found.group(1))
+    elif path.endswith(".csv"):
+        reader = csv.reader(io.StringIO(text))
+        columns = [i for i, name in enumerate(next(reader, [])) if name.rstrip().endswith("(fr)")]
+        for row in reader:
+            yield from ((reader.line_num, row[i]) for i in columns if i < len(row))
+
+
+def check_studies(files):
+    faults = []
+    for path, text in files.items():
+        for line, french in french_of(path, text) if path.startswith("studies/") else ():
+            if SPACES.search(re.sub(r"https?://\S+|[\w.]+@\S+", "", french)):
+                faults.append(Fault(path, line, "French has a no-break space before : ; ? ! % and inside guillemets"))
+            if "·" in french:
+                faults.append(Fault(path, line, "neutral words instead of a median dot"))
+    return faults
+
+
 def check(files):
-    faults, seen = [], {}
+    faults, seen = check_studies(files), {}
     text = files.get(PATH)
     if text is None:
-        return []
+        return faults
     for macro, line, arguments in rows(joined(tokens(text))):
         name = arguments[0][0].text if arguments[0] else ""
         if macro in PREFIX:
@@ -86,6 +112,9 @@ def check(files):
 
 
 PLANTED = [
+    ({"studies/a/study.json": '{"title": {"en": "Now?", "fr": "Maintenant ?"}}'}, "study.json:1: French has"),
+    ({"studies/a/study.json": '{"title":\n {"fr": "«Oui»"}}'}, "study.json:2: French has"),
+    ({"studies/a/forms/b.csv": 'type,label::English (en),label::Français (fr)\ntext,"a: b","a : b"\n'}, "b.csv:2: French has"),
     ({PATH: 'WORD(hello, "Hello", "")\n'}, "a text is empty"),
     ({PATH: 'WORD(hello, "Hello")\n'}, "a row is"),
     ({PATH: 'WORD(hello, "Hello", "Bonjour")\nWORD(hello, "Hi", "Salut")\n'}, "stands twice"),
@@ -104,5 +133,6 @@ PLANTED = [
     ({PATH: 'WORD(hello, "Connected", "Connecté\\u00b7e")\n'}, "median dot"),
 ]
 SOUND = [
+    {"studies/a/study.json": '{"fr": "Voir\\u00a0: https://a.fr/?b, 10:30"}', "studies/a/forms/b.csv": "a (fr),b\n51\u00a0%,c: d?\n"},
     {PATH: '/* words */\nWORD(hello, "Hello %s, "\n  "%d", "Bonjour %s, %d")\nWORD(of, "{1} of {2}", "sur {2}, {1}")\nWORD(less, "a < b", "a < b")\nWORD(at, "10:30: “Now?”", "10:30\\u00a0: «\\u00a0Maintenant\\u00a0?\\u00a0»")\n'},
 ]
