@@ -241,13 +241,22 @@ static bool read_some(int fd, int within_ms, bool *closed) {
   return true;
 }
 
+/* libFuzzer's alarm may come in between. */
+static int connect_once(void) {
+  for (;;) {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 && !connect(fd, (struct sockaddr *)&world.address, sizeof world.address)) return fd;
+    if (errno != EINTR) STOP("the server cannot be reached: %s", strerror(errno));
+    close(fd);
+  }
+}
+
 /* The other direction is closed only when the server has nothing more to say: the library does not notice an end that
  * comes in the same moment as the last bytes, and then waits for its own limit. Where that happens all the same, because
  * the machine was slow, it is counted, and must be rare. */
 static void talk(const char *bytes, size_t length, size_t cut) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   bool closed = false;
-  if (fd < 0 || connect(fd, (struct sockaddr *)&world.address, sizeof world.address)) STOP("the server is gone");
+  int fd = connect_once();
   world.answered = 0;
   if (send_all(fd, bytes, cut) && cut < length) {
     if (cut) usleep(200);
