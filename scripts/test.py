@@ -19,10 +19,10 @@ from running import ROOT, Browser, Job, PostgreSQL, Runner, count_closing, count
 
 RECORD = ROOT / "build/test/passed.json"
 # The rooms whose change is a reason to run all tests of pages; a change of another room runs SMOKE.
-PAGES = ["src/web", "src/feedback", "src/report", "src/rehearsal", "src/people", "assets", "studies"]
+PAGES = ["src/web", "src/feedback", "src/report", "src/rehearsal", "src/people", "src/trial", "src/mail", "assets", "studies"]
 SMOKE = "http test_account"
 TOOLS = ["tools", "src/base", "src/ledger", "src/allocation", "src/cli", "src/store/sql"]  # what the Python tools read, and the commands
-WRITING = ["src/base", "src/store", "src/ledger"]  # what a killed process is about
+WRITING = ["src/base", "src/store", "src/ledger", "src/mail", "src/trial"]  # what a killed process is about
 DATA = ["tests/golden", "studies"]  # what unit tests read beside what is linked into them
 # name: (targets of make, in the order in which they are built)
 BUILDS = {

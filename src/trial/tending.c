@@ -56,10 +56,12 @@ static enum err day_come(const struct tending *tending, const struct study_occas
                          int64_t days, int64_t *from_ms, bool *come, struct error *error) {
   const struct study *study = home_study(tending->home);
   int64_t due_ms, closes_ms;
+  *come = false;
   enum err err = occasion_comes(study, occasion, site, enrolled_ms, days, from_ms, error);
   if (!err) err = occasion_times(study, occasion, site, *from_ms, &due_ms, &closes_ms, error);
-  *come = !err && *from_ms <= tending->now_ms && closes_ms > tending->now_ms;
-  return err;
+  if (err) return err;
+  *come = *from_ms <= tending->now_ms && closes_ms > tending->now_ms;
+  return OK;
 }
 
 /* Those whose day it is, `days` after they were enrolled, and for whom this occasion was not opened yet. The statement
