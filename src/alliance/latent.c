@@ -79,6 +79,7 @@ static bool round_move(struct alliance_estimate *e, const struct moments *sample
                        size_t count, int r, struct alliance_session *room) {
   struct alliance_latent *latent = &e->latent[r];
   struct moments made = {0};
+  if (!count) return false;
   for (uint32_t k = 0; k < PEOPLE; k++) {
     const struct alliance_series *like = &series[k % count];
     int sessions = like->count < ALLIANCE_SESSIONS_MAX ? like->count : ALLIANCE_SESSIONS_MAX;

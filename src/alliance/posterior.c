@@ -70,6 +70,7 @@ LANES_CLONES void posterior_level(lanes level[2], const struct constants *c, con
 /* y = K (r - Z level) in units of the node's own s, summed from the end into u. */
 LANES_INLINE void side_sums(struct side *side, const struct constants *c, const struct gain *gain, int t,
                             const struct ratings *ratings, enum alliance_rater rater) {
+  /* cppcheck-suppress ctuuninitvar -- the place of an array is taken, not what is in it yet */
   lanes level[2], y[ALLIANCE_SESSIONS_MAX], e[ALLIANCE_SESSIONS_MAX], *residual = side->worked;
   for (int s = 0; s < t; s++) residual[s] = ratings->residual[rater][s] * c->inverse;
   if (c->most < 1e299) work_any(residual, c, gain, t);
@@ -648,8 +649,9 @@ int nodes_find(double at[NODES_MAX], double share[NODES_MAX], double spread) {
   at[0] = 0;
   share[0] = 1;
   if (!(spread >= SPREAD_NONE)) return 1;
+  const int middle = NODES_MAX / 2;
   for (int k = 0; k < NODES_MAX; k++) {
-    at[k] = NODES_APART * (k - NODES_MAX / 2);
+    at[k] = NODES_APART * (k - middle);
     share[k] = stats_normal_density(at[k]);
     sum += share[k];
   }

@@ -17,7 +17,7 @@ void run_free(struct run *run) {
 
 /* At least `need` bytes; what they held is gone when they grow. */
 static void *memory_of(struct run_memory *memory, size_t need) {
-  if (need <= memory->size) return memory->bytes;
+  if (memory->bytes && need <= memory->size) return memory->bytes;
   free(memory->bytes);
   memory->bytes = malloc(need);
   if (!memory->bytes) die("out of memory judging ratings");

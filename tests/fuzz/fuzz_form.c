@@ -58,10 +58,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *bytes = arena_text_n(&arena, (const char *)data, size);
   char *cut = size ? memmem(bytes, size, "\n--\n", 4) : NULL;
   size_t sheet = cut ? (size_t)(cut - bytes) + 1 : size;
-  struct source_file files[] = {{"choices.csv", choices, sizeof choices - 1},
-                                {"forms/f.csv", arena_text_n(&arena, bytes, sheet), sheet},
-                                {"settings.csv", settings, sizeof settings - 1}};
-  struct source source = {files, 3};
+  struct source_file files[] = {{.name = "choices.csv", .bytes = choices, .length = sizeof choices - 1},
+                                {.name = "forms/f.csv", .bytes = arena_text_n(&arena, bytes, sheet), .length = sheet},
+                                {.name = "settings.csv", .bytes = settings, .length = sizeof settings - 1}};
+  struct source source = {.files = files, .count = 3};
   struct study_findings findings = {.arena = &arena};
   struct form_reader reader = {
       .source = &source, .languages = languages, .language_count = 2, .arena = &arena, .findings = &findings};
