@@ -337,7 +337,6 @@ void db_close(struct db *db) {
   struct store *store = db->store;
   bool writer = db->kind == DB_WRITER;
   if (db->in_transaction) db->engine->rollback(db);
-  free(db->readings);
   db->engine->close(db);
   if (!store) return; /* a file of its own */
   if (writer) __atomic_fetch_sub(&store->writers, 1, __ATOMIC_SEQ_CST);

@@ -115,6 +115,7 @@ static void close_db(struct db *base) {
   prepared_drop(db);
   PQfinish(db->connection);
   free(db->words);
+  free(base->readings);
   free(db);
 }
 

@@ -168,6 +168,7 @@ static void close_db(struct db *base) {
   if (sqlite3_close(db->handle)) die("a connection was closed while one of its statements was open: a defect");
   free(db->words);
   free(db->name);
+  free(base->readings);
   free(db);
 }
 
